@@ -1,0 +1,39 @@
+# Everything runs from a virtual environment that is built from the lock file alone.
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.ready
+export MPLBACKEND := Agg
+
+.PHONY: demo test check bench format setup clean
+
+setup: $(SETUP)
+
+$(SETUP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(SETUP)
+
+demo: $(SETUP)  ## the whole loop on a simulated marketplace
+	$(BIN)/touchstone demo
+
+test: $(SETUP)  ## every test, doctests and the README included
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+check: $(SETUP)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(SETUP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(SETUP)  ## every side-by-side figure
+	$(BIN)/python -m benchmarks
+
+bench-%: $(SETUP)
+	$(BIN)/python -m benchmarks $*
+
+clean:
+	rm -rf .venv .touchstone

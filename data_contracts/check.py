@@ -1,0 +1,271 @@
+"""Frame → accepted rows and quarantined rows, each with *every* reason.
+
+The rules are the columns, orderings and references of the contract; the same function judges one row and ten million.
+A file that cannot be read by the contract at all (a column missing, a column in which nothing has the right type)
+raises :class:`~data_contracts.contract.ContractError`; a single bad row never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from data_contracts.contract import Column, Contract, ContractError
+
+REASONS = "reasons"
+"""The column of a quarantined frame that holds its reasons, separated by ``"; "``."""
+
+_PANDAS = {"string": "str", "integer": "int64", "number": "float64", "boolean": "bool", "instant": "datetime64[us, UTC]"}
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The two halves of a frame.
+
+    Parameters
+    ----------
+    accepted
+        Rows that keep every rule, in the contract's columns and types.
+    quarantined
+        The other rows as they were read, plus the column ``reasons``.
+    """
+
+    accepted: pd.DataFrame
+    quarantined: pd.DataFrame
+
+    @property
+    def read(self) -> int:
+        """Rows read: always accepted + quarantined."""
+        return len(self.accepted) + len(self.quarantined)
+
+
+class _Reasons:
+    """Collects reasons by row position."""
+
+    def __init__(self, rows: int) -> None:
+        self._by_row: dict[int, list[str]] = {}
+        self.bad = np.zeros(rows, dtype=bool)
+
+    def add(self, where: np.ndarray, reason: str, found: pd.Series) -> None:
+        self.bad |= where
+        for row in np.flatnonzero(where):
+            value = found.iloc[row]
+            shown = "nothing" if pd.isna(value) else repr(value if isinstance(value, str) else str(value))
+            if len(shown) > _SHOWN:
+                shown = shown[:_SHOWN] + "…"
+            self._by_row.setdefault(int(row), []).append(f"{reason}, found {shown}")
+
+    def texts(self) -> list[str]:
+        return ["; ".join(self._by_row[int(row)]) for row in np.flatnonzero(self.bad)]
+
+
+def check(
+    frame: pd.DataFrame,
+    contract: Contract,
+    parents: Mapping[str, pd.DataFrame] | None = None,
+    taken: pd.Index | None = None,
+) -> Checked:
+    """Split a frame into accepted and quarantined rows.
+
+    Parameters
+    ----------
+    frame
+        Rows as read, in any order; typed (Parquet) or all text (CSV).
+    contract
+        What a row must be.
+    parents
+        Accepted frames of the tables referred to, by table name; a reference to a table that is not given is not judged.
+    taken
+        Keys already accepted in earlier batches: a row that repeats one is quarantined.
+
+    Returns
+    -------
+    Checked
+        ``accepted`` and ``quarantined``; together they have as many rows as ``frame``.
+
+    Raises
+    ------
+    ContractError
+        If a column is missing or unknown, or holds no value of its type at all.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from data_contracts import SELLERS
+    >>> from data_contracts.check import check
+    >>> rows = pd.DataFrame({"seller_id": ["S1", "S2"], "joined_at": ["2025-01-01T00:00:00Z", "soon"],
+    ...                      "country": ["US", "usa"], "category": ["home", "home"]})
+    >>> found = check(rows, SELLERS)
+    >>> found.accepted.seller_id.tolist()
+    ['S1']
+    >>> found.quarantined.reasons.item().split("; ")[1]
+    "country: expected text matching ^[A-Z]{2}$, found 'usa'"
+    """
+    _must_have_columns(frame, contract)
+    reasons = _Reasons(len(frame))
+    typed = pd.DataFrame({c.name: _typed(frame[c.name], c, contract, reasons) for c in contract.columns})
+    _check_keys(typed, contract, reasons, taken)
+    _check_orderings(typed, contract, reasons)
+    _check_references(typed, contract, reasons, parents or {})
+    accepted = typed[~reasons.bad].reset_index(drop=True)
+    for column in contract.columns:
+        accepted[column.name] = accepted[column.name].astype(_PANDAS[column.kind])
+    quarantined = frame[reasons.bad].reset_index(drop=True).astype("str")
+    quarantined[REASONS] = pd.array(reasons.texts(), dtype="str")
+    return Checked(accepted, quarantined)
+
+
+def _must_have_columns(frame: pd.DataFrame, contract: Contract) -> None:
+    expected = [column.name for column in contract.columns]
+    missing = [name for name in expected if name not in frame.columns]
+    unknown = [str(name) for name in frame.columns if name not in expected]
+    if missing or unknown:
+        raise ContractError(
+            f"{contract.name}: expected the columns {', '.join(expected)}; "
+            + (f"missing: {', '.join(missing)}; " if missing else "")
+            + (f"unknown: {', '.join(unknown)}; " if unknown else "")
+            + "rename or map the columns of the source"
+        )
+
+
+def _typed(raw: pd.Series, column: Column, contract: Contract, reasons: _Reasons) -> pd.Series:
+    """Convert a column to its type; what does not convert becomes missing and is given a reason."""
+    missing = raw.isna().to_numpy()
+    if pd.api.types.is_string_dtype(raw) and column.kind != "string":
+        missing = missing | (raw == "").fillna(False).to_numpy(dtype=bool)
+    value = _CONVERT[column.kind](raw)
+    unreadable = value.isna().to_numpy() & ~missing
+    if unreadable.any() and unreadable.sum() == (~missing).sum() and len(raw) > 1:
+        first = raw[unreadable].iloc[0]
+        raise ContractError(
+            f"{contract.name}.{column.name}: expected {column.expected} in every row, found {raw.dtype} such as {str(first)[:_SHOWN]!r}; "
+            "no value of the column has the right type"
+        )
+    reasons.add(unreadable, f"{column.name}: expected {column.expected}", raw)
+    if not column.nullable:
+        reasons.add(missing, f"{column.name}: expected {column.expected}", raw)
+    present = ~missing & ~unreadable
+    reasons.add(present & _breaks(value, column), f"{column.name}: expected {column.expected}", raw)
+    return value.reset_index(drop=True)
+
+
+def _to_string(raw: pd.Series) -> pd.Series:
+    if pd.api.types.is_string_dtype(raw) and raw.dtype != object:
+        return raw
+    is_text = raw.map(lambda v: isinstance(v, str)).to_numpy(dtype=bool)
+    return raw.where(is_text).astype("str")
+
+
+def _to_integer(raw: pd.Series) -> pd.Series:
+    if pd.api.types.is_bool_dtype(raw):
+        return pd.Series(pd.NA, index=raw.index, dtype="Int64")
+    if pd.api.types.is_integer_dtype(raw):
+        return raw.astype("Int64")
+    number = pd.to_numeric(raw.where(~raw.map(lambda v: isinstance(v, bool))) if raw.dtype == object else raw, errors="coerce")
+    whole = number.notna() & np.isfinite(number.astype("float64")) & (number.astype("float64") % 1 == 0) & (number.abs() < 2**53)
+    return number.where(whole).astype("float64").astype("Int64")
+
+
+def _to_number(raw: pd.Series) -> pd.Series:
+    if pd.api.types.is_bool_dtype(raw):
+        return pd.Series(np.nan, index=raw.index)
+    number = pd.to_numeric(raw, errors="coerce").astype("float64")
+    return number.where(np.isfinite(number))
+
+
+_TRUTH = {"true": True, "false": False, "1": True, "0": False}
+
+
+def _to_boolean(raw: pd.Series) -> pd.Series:
+    if pd.api.types.is_bool_dtype(raw):
+        return raw.astype("boolean")
+    text = raw.map(lambda v: v, na_action="ignore").astype("str").str.lower()
+    return text.map(_TRUTH).astype("boolean")
+
+
+def _to_instant(raw: pd.Series) -> pd.Series:
+    if isinstance(raw.dtype, pd.DatetimeTZDtype):
+        return raw.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    if raw.dtype.kind == "M" or raw.dtype.kind in "ifb":
+        return pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]")
+    text = raw.astype("str")
+    zoned = text.str.contains(r"(?:Z|[+-]00:?00)$", regex=True, na=False)
+    return pd.to_datetime(text.where(zoned), errors="coerce", utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+
+
+_CONVERT = {
+    "string": _to_string,
+    "integer": _to_integer,
+    "number": _to_number,
+    "boolean": _to_boolean,
+    "instant": _to_instant,
+}
+
+
+def _breaks(value: pd.Series, column: Column) -> np.ndarray:
+    bad = np.zeros(len(value), dtype=bool)
+    if column.ge is not None:
+        bad |= (value < column.ge).fillna(False).to_numpy(dtype=bool)
+    if column.le is not None:
+        bad |= (value > column.le).fillna(False).to_numpy(dtype=bool)
+    if column.choices:
+        bad |= ~value.isin(column.choices).to_numpy()
+    if column.min_length is not None:
+        bad |= (value.str.len() < column.min_length).fillna(False).to_numpy(dtype=bool)
+    if column.max_length is not None:
+        bad |= (value.str.len() > column.max_length).fillna(False).to_numpy(dtype=bool)
+    if column.pattern is not None:
+        bad |= ~value.str.fullmatch(column.pattern.removeprefix("^").removesuffix("$")).fillna(False).to_numpy(dtype=bool)
+    return bad
+
+
+def _check_keys(typed: pd.DataFrame, contract: Contract, reasons: _Reasons, taken: pd.Index | None) -> None:
+    """Quarantine repetitions: the first row of a key stays if it is otherwise sound."""
+    key = typed[contract.key]
+    sound = ~reasons.bad
+    repeated = np.zeros(len(key), dtype=bool)
+    repeated[np.flatnonzero(sound)] = key[sound].duplicated().to_numpy()
+    reasons.add(repeated, f"{contract.key}: expected a key not used before in this batch", key)
+    if taken is not None:
+        reasons.add(
+            key.isin(taken).to_numpy() & key.notna().to_numpy(), f"{contract.key}: expected a new key, this one is already in the lake", key
+        )
+
+
+def _check_orderings(typed: pd.DataFrame, contract: Contract, reasons: _Reasons) -> None:
+    for rule in contract.orderings:
+        late = (typed[rule.earlier] > typed[rule.later]).to_numpy(dtype=bool)
+        reasons.add(late, f"{rule.later}: expected {rule.earlier} ≤ {rule.later}", typed[rule.later])
+
+
+def _check_references(typed: pd.DataFrame, contract: Contract, reasons: _Reasons, parents: Mapping[str, pd.DataFrame]) -> None:
+    for rule in contract.references:
+        if rule.table not in parents:
+            continue
+        here = typed[rule.column]
+        place = pd.Index(parents[rule.table][rule.column]).get_indexer(here)
+        named = here.notna().to_numpy()
+        lost = named & (place < 0)
+        reasons.add(lost, f"{rule.column}: expected a row of {rule.table}", here)
+        found = named & ~lost
+        parent = parents[rule.table].iloc[np.where(found, place, 0)] if len(parents[rule.table]) else None
+        if parent is None:
+            continue
+        for name in (n for n in rule.agree if n in typed.columns):
+            differs = found & (typed[name].to_numpy() != parent[name].to_numpy())
+            reasons.add(differs, f"{name}: expected the {name} of the row of {rule.table} that {rule.column} names", typed[name])
+        for own, theirs in rule.not_before:
+            if own not in typed.columns:
+                continue
+            early = found & (typed[own].reset_index(drop=True) < parent[theirs].reset_index(drop=True)).to_numpy(dtype=bool)
+            reasons.add(early, f"{own}: expected not before {theirs} of {rule.table}", typed[own])
+
+
+def to_arrow(frame: pd.DataFrame, contract: Contract) -> pa.Table:
+    """Return an accepted frame as an Arrow table of the contract's schema."""
+    return pa.Table.from_pandas(frame, schema=contract.arrow, preserve_index=False)
