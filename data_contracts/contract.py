@@ -249,7 +249,7 @@ class Contract:
                 "expected optional columns of the contract, never its key or event time"
             )
         kept = {n: (f.annotation, f) for n, f in self.model.model_fields.items() if n not in absent}
-        model = create_model(f"{self.model.__name__}Adapted", __base__=Row, **(kept | (extra or {})))  # type: ignore[call-overload]
+        model = create_model(f"{self.model.__name__}Adapted", __base__=Row, **(kept | (extra or {})))
         model.__doc__ = self.model.__doc__
         model.key_column, model.event_column, model.known_column = self.key, self.event_time, self.known_at
         model.orderings = tuple(o for o in self.orderings if not {o.earlier, o.later} & set(absent))
