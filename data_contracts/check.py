@@ -19,7 +19,6 @@ from data_contracts.contract import Column, Contract, ContractError
 REASONS = "reasons"
 """The column of a quarantined frame that holds its reasons, separated by ``"; "``."""
 
-_PANDAS = {"string": "str", "integer": "int64", "number": "float64", "boolean": "bool", "instant": "datetime64[us, UTC]"}
 _SHOWN = 80
 
 
@@ -114,7 +113,7 @@ def check(
     _check_references(typed, contract, reasons, parents or {})
     accepted = typed[~reasons.bad].reset_index(drop=True)
     for column in contract.columns:
-        accepted[column.name] = accepted[column.name].astype(_PANDAS[column.kind])
+        accepted[column.name] = accepted[column.name].astype(column.pandas)
     quarantined = frame[reasons.bad].reset_index(drop=True).astype("str")
     quarantined[REASONS] = pd.array(reasons.texts(), dtype="str")
     return Checked(accepted, quarantined)

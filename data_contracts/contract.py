@@ -32,6 +32,8 @@ _ARROW: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
     "instant": pa.timestamp("us", tz="UTC"),
 }
+_PANDAS = {"string": "str", "integer": "int64", "number": "float64", "boolean": "bool", "instant": "datetime64[us, UTC]"}
+_PANDAS_NULLABLE = _PANDAS | {"integer": "Int64", "boolean": "boolean"}
 
 
 def _must_be_utc(value: datetime) -> datetime:
@@ -149,6 +151,11 @@ class Column:
     def arrow(self) -> pa.Field:
         """The Arrow field of this column."""
         return pa.field(self.name, _ARROW[self.kind], nullable=self.nullable)
+
+    @property
+    def pandas(self) -> str:
+        """The pandas type of this column in an accepted frame."""
+        return (_PANDAS_NULLABLE if self.nullable else _PANDAS)[self.kind]
 
     @property
     def expected(self) -> str:

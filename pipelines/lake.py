@@ -1,0 +1,216 @@
+"""The lake: one folder of Parquet batches per table, written atomically and read in a stated order.
+
+A batch is one file, ``lake/<table>/<batch>.parquet``. Writing a batch again replaces it, so every verb that names its
+batch deterministically can be killed and run again. Nothing is ever visible half-written: a file is written beside its
+place under a temporary name, flushed to disk and then renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_contracts import CONTRACTS
+from data_contracts.check import to_arrow
+from data_contracts.contract import Contract, ContractError
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it becomes ``path`` in one step, on failure it is removed.
+
+    Parameters
+    ----------
+    path
+        The file to write or replace; its folder is made if need be.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "note.txt"
+    >>> with replacing(target) as draft:
+    ...     _ = draft.write_text("done")
+    >>> target.read_text(), len(list(target.parent.iterdir()))
+    ('done', 1)
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield draft
+        _flush(draft)
+        draft.replace(path)
+        _flush(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Make a file or a folder's list of names survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The accepted and quarantined tables of one home.
+
+    Parameters
+    ----------
+    root
+        The home's folder; the lake lives in ``root/lake`` and ``root/quarantine``.
+    contracts
+        The tables it can hold, by name (a real source brings its adapted contracts).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> lake = Lake(Path(tempfile.mkdtemp()))
+    >>> lake.append("sellers", lake.read("sellers"), batch="nobody yet")
+    Traceback (most recent call last):
+    data_contracts.contract.ContractError: batch: expected letters, digits and _ . : + - only, found 'nobody yet'
+    >>> lake.append("sellers", lake.read("sellers"), batch="first")
+    >>> lake.batches("sellers"), len(lake.read("sellers"))
+    (['first'], 0)
+    """
+
+    root: Path
+    contracts: Mapping[str, Contract] | None = None
+
+    def append(self, table: str, frame: pd.DataFrame, batch: str) -> None:
+        """Write one batch of accepted rows; a batch of that name is replaced.
+
+        Raises
+        ------
+        ContractError
+            If the frame does not have the contract's columns and types, or the batch's name is no file name.
+        """
+        self.publish({table: frame}, {}, batch)
+
+    def quarantine(self, table: str, frame: pd.DataFrame, batch: str) -> None:
+        """Write one batch of quarantined rows (text as read, plus ``reasons``); a batch of that name is replaced."""
+        self.publish({}, {table: frame}, batch)
+
+    def publish(self, accepted: Mapping[str, pd.DataFrame], quarantined: Mapping[str, pd.DataFrame], batch: str) -> None:
+        """Write a batch of several tables: every file is complete on disk before the first one takes its place.
+
+        An error leaves all tables as they were. A kill between two renames is mended by running the same batch again.
+        """
+        if not _NAME.fullmatch(batch):
+            raise ContractError(f"batch: expected letters, digits and _ . : + - only, found {batch!r}")
+        with ExitStack() as stack:
+            for table, frame in quarantined.items():
+                draft = stack.enter_context(replacing(self._path("quarantine", table, batch)))
+                pq.write_table(pa.Table.from_pandas(frame.astype("str"), preserve_index=False), draft)
+            for table, frame in accepted.items():
+                draft = stack.enter_context(replacing(self._path("lake", table, batch)))
+                pq.write_table(_arrow(frame, self.contract(table)), draft)
+
+    def read(self, table: str, columns: Sequence[str] | None = None, without: str | None = None) -> pd.DataFrame:
+        """Return a table's accepted rows: batches by name, within a batch as written.
+
+        Parameters
+        ----------
+        table
+            Name of the contract.
+        columns
+            Columns to read; all by default.
+        without
+            Name of a batch to leave out (the one about to be written again).
+
+        Returns
+        -------
+        DataFrame
+            Typed by the contract; without rows where nothing was accepted yet.
+
+        Raises
+        ------
+        ContractError
+            If a file is unreadable or was written under another contract.
+        """
+        contract = self.contract(table)
+        names = list(columns) if columns is not None else contract.arrow.names
+        empty = contract.arrow.empty_table().select(names)
+        parts = [_read_batch(self._path("lake", table, batch), contract.arrow, names) for batch in self.batches(table) if batch != without]
+        return frame_of(pa.concat_tables([empty, *parts]), contract)
+
+    def tables(self, names: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
+        """Return several tables by name; all of the lake's contracts by default."""
+        return {name: self.read(name) for name in (self._contracts if names is None else names)}
+
+    def quarantined(self, table: str) -> pd.DataFrame:
+        """Return a table's quarantined rows of all batches, text, with the column ``batch`` in front."""
+        folder = self.root / "quarantine" / table
+        parts = []
+        for path in sorted(folder.glob("*.parquet")):
+            part = pq.read_table(path).to_pandas().astype("str")
+            part.insert(0, "batch", path.stem)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"batch": pd.Series(dtype="str")})
+
+    def batches(self, table: str) -> list[str]:
+        """Return the names of a table's batches in reading order."""
+        return sorted(path.stem for path in (self.root / "lake" / table).glob("*.parquet"))
+
+    def manifest(self, name: str, payload: Mapping[str, Any]) -> Path:
+        """Write what a run did as ``runs/<name>.json``, keys sorted; the same name is replaced."""
+        path = self.root / "runs" / f"{name}.json"
+        with replacing(path) as draft:
+            draft.write_text(json.dumps(payload, indent=2, sort_keys=True, default=str) + "\n")
+        return path
+
+    def contract(self, table: str) -> Contract:
+        """Return a table's contract; ``ContractError`` for a table the lake does not know."""
+        if table not in self._contracts:
+            raise ContractError(f"lake: expected one of the tables {', '.join(self._contracts)}, found {table!r}")
+        return self._contracts[table]
+
+    @property
+    def _contracts(self) -> Mapping[str, Contract]:
+        return CONTRACTS if self.contracts is None else self.contracts
+
+    def _path(self, half: str, table: str, batch: str) -> Path:
+        return self.root / half / table / f"{batch}.parquet"
+
+
+def frame_of(table: pa.Table, contract: Contract) -> pd.DataFrame:
+    """Return an Arrow table as a frame in the contract's pandas types."""
+    frame = table.to_pandas(date_as_object=False)
+    return frame.astype({name: contract.column(name).pandas for name in table.schema.names})
+
+
+def _arrow(frame: pd.DataFrame, contract: Contract) -> pa.Table:
+    try:
+        return to_arrow(frame, contract)
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise ContractError(
+            f"{contract.name}: expected accepted rows in the contract's columns and types, found {error}; check the frame first"
+        ) from error
+
+
+def _read_batch(path: Path, schema: pa.Schema, names: list[str]) -> pa.Table:
+    try:
+        found = pq.read_schema(path).remove_metadata()
+        table = pq.read_table(path, columns=names, partitioning=None) if found.equals(schema) else None
+    except (pa.ArrowException, OSError) as error:
+        raise ContractError(
+            f"{path}: expected a readable Parquet file, found {error}; run the verb that writes this batch again"
+        ) from error
+    if table is None:
+        differ = sorted({str(f) for f in schema} ^ {str(f) for f in found})
+        raise ContractError(f"{path}: expected the columns of the contract, found a difference in {differ}; write this batch again")
+    return table.replace_schema_metadata()
