@@ -84,6 +84,8 @@ class AnswerKind(StrEnum):
     INSURER_REJECTS = "insurer_rejects"
     REIMBURSED = "reimbursed"
     APPEAL = "appeal"
+    APPEAL_GRANTED = "appeal_granted"
+    APPEAL_REFUSED = "appeal_refused"
     ABUSE_REVEALED = "abuse_revealed"
 
 
