@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,13 @@ class Checked:
         Rows that keep every rule, in the contract's columns and types.
     quarantined
         The other rows as they were read, plus the column ``reasons``.
+    tally
+        How many rows broke each rule, by rule, most frequent first.
     """
 
     accepted: pd.DataFrame
     quarantined: pd.DataFrame
+    tally: Mapping[str, int]
 
     @property
     def read(self) -> int:
@@ -48,19 +52,28 @@ class _Reasons:
 
     def __init__(self, rows: int) -> None:
         self._by_row: dict[int, list[str]] = {}
+        self._tally: dict[str, int] = {}
         self.bad = np.zeros(rows, dtype=bool)
 
     def add(self, where: np.ndarray, reason: str, found: pd.Series) -> None:
         self.bad |= where
         for row in np.flatnonzero(where):
-            value = found.iloc[row]
-            shown = "nothing" if pd.isna(value) else repr(value if isinstance(value, str) else str(value))
-            if len(shown) > _SHOWN:
-                shown = shown[:_SHOWN] + "…"
-            self._by_row.setdefault(int(row), []).append(f"{reason}, found {shown}")
+            self._by_row.setdefault(int(row), []).append(f"{reason}, found {_shown(found.iloc[row])}")
+        if where.any():
+            self._tally[reason] = self._tally.get(reason, 0) + int(where.sum())
 
     def texts(self) -> list[str]:
         return ["; ".join(self._by_row[int(row)]) for row in np.flatnonzero(self.bad)]
+
+    def tally(self) -> dict[str, int]:
+        return dict(sorted(self._tally.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _shown(value: Any) -> str:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "nothing"
+    text = repr(value if isinstance(value, str) else str(value))
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def check(
@@ -108,26 +121,28 @@ def check(
     _must_have_columns(frame, contract)
     reasons = _Reasons(len(frame))
     typed = pd.DataFrame({c.name: _typed(frame[c.name], c, contract, reasons) for c in contract.columns})
-    _check_keys(typed, contract, reasons, taken)
     _check_orderings(typed, contract, reasons)
     _check_references(typed, contract, reasons, parents or {})
+    _check_keys(typed, contract, reasons, taken)
     accepted = typed[~reasons.bad].reset_index(drop=True)
     for column in contract.columns:
         accepted[column.name] = accepted[column.name].astype(column.pandas)
     quarantined = frame[reasons.bad].reset_index(drop=True).astype("str")
     quarantined[REASONS] = pd.array(reasons.texts(), dtype="str")
-    return Checked(accepted, quarantined)
+    return Checked(accepted, quarantined, reasons.tally())
 
 
 def _must_have_columns(frame: pd.DataFrame, contract: Contract) -> None:
     expected = [column.name for column in contract.columns]
     missing = [name for name in expected if name not in frame.columns]
     unknown = [str(name) for name in frame.columns if name not in expected]
-    if missing or unknown:
+    twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+    if missing or unknown or twice:
         raise ContractError(
             f"{contract.name}: expected the columns {', '.join(expected)}; "
             + (f"missing: {', '.join(missing)}; " if missing else "")
             + (f"unknown: {', '.join(unknown)}; " if unknown else "")
+            + (f"more than once: {', '.join(twice)}; " if twice else "")
             + "rename or map the columns of the source"
         )
 
@@ -139,7 +154,7 @@ def _typed(raw: pd.Series, column: Column, contract: Contract, reasons: _Reasons
         missing = missing | (raw == "").fillna(False).to_numpy(dtype=bool)
     value = _CONVERT[column.kind](raw)
     unreadable = value.isna().to_numpy() & ~missing
-    if unreadable.any() and unreadable.sum() == (~missing).sum() and len(raw) > 1:
+    if unreadable.sum() == (~missing).sum() > 1:
         first = raw[unreadable].iloc[0]
         raise ContractError(
             f"{contract.name}.{column.name}: expected {column.expected} in every row, found {raw.dtype} such as {str(first)[:_SHOWN]!r}; "
@@ -224,16 +239,19 @@ def _breaks(value: pd.Series, column: Column) -> np.ndarray:
 
 
 def _check_keys(typed: pd.DataFrame, contract: Contract, reasons: _Reasons, taken: pd.Index | None) -> None:
-    """Quarantine repetitions: the first row of a key stays if it is otherwise sound."""
+    """Quarantine repetitions: of the otherwise sound rows of one key, the first in time stays, whatever the order of the file."""
     key = typed[contract.key]
-    sound = ~reasons.bad
-    repeated = np.zeros(len(key), dtype=bool)
-    repeated[np.flatnonzero(sound)] = key[sound].duplicated().to_numpy()
-    reasons.add(repeated, f"{contract.key}: expected a key not used before in this batch", key)
     if taken is not None:
-        reasons.add(
-            key.isin(taken).to_numpy() & key.notna().to_numpy(), f"{contract.key}: expected a new key, this one is already in the lake", key
-        )
+        known = (key.isin(taken) & key.notna()).to_numpy(dtype=bool)
+        reasons.add(known, f"{contract.key}: expected a new key, this one is already in the lake", key)
+    sound = ~reasons.bad
+    twice = typed[sound & key.duplicated(keep=False).to_numpy()]
+    in_time = twice.sort_values([contract.event_time, *[c.name for c in contract.columns if c.name != contract.event_time]], kind="stable")
+    later = in_time.index[in_time[contract.key].duplicated()]
+    stays = sound.copy()
+    stays[later] = False
+    repeated = ~stays & key.isin(key[stays]).to_numpy(dtype=bool)
+    reasons.add(repeated, f"{contract.key}: expected a key not used before in this batch", key)
 
 
 def _check_orderings(typed: pd.DataFrame, contract: Contract, reasons: _Reasons) -> None:
@@ -256,7 +274,7 @@ def _check_references(typed: pd.DataFrame, contract: Contract, reasons: _Reasons
         if parent is None:
             continue
         for name in (n for n in rule.agree if n in typed.columns):
-            differs = found & (typed[name].to_numpy() != parent[name].to_numpy())
+            differs = found & typed[name].notna().to_numpy() & (typed[name].to_numpy() != parent[name].to_numpy())
             reasons.add(differs, f"{name}: expected the {name} of the row of {rule.table} that {rule.column} names", typed[name])
         for own, theirs in rule.not_before:
             if own not in typed.columns:

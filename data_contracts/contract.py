@@ -302,3 +302,5 @@ def _bounds(metadata: list[Any]) -> Iterator[tuple[str, Any]]:
             yield "max_length", item.max_length
         elif getattr(item, "pattern", None) is not None:
             yield "pattern", item.pattern
+        elif isinstance(item, annotated_types.BaseMetadata):
+            raise TypeError(f"expected ge, le, min_length, max_length or pattern, found {item!r}: state the rule in one of these forms")

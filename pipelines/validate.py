@@ -1,0 +1,155 @@
+"""Raw files → the lake: good rows accepted, bad rows quarantined with every reason, nothing lost, nothing half-written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from data_contracts import CONTRACTS, Contract, ContractError
+from data_contracts.check import Checked, check
+from pipelines.home import Home
+from pipelines.lake import Lake
+from pipelines.source import Arrived, read_file
+
+_TOP = 10
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of one table's rows.
+
+    Parameters
+    ----------
+    read, accepted, quarantined
+        Rows; ``accepted + quarantined == read``.
+    reasons
+        How many rows broke each rule, the ten most frequent.
+    """
+
+    read: int
+    accepted: int
+    quarantined: int
+    reasons: Mapping[str, int]
+
+    @property
+    def top_reason(self) -> str:
+        """The most frequent reason; empty if every row was accepted."""
+        return next(iter(self.reasons), "")
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The outcome of one batch.
+
+    Parameters
+    ----------
+    batch
+        Its name.
+    tables
+        Counts by table, in the order of the contracts.
+    docs
+        The folder of the HTML data docs, if they were asked for.
+    """
+
+    batch: str
+    tables: Mapping[str, Counts]
+    docs: Path | None
+
+
+def validate(home: Home, source: Path | None = None, batch: str = "initial", docs: bool = True) -> Validated:
+    """Check a set of tables against their contracts and publish both halves in one step.
+
+    References and keys are judged against this batch and every other batch of the lake. Running a batch again replaces it.
+
+    Parameters
+    ----------
+    home
+        Where the lake is.
+    source
+        A folder of ``<table>.parquet`` or ``<table>.csv`` files, or one such file; ``home.raw`` by default.
+    batch
+        Name of the batch.
+    docs
+        Also run the Great Expectations suites on the accepted rows and write their data docs to ``home.data_docs``.
+
+    Returns
+    -------
+    Validated
+        Rows read, accepted and quarantined by table; the same is written to ``runs/validate-<batch>.json``.
+
+    Raises
+    ------
+    ContractError
+        If a file cannot be read by its contract at all, or the suites contradict the check; the lake is then as it was.
+    """
+    files = _files(home.raw if source is None else source)
+    lake = Lake(home.root)
+    checked: dict[str, Checked] = {}
+    quarantined: dict[str, pd.DataFrame] = {}
+    counts: dict[str, Counts] = {}
+    for table, path in files.items():
+        arrived = read_file(path)
+        checked[table] = _check(arrived.frame, lake, CONTRACTS[table], checked, batch)
+        quarantined[table] = pd.concat([checked[table].quarantined, arrived.broken], ignore_index=True)
+        counts[table] = count(table, arrived, checked[table], quarantined[table])
+    accepted = {table: half.accepted for table, half in checked.items()}
+    if docs:
+        bear_witness(accepted, CONTRACTS, batch, home.data_docs)
+    lake.publish(accepted, quarantined, batch)
+    lake.manifest(f"validate-{batch}", {"batch": batch, "tables": {table: asdict(c) for table, c in counts.items()}})
+    return Validated(batch, counts, home.data_docs if docs else None)
+
+
+def bear_witness(accepted: Mapping[str, pd.DataFrame], contracts: Mapping[str, Contract], batch: str, docs: Path) -> None:
+    """Run the suites on accepted rows, write the data docs, and raise ``ContractError`` if they contradict the check."""
+    from data_contracts.expectations import witness  # seconds to import, and only wanted here
+
+    seen = witness(accepted, contracts, run=batch, docs=docs)
+    against = [f"{table}: {failed}" for table, found in seen.items() for failed in found.failed]
+    if against:
+        raise ContractError("the expectation suites contradict the check, nothing was published: " + "; ".join(against))
+
+
+def count(table: str, arrived: Arrived, checked: Checked, quarantined: pd.DataFrame) -> Counts:
+    """Count the halves of a table; ``ContractError`` if a row was lost or doubled on the way."""
+    found = Counts(arrived.read, len(checked.accepted), len(quarantined), {})
+    if found.accepted + found.quarantined != found.read:
+        raise ContractError(f"{table}: expected accepted + quarantined = read, found {found}; nothing was published")
+    tally = dict(checked.tally)
+    if len(arrived.broken):
+        tally["row: expected as many fields as the header"] = len(arrived.broken)
+    top = sorted(tally.items(), key=lambda item: (-item[1], item[0]))[:_TOP]
+    return Counts(found.read, found.accepted, found.quarantined, dict(top))
+
+
+def _check(frame: pd.DataFrame, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> Checked:
+    """Check one table against the accepted rows of this batch and of all others in the lake."""
+    parents = {}
+    for rule in contract.references:
+        here = [done[rule.table].accepted] if rule.table in done else []
+        parents[rule.table] = pd.concat([lake.read(rule.table, without=batch), *here], ignore_index=True)
+    taken = lake.read(contract.name, columns=[contract.key], without=batch)[contract.key]
+    return check(frame, contract, parents, pd.Index(taken))
+
+
+def _files(source: Path) -> dict[str, Path]:
+    """Return the files of a source by table, referred tables first; a file nobody has a contract for is an error."""
+    if source.is_file():
+        found = [source]
+    else:
+        found = sorted(path for path in source.glob("*") if path.suffix in (".parquet", ".csv") and not path.name.startswith("."))
+    if not found:
+        raise ContractError(
+            f"{source}: expected <table>.parquet or <table>.csv files, found none; run `touchstone simulate` or name a folder"
+        )
+    names = [path.stem for path in found]
+    unknown = [path.name for path in found if path.stem not in CONTRACTS]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if unknown or twice:
+        what = f"no contract for {', '.join(unknown)}" if unknown else f"two files for {', '.join(twice)}"
+        raise ContractError(f"{source}: expected one file for each of the tables {', '.join(CONTRACTS)}, found {what}")
+    by_table = {path.stem: path for path in found}
+    return {table: by_table[table] for table in CONTRACTS if table in by_table}
