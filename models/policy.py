@@ -1,0 +1,258 @@
+"""The declared policy: every price, share, fee and capacity a decision depends on, read from one TOML text.
+
+A policy is data with a version and a hash; both are stored with each decision. Nothing else in the project holds a price.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from data_contracts import LABELS
+
+
+class PolicyError(ValueError):
+    """A policy text that cannot be used: an unknown or missing key, or a value out of range."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What comes back of a payment, and from whom.
+
+    Parameters
+    ----------
+    absorb_limit_cents
+        Up to this amount nothing is asked back from an insured, compliant seller.
+    absorbed_share, seller_share
+        Expected share recovered within that rule, and outside it.
+    """
+
+    absorb_limit_cents: int
+    absorbed_share: float
+    seller_share: float
+
+
+@dataclass(frozen=True)
+class Wrongful:
+    """What it costs to deny a claim that is valid.
+
+    Parameters
+    ----------
+    customer_value_cents
+        Future margin lost with the customer.
+    appeal_rate, appeal_cents
+        How often an appeal follows, and what handling it costs.
+    late_payment_share, unpaid_share
+        Shares of the amount: interest on what is paid late; what the customer never gets although it was owed.
+    accusation_multiple
+        How many times worse it is to call the claim abusive, 5 to 20.
+    """
+
+    customer_value_cents: int
+    appeal_rate: float
+    appeal_cents: int
+    late_payment_share: float
+    unpaid_share: float
+    accusation_multiple: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What follows a request for evidence.
+
+    Parameters
+    ----------
+    handling_cents, friction_cents
+        Reading the answer; the honest customer's effort and waiting.
+    valid_dropout_share, forged_share
+        Honest customers who give up; abusers who satisfy the request.
+    """
+
+    handling_cents: int
+    friction_cents: int
+    valid_dropout_share: float
+    forged_share: float
+
+
+@dataclass(frozen=True)
+class Unsubstantiated:
+    """Claims without proof: the share of the amount not owed, and the relative harm of accusing the claimant."""
+
+    unowed_share: float
+    accused_share: float
+
+
+@dataclass(frozen=True)
+class Abusive:
+    """Abusers: the price of not naming one, and the share paid after all when only proof was asked for."""
+
+    repeat_cents: int
+    curable_leak_share: float
+
+
+@dataclass(frozen=True)
+class Denial:
+    """A rightful denial: its handling."""
+
+    handling_cents: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The random audit of automatic decisions: its rate, in [0.001, 1], and the seed of the draw."""
+
+    rate: float
+    seed: str
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One kind of external expert.
+
+    Parameters
+    ----------
+    fee_cents, delay_cents
+        Price of one case, and of the waiting it causes.
+    minutes
+        Working time of one case.
+    cases, days, experts
+        Capacity: each expert does ``cases`` per ``days``.
+    confusion
+        P(answer | truth), three rows of three.
+    """
+
+    fee_cents: int
+    delay_cents: int
+    minutes: int
+    cases: int
+    days: int
+    experts: int
+    confusion: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Everything a decision is priced with.
+
+    Examples
+    --------
+    >>> policy = default_policy()
+    >>> policy.audit.rate, policy.desk.fee_cents
+    (0.02, 6000)
+    >>> policy.identifier.startswith(policy.version + "-")
+    True
+    """
+
+    version: str
+    recovery: Recovery
+    wrongful: Wrongful
+    evidence: Evidence
+    unsubstantiated: Unsubstantiated
+    abusive: Abusive
+    denial: Denial
+    audit: Audit
+    desk: Tier
+    investigation: Tier
+
+    @classmethod
+    def parse(cls, text: str) -> Policy:
+        """Read a policy from TOML.
+
+        Raises
+        ------
+        PolicyError
+            Naming every key that is unknown, missing, of a wrong type or out of range.
+        """
+        try:
+            found = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise PolicyError(f"policy: expected TOML, found {error}") from error
+        problems: list[str] = []
+        policy: Policy | None = _build(cls, found, "policy", problems)
+        if policy is not None and not problems:
+            problems = _out_of_range(policy)
+        if policy is None or problems:
+            raise PolicyError("; ".join(problems))
+        return policy
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the values; comments, order and spacing of the file do not count."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def identifier(self) -> str:
+        """Version and the first twelve digits of the hash, as decisions record it."""
+        return f"{self.version}-{self.hash[:12]}"
+
+    @property
+    def tiers(self) -> tuple[Tier, Tier]:
+        """Desk and investigation, in this order everywhere."""
+        return self.desk, self.investigation
+
+
+def default_policy() -> Policy:
+    """Return the policy shipped with the package, ``models/policy.toml``."""
+    return Policy.parse(files("models").joinpath("policy.toml").read_text(encoding="utf-8"))
+
+
+_TABLES: dict[str, type] = {kind.__name__: kind for kind in (Recovery, Wrongful, Evidence, Unsubstantiated, Abusive, Denial, Audit, Tier)}
+
+
+def _build(kind: type, found: dict[str, Any], where: str, problems: list[str]) -> Any:
+    """Build a dataclass from a table, noting every unknown, missing and mistyped key; ``None`` if it cannot be built."""
+    expected = {f.name: str(f.type) for f in fields(kind)}
+    before = len(problems)
+    problems += [f"{where}.{key}: unknown key; expected {', '.join(expected)}" for key in found if key not in expected]
+    problems += [f"{where}.{key}: missing; add it" for key in expected if key not in found]
+    values = {key: _value(expected[key], found[key], f"{where}.{key}", problems) for key in expected if key in found}
+    return kind(**values) if len(problems) == before else None
+
+
+def _value(kind: str, found: Any, where: str, problems: list[str]) -> Any:
+    if kind in _TABLES:
+        if isinstance(found, dict):
+            return _build(_TABLES[kind], found, where, problems)
+        problems.append(f"{where}: expected a table, found {found!r}")
+        return None
+    if kind.startswith("tuple"):
+        shaped = isinstance(found, list) and all(isinstance(row, list) and len(row) == len(LABELS) for row in found)
+        if shaped and len(found) == len(LABELS) and all(isinstance(v, int | float) for row in found for v in row):
+            return tuple(tuple(float(v) for v in row) for row in found)
+        problems.append(f"{where}: expected three rows of three numbers, found {found!r}")
+        return None
+    good, words = {"int": ((int,), "an integer"), "float": ((int, float), "a number"), "str": ((str,), "text")}[kind]
+    if not isinstance(found, good) or isinstance(found, bool):
+        problems.append(f"{where}: expected {words}, found {found!r}")
+        return None
+    return float(found) if kind == "float" else found
+
+
+def _out_of_range(policy: Policy) -> list[str]:
+    problems = []
+    for table in fields(policy):
+        part = getattr(policy, table.name)
+        for item in fields(part) if table.name != "version" else ():
+            value = getattr(part, item.name)
+            if (item.name.endswith("_share") or item.name.endswith("_rate")) and not 0 <= value <= 1:
+                problems.append(f"policy.{table.name}.{item.name}: expected a share between 0 and 1, found {value}")
+            if item.type == "int" and value < 0:
+                problems.append(f"policy.{table.name}.{item.name}: expected 0 or more, found {value}")
+    if not 0.001 <= policy.audit.rate <= 1:
+        problems.append(f"policy.audit.rate: expected between 0.001 and 1, so that weights stay finite, found {policy.audit.rate}")
+    if not 5 <= policy.wrongful.accusation_multiple <= 20:
+        problems.append(f"policy.wrongful.accusation_multiple: expected 5 to 20, found {policy.wrongful.accusation_multiple}")
+    for name, tier in (("desk", policy.desk), ("investigation", policy.investigation)):
+        rows = np.array(tier.confusion)
+        if (rows < 0).any() or not np.allclose(rows.sum(axis=1), 1.0, atol=1e-9):
+            problems.append(f"policy.{name}.confusion: expected rows of probabilities that sum to 1, found {tier.confusion}")
+        if min(tier.minutes, tier.days) < 1:
+            problems.append(f"policy.{name}: expected minutes and days of at least 1, found {tier.minutes} and {tier.days}")
+    return problems

@@ -1,0 +1,175 @@
+"""What an expert's look is worth, and who gets one when time is short.
+
+The value of review of a claim by a tier is what the automatic action is expected to cost, less fee, delay and what the best
+action *after* the expert's answer is expected to cost. Review thresholds are outputs of prices, probabilities, the
+expert's own errors and the capacity left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import LABELS, Action
+from models.costs import cost_matrix, expected_costs, sum_over_classes
+from models.decision import cheapest
+from models.experts import after_answer
+from models.policy import Policy, Tier
+
+TIERS: tuple[str, ...] = (Action.DESK.value, Action.INVESTIGATE.value)
+"""The tiers in the order of ``Policy.tiers``: the second axis of every table of values."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Cases the experts can still take.
+
+    Parameters
+    ----------
+    desk, investigations
+        Cases, 0 or more.
+
+    Examples
+    --------
+    >>> from models.policy import default_policy
+    >>> Capacity.of(default_policy(), days=7)
+    Capacity(desk=168, investigations=3)
+    """
+
+    desk: int
+    investigations: int
+
+    def __post_init__(self) -> None:
+        if self.desk < 0 or self.investigations < 0:
+            raise ValueError(f"capacity: expected 0 or more cases, found {self.desk} at the desk and {self.investigations} investigations")
+
+    @classmethod
+    def of(cls, policy: Policy, days: float) -> Capacity:
+        """Return what the policy's experts can do in a number of days, whole cases."""
+        return cls(*(int(tier.cases * tier.experts * days / tier.days + 1e-9) for tier in policy.tiers))
+
+
+def review_values(policy: Policy, proba: np.ndarray, costs: np.ndarray, confusions: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    """Return the value of review of each claim by each tier.
+
+    Parameters
+    ----------
+    policy
+        Fees, delays and, by default, confusions.
+    proba
+        Calibrated probabilities, shape (claims, 3).
+    costs
+        The cost table, shape (claims, 4, 3), cents.
+    confusions
+        P(answer | truth) of each tier as now estimated; the policy's where left out.
+
+    Returns
+    -------
+    ndarray
+        Cents, shape (claims, tiers); negative where a look costs more than it saves.
+
+    Notes
+    -----
+    V = min_k Σ_y p(y)·C(k, y) − fee − delay − Σ_ŷ min_k Σ_y p(y)·K(ŷ | y)·C(k, y). The minimum inside the sum over answers
+    is never above the minimum outside, so a look is worth at least −(fee + delay).
+
+    Examples
+    --------
+    >>> from models.policy import default_policy
+    >>> from models.costs import cost_matrix
+    >>> policy, amount, insured = default_policy(), np.array([5_000, 90_000]), np.array([True, True])
+    >>> proba = np.array([[0.6, 0.1, 0.3], [0.6, 0.1, 0.3]])
+    >>> review_values(policy, proba, cost_matrix(policy, amount, insured))[:, 0] > 0
+    array([False,  True])
+    """
+    matrices = [np.array(tier.confusion) for tier in policy.tiers] if confusions is None else list(confusions)
+    now = expected_costs(proba, costs).min(axis=1)
+    columns = [_value(tier, matrix, proba, costs, now) for tier, matrix in zip(policy.tiers, matrices, strict=True)]
+    return np.stack(columns, axis=1)
+
+
+def _value(tier: Tier, confusion: np.ndarray, proba: np.ndarray, costs: np.ndarray, now: np.ndarray) -> np.ndarray:
+    informed = np.zeros(len(proba))
+    for answer in range(len(LABELS)):
+        joint = proba * confusion[:, answer]
+        informed += sum_over_classes(joint[:, None, :] * costs).min(axis=1)
+    value: np.ndarray = now - (tier.fee_cents + tier.delay_cents) - informed
+    return value
+
+
+def route(values: np.ndarray, minutes: Sequence[int], capacity: Capacity) -> np.ndarray:
+    """Choose who is reviewed by whom under capacity.
+
+    Parameters
+    ----------
+    values
+        Value of review, shape (claims, 2): desk, investigation; cents.
+    minutes
+        Working minutes of one case of each tier.
+    capacity
+        Cases left of each tier.
+
+    Returns
+    -------
+    ndarray
+        Per claim the tier's place (0 desk, 1 investigation) or -1 for none, shape (claims,).
+
+    Notes
+    -----
+    Investigations go to the largest gains over the claim's next best use (desk review or none); the desk then takes the
+    rest by value per minute. A tier's cases take equal minutes, so this is the order of value inside a tier. Only positive
+    values are routed. Earlier rows win ties. Total value never falls when capacity grows: one more case either adds a
+    claim of positive value, or moves one to where it is worth more and frees its place for another.
+
+    Examples
+    --------
+    >>> route(np.array([[50.0, 90.0], [70.0, 80.0], [60.0, -5.0]]), (30, 960), Capacity(desk=1, investigations=1)).tolist()
+    [1, 0, -1]
+    """
+    chosen = np.full(len(values), -1, dtype=np.int64)
+    rate = values / np.asarray(minutes, dtype=np.float64)
+    gain = values[:, 1] - np.maximum(values[:, 0], 0.0)
+    wanted = np.flatnonzero(gain > 0)
+    chosen[wanted[np.argsort(-gain[wanted], kind="stable")][: capacity.investigations]] = 1
+    open_ = np.flatnonzero((chosen < 0) & (values[:, 0] > 0))
+    chosen[open_[np.argsort(-rate[open_, 0], kind="stable")][: capacity.desk]] = 0
+    return chosen
+
+
+def action_after(
+    policy: Policy,
+    proba: np.ndarray,
+    tier: str,
+    answer: np.ndarray,
+    amount_cents: np.ndarray,
+    seller_insured: np.ndarray,
+    confusion: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Choose the automatic action after an expert of a tier has answered.
+
+    Parameters
+    ----------
+    policy
+        Prices, and by default the tier's confusion.
+    proba
+        Probabilities that the decision was based on, shape (claims, 3).
+    tier
+        ``DESK`` or ``INVESTIGATE``.
+    answer
+        What the expert said, one of ``LABELS`` per claim.
+    amount_cents, seller_insured
+        As in :func:`models.costs.cost_matrix`.
+    confusion
+        P(answer | truth) as now estimated.
+
+    Returns
+    -------
+    DataFrame
+        ``automatic_action`` and ``automatic_cost_cents``, as :func:`models.decision.decide` returns them.
+    """
+    stated = np.array(policy.tiers[TIERS.index(tier)].confusion) if confusion is None else confusion
+    posterior = after_answer(proba, answer, stated)
+    return cheapest(expected_costs(posterior, cost_matrix(policy, amount_cents, seller_insured)))

@@ -1,0 +1,152 @@
+"""The one road from feature rows to decisions: called by training, backtest, batch scoring and the endpoint alike.
+
+Nothing else in the project turns probabilities into actions. The service merely passes one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import DECISIONS, Action, Route
+from data_contracts.check import check
+from models.bundle import Bundle
+from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
+from models.costs import cost_matrix, expected_costs
+from models.decision import audited, cheapest
+from models.policy import Policy
+from models.reasons import claimant_reasons, investigator_reasons
+from models.review import TIERS, Capacity, review_values, route
+
+
+def probabilities(bundle: Bundle, matrix: pd.DataFrame, num_threads: int = 1) -> pd.DataFrame:
+    """Return ``p_valid``, ``p_unsubstantiated`` and ``p_abusive`` with the index of the matrix."""
+    proba = bundle.predict_proba(matrix, num_threads)
+    columns = {"p_valid": proba[:, VALID], "p_unsubstantiated": proba[:, UNSUBSTANTIATED], "p_abusive": proba[:, ABUSIVE]}
+    return pd.DataFrame(columns, index=matrix.index)
+
+
+def score_claims(
+    bundle: Bundle,
+    policy: Policy,
+    matrix: pd.DataFrame,
+    claims: pd.DataFrame,
+    seller_insured: np.ndarray,
+    capacity: Capacity,
+    decided_at: datetime,
+    confusions: Sequence[np.ndarray] | None = None,
+    most_reasons: int = 5,
+    num_threads: int = 1,
+) -> pd.DataFrame:
+    """Decide claims.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    policy
+        The prices.
+    matrix
+        Feature rows, index ``claim_id`` in the order of ``claims``.
+    claims
+        The claims: ``claim_id``, ``amount_cents``, and what was filed as far as present.
+    seller_insured
+        Whether each claim's seller is known to be insured and compliant, boolean, shape (claims,).
+    capacity
+        Cases the experts can still take; shared by these claims.
+    decided_at
+        The instant of the decision, in UTC.
+    confusions
+        P(answer | truth) of desk and investigation as now estimated; the policy's where left out.
+    most_reasons
+        Reason groups named per claim; 0 spares the cost of explaining (a backtest).
+    num_threads
+        Threads for the boosters; results do not depend on it.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim in the order of ``claims``, as the decisions contract says.
+
+    Raises
+    ------
+    ValueError
+        If matrix, claims and ``seller_insured`` do not belong together.
+    RuntimeError
+        If a decision breaks its own contract: a bug here or a claim that its contract would not have accepted.
+
+    Notes
+    -----
+    The audit comes on top of the value of review: of the desk's capacity as many places are kept free as the audit draws
+    among these claims, claims worth a review take the rest, and each drawn claim among all others goes to the desk. So
+    ``propensity`` is 1 for a claim routed by value and the audit's rate for every other one, whatever was drawn.
+    """
+    _must_belong_together(matrix, claims, seller_insured)
+    proba = bundle.predict_proba(matrix, num_threads)
+    costs = cost_matrix(policy, claims["amount_cents"].to_numpy(), seller_insured)
+    values = review_values(policy, proba, costs, confusions)
+    decided = cheapest(expected_costs(proba, costs))
+    tier, by_audit = _routed(policy, values, claims["claim_id"], capacity)
+    automatic = decided["automatic_action"].to_numpy(dtype=object)
+    action = np.where(tier >= 0, np.array(TIERS, dtype=object)[tier], automatic)
+    frame = pd.DataFrame(
+        {
+            "claim_id": claims["claim_id"].to_numpy(),
+            "decided_at": pd.Timestamp(decided_at),
+            "p_valid": proba[:, VALID],
+            "p_unsubstantiated": proba[:, UNSUBSTANTIATED],
+            "p_abusive": proba[:, ABUSIVE],
+            "action": action,
+            "automatic_action": automatic,
+            "route": np.where(by_audit, Route.AUDIT.value, np.where(tier >= 0, Route.VALUE_OF_REVIEW.value, Route.AUTOMATIC.value)),
+            "propensity": np.where((tier >= 0) & ~by_audit, 1.0, policy.audit.rate),
+            "automatic_cost_cents": decided["automatic_cost_cents"].to_numpy(),
+            "review_value_cents": np.rint(values.max(axis=1)).astype(np.int64),
+            "reasons": _reasons(bundle, matrix, most_reasons, num_threads),
+            "claimant_reason": claimant_reasons(action, claims),
+            "bundle": bundle.hash,
+            "policy": policy.identifier,
+        }
+    )
+    return _conforming(frame)
+
+
+def _routed(policy: Policy, values: np.ndarray, claim_ids: pd.Series, capacity: Capacity) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tier of each claim (-1: none) and whether the audit sent it there."""
+    drawn = audited(policy.audit, claim_ids)
+    free = Capacity(max(0, capacity.desk - int(drawn.sum())), capacity.investigations)
+    tier = route(values, [t.minutes for t in policy.tiers], free)
+    by_audit = drawn & (tier < 0)
+    return np.where(by_audit, TIERS.index(Action.DESK.value), tier), by_audit
+
+
+def _reasons(bundle: Bundle, matrix: pd.DataFrame, most: int, num_threads: int) -> list[str]:
+    if most <= 0:
+        return [""] * len(matrix)
+    contributions, _ = bundle.classifier.contributions(matrix, num_threads)
+    return investigator_reasons(matrix, contributions, bundle.inputs, most)
+
+
+def _must_belong_together(matrix: pd.DataFrame, claims: pd.DataFrame, seller_insured: np.ndarray) -> None:
+    if len(matrix) != len(claims) or len(seller_insured) != len(claims):
+        raise ValueError(
+            f"score: expected one row per claim, found {len(claims)} claims, {len(matrix)} rows, {len(seller_insured)} sellers"
+        )
+    differs = np.flatnonzero(matrix.index.to_numpy() != claims["claim_id"].to_numpy())
+    if len(differs):
+        row = int(differs[0])
+        raise ValueError(f"score: expected row {row} of the matrix for claim {claims['claim_id'].iloc[row]!r}, found {matrix.index[row]!r}")
+
+
+def _conforming(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame in the contract's types; an empty one is given them without judging it."""
+    if frame.empty:
+        return DECISIONS.arrow.empty_table().to_pandas(strings_to_categorical=False)
+    found = check(frame.astype({"decided_at": "datetime64[us, UTC]"}), DECISIONS)
+    if len(found.quarantined):
+        worst = found.quarantined.iloc[0]
+        raise RuntimeError(f"decision on {worst['claim_id']} breaks its contract: {worst['reasons']}")
+    return found.accepted

@@ -1,0 +1,169 @@
+"""Labels and feature rows → a bundle with everything that was measured on the way.
+
+The order of time is kept throughout: boosters grow on the earliest window, are stopped on the next, calibration maps are
+fitted on that same window and chosen on the latest, and the comparison with the baselines is made on the latest as well.
+Whether the bundle replaces the champion is judged elsewhere, on time that none of these windows saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.baselines import compare, fit_all
+from models.bundle import Bundle
+from models.calibration import choose
+from models.classifier import Hyperparameters, fit
+from models.inputs import Described, Inputs
+from models.splits import ENTITIES, Split, Window, split_at, time_split
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a training is laid out.
+
+    Parameters
+    ----------
+    stop_share, judge_share
+        Shares of the labelled claims, by time of filing, that stop the boosters, and that come after and judge.
+    gap_days
+        Days between the growing and the stopping window, for labels still on their way.
+    hub_cap
+        An identifier in more claims than this relates nobody (see :func:`models.splits.components`).
+    seed
+        Of the boosters.
+    hyperparameters
+        Of the boosters.
+    """
+
+    stop_share: float = 0.15
+    judge_share: float = 0.15
+    gap_days: int = 0
+    hub_cap: int = 20
+    seed: int = 0
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gives.
+
+    Parameters
+    ----------
+    bundle
+        The model, its manifest filled in.
+    table
+        The classifier and its baselines on the latest window, one row each.
+    split
+        Growing against stopping window, with its log; ``judge`` is the mask of the latest window.
+    judge
+        Boolean mask over the training rows.
+    proba
+        The calibrated probabilities of all training rows, shape (rows, 3).
+    """
+
+    bundle: Bundle
+    table: pd.DataFrame
+    split: Split
+    judge: np.ndarray
+    proba: np.ndarray
+
+
+def train(
+    matrix: pd.DataFrame,
+    claims: pd.DataFrame,
+    known: pd.DataFrame,
+    as_of: datetime,
+    catalog_hash: str,
+    described: Iterable[Described] = (),
+    settings: TrainingSettings | None = None,
+    data_hash: str = "",
+    num_threads: int = 1,
+) -> Trained:
+    """Train on the labels known at an instant.
+
+    Parameters
+    ----------
+    matrix
+        Feature rows of at least the labelled claims, index ``claim_id``.
+    claims
+        Claims with ``claim_id``, ``filed_at`` and, as far as present, entity columns.
+    known
+        Labels, from :func:`models.labels.as_known`.
+    as_of
+        The instant, for the manifest.
+    catalog_hash
+        Of the catalogue that made the matrix.
+    described
+        Catalogue entries: directions and reasons.
+    settings
+        Windows, seed and hyperparameters; the defaults where left out.
+    data_hash
+        Of the tables read, for the manifest.
+    num_threads
+        Threads for the boosters; results do not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If no labelled claim has a positive weight.
+    """
+    settings = settings or TrainingSettings()
+    used = known[known["weight"] > 0]
+    rows = claims[["claim_id", "filed_at", *(c for c in ENTITIES if c in claims)]].merge(used, on="claim_id", validate="one_to_one")
+    rows = rows.sort_values(["filed_at", "claim_id"], ignore_index=True)
+    if rows.empty:
+        raise ValueError("train: expected labelled claims with a positive weight, found none; review or audit some claims first")
+    labels, weights = rows["label"].to_numpy(), rows["weight"].to_numpy(dtype=np.float64)
+    features = matrix.loc[rows["claim_id"]]
+    inputs = Inputs.of(features, described)
+    split, judge = _windows(rows, labels, settings)
+    classifier = fit(features, labels, weights, split.train, split.valid, inputs, settings.hyperparameters, settings.seed, num_threads)
+    scores = classifier.raw(features, num_threads)
+    calibration, losses = choose(scores, labels, weights, split.valid, judge)
+    proba = calibration.proba(scores)
+    baselines = fit_all(features, labels, weights, split.train, inputs)
+    candidates = {"touchstone": proba[judge], **{name: predict(features[judge]) for name, predict in baselines.items()}}
+    table = compare(candidates, labels[judge], weights[judge])
+    trained = _manifest(rows, labels, split, judge, losses, table, settings, as_of, data_hash)
+    return Trained(Bundle(classifier, calibration, catalog_hash, trained), table, split, judge, proba)
+
+
+def _windows(rows: pd.DataFrame, labels: np.ndarray, settings: TrainingSettings) -> tuple[Split, np.ndarray]:
+    """Cut the latest window off, then split the rest; growing rows share no component with either later window."""
+    judge = time_split(rows, labels, settings.judge_share, columns=()).valid
+    filed = rows["filed_at"]
+    cut = time_split(rows, labels, settings.stop_share + settings.judge_share, columns=()).cut
+    # Against everything from the cut on, so that the growing window is clean of the judging window as well.
+    whole = split_at(rows, labels, cut, gap=pd.Timedelta(days=settings.gap_days), hub_cap=settings.hub_cap)
+    stop = whole.valid & ~judge
+    return replace(whole, valid=stop, valid_window=Window.of(filed, labels, stop)), judge
+
+
+def _manifest(
+    rows: pd.DataFrame,
+    labels: np.ndarray,
+    split: Split,
+    judge: np.ndarray,
+    losses: dict[str, float],
+    table: pd.DataFrame,
+    settings: TrainingSettings,
+    as_of: datetime,
+    data_hash: str,
+) -> dict[str, Any]:
+    metrics = table.iloc[0].drop("model")
+    return {
+        "as_of": pd.Timestamp(as_of).isoformat(),
+        "data_hash": data_hash,
+        "settings": asdict(settings),
+        "split": {**split.to_json(), "judge": asdict(Window.of(rows["filed_at"], labels, judge))},
+        "sources": {str(name): int(count) for name, count in rows["source"].value_counts().sort_index().items()},
+        "weight": float(rows["weight"].sum()),
+        "calibration_losses": losses,
+        "metrics": {name: None if pd.isna(value) else float(value) for name, value in metrics.items()},
+    }
