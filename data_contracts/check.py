@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from data_contracts.contract import Column, Contract, ContractError
+from data_contracts.contract import WRITTEN_INSTANT, Column, Contract, ContractError
 
 REASONS = "reasons"
 """The column of a quarantined frame that holds its reasons, separated by ``"; "``."""
@@ -180,9 +180,14 @@ def _to_integer(raw: pd.Series) -> pd.Series:
         return pd.Series(pd.NA, index=raw.index, dtype="Int64")
     if pd.api.types.is_integer_dtype(raw):
         return raw.astype("Int64")
-    number = pd.to_numeric(raw.where(~raw.map(lambda v: isinstance(v, bool))) if raw.dtype == object else raw, errors="coerce")
-    whole = number.notna() & np.isfinite(number.astype("float64")) & (number.astype("float64") % 1 == 0) & (number.abs() < 2**53)
-    return number.where(whole).astype("float64").astype("Int64")
+    if raw.dtype == object:
+        raw = raw.where(~raw.map(lambda v: isinstance(v, bool | np.bool_)).to_numpy(dtype=bool))
+    if pd.api.types.is_string_dtype(raw):
+        text = raw.astype("str").str.strip()
+        raw = text.where(text.str.fullmatch(_WHOLE).fillna(False).to_numpy(dtype=bool)).str.replace("_", "")
+    number = pd.to_numeric(raw, errors="coerce").astype("float64")
+    number = number.where(np.isfinite(number) & (number.abs() < 2**53))
+    return number.where(number % 1 == 0).astype("Int64")
 
 
 def _to_number(raw: pd.Series) -> pd.Series:
@@ -192,7 +197,8 @@ def _to_number(raw: pd.Series) -> pd.Series:
     return number.where(np.isfinite(number))
 
 
-_TRUTH = {"true": True, "false": False, "1": True, "0": False}
+_WHOLE = r"[+-]?\d+(?:_\d+)*(?:\.0*)?"
+_TRUTH = dict.fromkeys(("true", "1", "t", "yes", "y", "on"), True) | dict.fromkeys(("false", "0", "f", "no", "n", "off"), False)
 
 
 def _to_boolean(raw: pd.Series) -> pd.Series:
@@ -208,8 +214,8 @@ def _to_instant(raw: pd.Series) -> pd.Series:
     if raw.dtype.kind == "M" or raw.dtype.kind in "ifb":
         return pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]")
     text = raw.astype("str")
-    zoned = text.str.contains(r"(?:Z|[+-]00:?00)$", regex=True, na=False)
-    return pd.to_datetime(text.where(zoned), errors="coerce", utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+    written = text.str.fullmatch(WRITTEN_INSTANT).fillna(False).to_numpy(dtype=bool)
+    return pd.to_datetime(text.where(written), errors="coerce", utc=True, format="ISO8601").astype("datetime64[us, UTC]")
 
 
 _CONVERT = {

@@ -7,6 +7,7 @@ ten million rows) is derived from that model through :class:`Contract` and :clas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 
 import annotated_types
 import pyarrow as pa
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic.fields import FieldInfo
 
 CAP_CENTS = 100_000_000
@@ -42,7 +43,17 @@ def _must_be_utc(value: datetime) -> datetime:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_must_be_utc)]
+WRITTEN_INSTANT = r"\d{4}-\d{2}-\d{2}[T ].*(?:Z|[+-]00:?00)"
+"""How text must look to be read as a moment: date, time, UTC. A bare number of seconds or milliseconds is not one."""
+
+
+def _must_be_written_out(value: Any) -> Any:
+    if isinstance(value, datetime) or (isinstance(value, str) and re.fullmatch(WRITTEN_INSTANT, value)):
+        return value
+    raise ValueError(f"expected a time in UTC such as 2025-03-01T12:00:00Z, found {value!r}")
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_must_be_written_out), AfterValidator(_must_be_utc)]
 """A moment in UTC, kept to the microsecond."""
 
 Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]

@@ -6,7 +6,7 @@ ends in the middle of a row was cut off, and is refused: its last good row may b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from data_contracts.check import REASONS
-from data_contracts.contract import ContractError
+from data_contracts.contract import Contract, ContractError
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,16 @@ class Arrived:
         return len(self.frame) + len(self.broken)
 
 
-def read_file(path: Path) -> Arrived:
+def read_file(path: Path, contract: Contract | None = None) -> Arrived:
     """Read a file of rows by its ending, ``.parquet`` or ``.csv`` (UTF-8, comma, header line).
+
+    Parameters
+    ----------
+    path
+        The file.
+    contract
+        What the rows should be, if that is known. A CSV file cannot tell empty text from none: where the contract demands
+        a text and allows it to be empty, an empty field is the empty text, elsewhere it is missing.
 
     Raises
     ------
@@ -62,7 +70,12 @@ def read_file(path: Path) -> Arrived:
     names = list(arrived.frame.columns)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ContractError(f"{path}: expected each column once, found {', '.join(twice)} more than once")
-    return arrived
+    return arrived if path.suffix == ".parquet" or contract is None else replace(arrived, frame=_with_empty_text(arrived.frame, contract))
+
+
+def _with_empty_text(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    free = [c.name for c in contract.columns if c.kind == "string" and not (c.nullable or c.choices or c.pattern or c.min_length)]
+    return frame.fillna(dict.fromkeys((name for name in free if name in frame.columns), ""))
 
 
 def _read_parquet(path: Path) -> Arrived:

@@ -91,7 +91,7 @@ def validate(home: Home, source: Path | None = None, batch: str = "initial", doc
     quarantined: dict[str, pd.DataFrame] = {}
     counts: dict[str, Counts] = {}
     for table, path in files.items():
-        arrived = read_file(path)
+        arrived = read_file(path, CONTRACTS[table])
         checked[table] = _check(arrived.frame, lake, CONTRACTS[table], checked, batch)
         quarantined[table] = pd.concat([checked[table].quarantined, arrived.broken], ignore_index=True)
         counts[table] = count(table, arrived, checked[table], quarantined[table])
