@@ -1,0 +1,178 @@
+"""Resolve: carries every decided claim forward to an instant, in order of time, until nothing more happens.
+
+A verb over the store: experts' findings, parties' answers and clocks become events, money and labels, a few hundred claims
+per transaction. Running again for the same instant changes nothing; killed anywhere and run again, it ends where an
+undisturbed run ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from data_contracts import RESOLUTIONS
+from serving import casework, proceedings
+from serving.case import Advance, Case, Message
+from serving.instants import micros
+from serving.ledger import Account, balances, borne
+from serving.proceedings import ClaimFacts
+from serving.resolution import RESOLVED, State
+from serving.standing import Standing
+from serving.store import Store
+
+CLAIMS_PER_TRANSACTION = 500
+"""Small enough that a reader never waits long, large enough that transactions cost nothing."""
+
+Progress = Callable[[int, int], None]
+"""Told (claims done, claims in all) after every transaction."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What one run did and where everything stands now.
+
+    Parameters
+    ----------
+    opened, events, answers, verdicts
+        Claims opened, transitions taken, messages taken and rows added to the resolutions by this run.
+    cases_open, cases_resolved
+        Claims whose money is not yet, and is, settled; together all claims decided by now.
+    by_state
+        Claims in each state.
+    ledger_balance_cents
+        Sum of all ledger lines: always zero.
+    paid_cents
+        What customers have received and kept, in cents.
+    borne_cents
+        Who bears how much of what was paid out, in cents.
+    """
+
+    opened: int
+    events: int
+    answers: int
+    verdicts: int
+    cases_open: int
+    cases_resolved: int
+    by_state: Mapping[str, int]
+    ledger_balance_cents: int
+    paid_cents: int
+    borne_cents: Mapping[str, int]
+
+
+def run(
+    store: Store,
+    tables: Mapping[str, pd.DataFrame],
+    as_of: pd.Timestamp,
+    parties: casework.Respond | None = None,
+    progress: Progress | None = None,
+) -> Resolution:
+    """Carry every decided claim forward to ``as_of``.
+
+    Parameters
+    ----------
+    store
+        Decisions, experts' answers and the inbox; receives proceedings, ledger and resolutions.
+    tables
+        ``claims`` and, if there are any, ``seller_events``.
+    as_of
+        Up to when, inclusive; every resolution of the run is known at this instant.
+    parties
+        Asked what sellers, insurers and customers say to a case as it stands; without it only the inbox counts.
+    progress
+        Told how far the run is.
+
+    Returns
+    -------
+    Resolution
+        What happened, and the totals.
+
+    Raises
+    ------
+    serving.proceedings.UnknownClaimError
+        If a decided claim is missing in ``tables["claims"]``.
+    """
+    until = micros(as_of)
+    with store.view() as view:
+        new = proceedings.unopened(view, until)
+        todo = sorted({*new, *proceedings.awaited(view, until, parties is not None)})
+    facts = _facts(tables["claims"], new)
+    standing = Standing(tables.get("seller_events"))
+    done = _Done()
+    for start in range(0, len(todo), CLAIMS_PER_TRANSACTION):
+        some = todo[start : start + CLAIMS_PER_TRANSACTION]
+        with store.write() as tx:
+            cases = proceedings.load(tx, some, facts)
+            waiting, taken = proceedings.messages(tx, some, until)
+            moved = []
+            for case in cases:
+                inbox, seen = waiting.get(case.claim_id, ()), taken.get(case.claim_id, ())
+                moved.append((case, casework.advance(case, inbox, seen, until, parties or _silent, standing.compliant)))
+            proceedings.write(tx, moved, until)
+        done.add(moved)
+        if progress is not None:
+            progress(start + len(some), len(todo))
+    return _totals(store, done)
+
+
+def new_resolutions(store: Store, exported: pd.Series) -> pd.DataFrame:
+    """Return the store's resolutions that are not yet in the lake.
+
+    Parameters
+    ----------
+    store
+        The case store.
+    exported
+        The ``resolution_id`` of every row of the lake's table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the resolutions contract, in order of their key.
+    """
+    rows = store.read(RESOLUTIONS.name)
+    return rows[~rows["resolution_id"].isin(exported)].reset_index(drop=True)
+
+
+class _Done:
+    """Counts what a run did."""
+
+    def __init__(self) -> None:
+        self.opened = self.events = self.answers = self.verdicts = 0
+
+    def add(self, moved: list[tuple[Case, Advance]]) -> None:
+        for before, after in moved:
+            self.opened += before.seq == 0
+            self.events += len(after.steps)
+            self.answers += len(after.receipts)
+            self.verdicts += len(after.noted) + sum(step.resolved is not None for step in after.steps)
+
+
+def _silent(_: Case) -> tuple[Message, ...]:
+    return ()
+
+
+def _facts(claims: pd.DataFrame, wanted: list[str]) -> dict[str, ClaimFacts]:
+    mine = claims[claims["claim_id"].isin(wanted)]
+    columns = (mine[name].tolist() for name in ("claim_id", "customer_id", "seller_id", "product_id", "amount_cents"))
+    return {claim_id: ClaimFacts(*rest) for claim_id, *rest in zip(*columns, strict=True)}
+
+
+def _totals(store: Store, done: _Done) -> Resolution:
+    states = store.read("proceedings")["state"].value_counts()
+    by_state = {state.value: int(states.get(state.value, 0)) for state in State}
+    resolved = sum(by_state[state.value] for state in RESOLVED)
+    balance = balances(store.read("ledger"))
+    return Resolution(
+        opened=done.opened,
+        events=done.events,
+        answers=done.answers,
+        verdicts=done.verdicts,
+        cases_open=sum(by_state.values()) - resolved,
+        cases_resolved=resolved,
+        by_state=by_state,
+        ledger_balance_cents=sum(balance.values()),
+        paid_cents=balance[Account.CUSTOMER],
+        borne_cents=borne(balance),
+    )

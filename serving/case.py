@@ -1,0 +1,184 @@
+"""The nouns of casework: a case, the messages it gets, and what a message means for the state it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from data_contracts import Action, Label, Route
+from data_contracts.resolutions import AnswerKind, Outcome, Party, Source
+from serving.ledger import Account, Posting
+from serving.resolution import LIMIT_CENTS, Event, State, Transition, TransitionError
+
+APPLIED = "applied"
+"""The disposition of a message that moved its case."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """An answer of a party or the finding of an expert.
+
+    Parameters
+    ----------
+    message_id
+        Unique name, the key of the answer.
+    at
+        When it arrived, microseconds UTC.
+    party
+        Who says it; ``None`` for an expert.
+    says
+        The kind of answer, or the label that the expert found.
+    amount_cents
+        Money paid with it; an expert's fee.
+    """
+
+    message_id: str
+    at: int
+    party: Party | None
+    says: AnswerKind | Label
+    amount_cents: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A claim, its decision, and where it stands (times in microseconds UTC, money in cents)."""
+
+    claim_id: str
+    customer_id: str
+    seller_id: str
+    product_id: str
+    amount_cents: int
+    action: Action
+    automatic_action: Action
+    route: Route
+    propensity: float
+    opened_at: int
+    state: State
+    seq: int
+    since: int
+    last_at: int
+    deadline: int | None
+    paid_at: int | None
+    outcome: Outcome | None
+    balances: Mapping[Account, int]
+
+    def owed(self, account: Account) -> int:
+        """Return what is still to come back on a receivable, in cents."""
+        return -self.balances.get(account, 0)
+
+    @property
+    def reviewer(self) -> Source:
+        """How an expert's finding is to be labelled: an audit is not a sample that the policy chose."""
+        if self.route is Route.AUDIT:
+            return Source.AUDIT
+        return Source.INVESTIGATION if self.action is Action.INVESTIGATE else Source.DESK
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A verdict, ready to become a row of the resolutions (``at`` in microseconds UTC, ``paid_cents`` approved for payment)."""
+
+    resolution_id: str
+    at: int
+    source: Source
+    outcome: Outcome
+    label: Label | None
+    propensity: float
+    paid_cents: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One event of a case: the arrow taken, when, the postings, and the verdict if there is one."""
+
+    seq: int
+    at: int
+    transition: Transition
+    postings: tuple[Posting, ...]
+    resolved: Resolved | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """How a message was taken."""
+
+    message: Message
+    disposition: str
+    seq: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What happened to a case: where it stands now and everything to be written down."""
+
+    case: Case
+    steps: tuple[Step, ...]
+    receipts: tuple[Receipt, ...]
+    fees: tuple[Posting, ...]
+    noted: tuple[Resolved, ...]
+
+
+_DECIDED = {
+    Action.PAY: Event.DECIDED_PAY,
+    Action.REQUEST_EVIDENCE: Event.DECIDED_REQUEST_EVIDENCE,
+    Action.DENY_UNSUBSTANTIATED: Event.DECIDED_DENY_UNSUBSTANTIATED,
+    Action.DENY_ABUSIVE: Event.DECIDED_DENY_ABUSIVE,
+    Action.DESK: Event.SENT_TO_DESK,
+    Action.INVESTIGATE: Event.SENT_TO_INVESTIGATION,
+}
+_FOUND = {Label.VALID: Event.FOUND_VALID, Label.UNSUBSTANTIATED: Event.FOUND_UNSUBSTANTIATED, Label.ABUSIVE: Event.FOUND_ABUSIVE}
+_IN_PART = {
+    Event.SELLER_PAYS: Event.SELLER_PAYS_IN_PART,
+    Event.INSURER_PAYS: Event.INSURER_PAYS_IN_PART,
+    Event.REIMBURSED: Event.REIMBURSED_IN_PART,
+    Event.CLAIMANT_REPAYS: Event.CLAIMANT_REPAYS_IN_PART,
+}
+
+
+def event_at_once(case: Case) -> Event | None:
+    """Return the event that follows without waiting, or ``None`` where the case waits for somebody or a clock."""
+    if case.state is State.FILED:
+        return _DECIDED[case.action if case.seq == 0 else case.automatic_action]
+    if case.state in (State.APPROVED, State.REINSTATED):
+        return Event.WITHIN_LIMIT if case.amount_cents <= LIMIT_CENTS else Event.ABOVE_LIMIT
+    return None
+
+
+def event_of(case: Case, message: Message, compliant: bool) -> Event:
+    """Return what a message means for a case.
+
+    Parameters
+    ----------
+    case
+        The case as it stands.
+    message
+        What was said.
+    compliant
+        Whether the seller's standing allows the marketplace to accept a proof of insurance now.
+
+    Raises
+    ------
+    TransitionError
+        If the party cannot say such a thing at all.
+    """
+    says, party = message.says, message.party
+    if isinstance(says, Label):
+        return _FOUND[says]
+    if says is AnswerKind.INSURANCE_PROOF:
+        return Event.INSURANCE_PROVEN if compliant else Event.PROOF_INSUFFICIENT
+    if says is AnswerKind.APPEAL:
+        if party not in (Party.CUSTOMER, Party.SELLER):
+            raise TransitionError(f"appeal: expected from customer or seller, found {party.value if party else 'an expert'}")
+        return Event.CLAIMANT_APPEALS if party is Party.CUSTOMER else Event.SELLER_APPEALS
+    whole = Event.CLAIMANT_REPAYS if says is AnswerKind.REIMBURSED and party is Party.CUSTOMER else Event(says.value)
+    return _IN_PART[whole] if whole in _IN_PART and message.amount_cents < _due(case, whole) else whole
+
+
+def _due(case: Case, event: Event) -> int:
+    """Return the amount that makes a payment complete."""
+    if event is Event.CLAIMANT_REPAYS:
+        return case.owed(Account.RECEIVABLE_FROM_CUSTOMER)
+    if case.state is State.PRESENTED:
+        return case.amount_cents
+    return case.owed(Account.RECEIVABLE_FROM_SELLER) + case.owed(Account.ADVANCED)

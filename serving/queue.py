@@ -1,0 +1,259 @@
+"""The durable expert queue: cases are leased for a while, and a fencing token keeps out whoever held one before.
+
+A lease is a promise with an end: when it expires, the case goes back and may be leased again under a higher token; an
+answer under the old token is refused. So two experts never hold one case, and a crashed or absent expert loses nothing.
+Every function works inside a write transaction of the store and takes the time as an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, insert, or_, select, update
+
+from data_contracts import Action, Label
+from serving.instants import DAY
+from serving.resolution import DEADLINES, State
+from serving.schema import CASES, EXPERT_ANSWERS
+
+URGENT = 5 * DAY
+"""A case due within this time goes before every case that is not, the earliest due first: nothing starves before its deadline."""
+
+
+class QueueError(ValueError):
+    """A request that the queue refuses."""
+
+
+class UnknownCaseError(QueueError):
+    """No such case was ever opened."""
+
+
+class StaleLeaseError(QueueError):
+    """The lease has expired, was released, was already answered, or the case is leased to somebody else."""
+
+
+class Tier(StrEnum):
+    """The two external tiers."""
+
+    DESK = "desk"
+    INVESTIGATION = "investigation"
+
+
+class CaseState(StrEnum):
+    """Where a case of the queue stands; ``leased`` counts as open again once the lease has expired."""
+
+    OPEN = "open"
+    LEASED = "leased"
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+
+
+MINUTES: dict[str, int] = {Tier.DESK.value: 33, Tier.INVESTIGATION.value: 590}
+"""Expected minutes per case: desk 20–45; an investigator does about 17 cases in a month of 21 days of 8 hours."""
+
+_TIER = {Action.DESK.value: Tier.DESK, Action.INVESTIGATE.value: Tier.INVESTIGATION}
+_PATIENCE = {Tier.DESK: DEADLINES[State.UNDER_REVIEW], Tier.INVESTIGATION: DEADLINES[State.UNDER_INVESTIGATION]}
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to answer one case until ``expires_at`` (microseconds UTC), proven by ``token``."""
+
+    claim_id: str
+    tier: Tier
+    holder: str
+    token: int
+    leased_at: int
+    expires_at: int
+
+
+def open_cases(tx: Connection, decisions: Iterable[Mapping[str, Any]], minutes: Mapping[str, int] = MINUTES) -> None:
+    """Open one case per decision that needs an expert.
+
+    Parameters
+    ----------
+    tx
+        A write transaction.
+    decisions
+        Rows with ``claim_id``, ``action`` (DESK or INVESTIGATE), ``review_value_cents`` and ``decided_at`` (microseconds).
+    minutes
+        Expected expert minutes by tier.
+    """
+    rows = []
+    for row in decisions:
+        tier = _TIER[row["action"]]
+        value, effort, opened = row["review_value_cents"], minutes[tier.value], row["decided_at"]
+        rows.append(
+            {
+                "claim_id": row["claim_id"],
+                "tier": tier.value,
+                "value_cents": value,
+                "minutes": effort,
+                # Thousandths of a cent per expert-minute: an integer, so that every database sorts alike.
+                "priority": value * 1000 // effort,
+                "state": CaseState.OPEN.value,
+                "opened_at": opened,
+                "due_at": opened + _PATIENCE[tier],
+                "holder": None,
+                "leased_at": None,
+                "lease_expires_at": None,
+                "token": 0,
+            }
+        )
+    if rows:
+        tx.execute(insert(CASES), rows)
+
+
+def lease(tx: Connection, tier: Tier, holder: str, now: int, ttl: int, limit: int = 1) -> tuple[Lease, ...]:
+    """Lease the next cases of a tier.
+
+    Cases due within :data:`URGENT` come first, earliest due first; then the highest value of review per expert-minute.
+
+    Parameters
+    ----------
+    tx
+        A write transaction.
+    tier
+        Whose queue.
+    holder
+        Who will answer.
+    now, ttl
+        The present instant and how long the lease lasts, microseconds.
+    limit
+        At most so many cases.
+
+    Returns
+    -------
+    tuple of Lease
+        In the order of the queue; empty if nothing waits.
+    """
+    urgent = CASES.c.due_at <= now + URGENT
+    query = (
+        select(CASES.c.claim_id, CASES.c.token)
+        .where(CASES.c.tier == tier.value, CASES.c.opened_at <= now, CASES.c.due_at > now, _free(now))
+        .order_by(case((urgent, CASES.c.due_at), else_=now + URGENT + 1), CASES.c.priority.desc(), CASES.c.claim_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    leases = tuple(Lease(row.claim_id, tier, holder, row.token + 1, now, now + ttl) for row in tx.execute(query))
+    for held in leases:
+        tx.execute(
+            update(CASES)
+            .where(CASES.c.claim_id == held.claim_id)
+            .values(state=CaseState.LEASED.value, holder=holder, leased_at=now, lease_expires_at=held.expires_at, token=held.token)
+        )
+    return leases
+
+
+def _free(now: int) -> ColumnElement[bool]:
+    expired = and_(CASES.c.state == CaseState.LEASED.value, CASES.c.lease_expires_at <= now)
+    return or_(CASES.c.state == CaseState.OPEN.value, expired)
+
+
+def answer(tx: Connection, held: Lease, label: Label, minutes: int, fee_cents: int, now: int) -> str:
+    """Record an expert's answer under a lease; the case leaves the queue.
+
+    Parameters
+    ----------
+    tx
+        A write transaction.
+    held
+        The lease as it was given.
+    label
+        What the expert found.
+    minutes, fee_cents
+        Time spent and the fee due for it.
+    now
+        The present instant, microseconds UTC.
+
+    Returns
+    -------
+    str
+        The answer's key, ``<claim_id>.<token>``.
+
+    Raises
+    ------
+    UnknownCaseError
+        If there is no such case.
+    StaleLeaseError
+        If the lease is not, or no longer, the one that counts; nothing is written.
+    """
+    _must_hold(tx, held, now)
+    answer_id = f"{held.claim_id}.{held.token}"
+    tx.execute(
+        insert(EXPERT_ANSWERS).values(
+            answer_id=answer_id,
+            claim_id=held.claim_id,
+            token=held.token,
+            expert=held.holder,
+            label=label.value,
+            minutes=minutes,
+            fee_cents=fee_cents,
+            answered_at=now,
+        )
+    )
+    _set_state(tx, held.claim_id, CaseState.ANSWERED)
+    return answer_id
+
+
+def release(tx: Connection, held: Lease, now: int) -> None:
+    """Give a case back unanswered; it can be leased again at once. Raises like :func:`answer`."""
+    state = _must_hold(tx, held, now)
+    back = CaseState.WITHDRAWN if state is CaseState.WITHDRAWN else CaseState.OPEN
+    tx.execute(
+        update(CASES).where(CASES.c.claim_id == held.claim_id).values(state=back.value, holder=None, leased_at=None, lease_expires_at=None)
+    )
+
+
+def withdraw(tx: Connection, claim_ids: Iterable[str]) -> None:
+    """Take cases out of the queue because the claim was decided without them; a holder may still answer, and is kept."""
+    unanswered = CASES.c.state.in_([CaseState.OPEN.value, CaseState.LEASED.value])
+    tx.execute(update(CASES).where(CASES.c.claim_id.in_(list(claim_ids)), unanswered).values(state=CaseState.WITHDRAWN.value))
+
+
+def reopen(tx: Connection, claim_id: str, due_at: int) -> None:
+    """Ask for a second opinion on an answered case: the first answer stays, the next one gets a higher token.
+
+    Raises
+    ------
+    UnknownCaseError
+        If there is no such case.
+    QueueError
+        If the case is not answered.
+    """
+    row = _row(tx, claim_id)
+    if row.state != CaseState.ANSWERED:
+        raise QueueError(f"case {claim_id}: expected an answered case to reopen, found it {row.state}")
+    tx.execute(
+        update(CASES)
+        .where(CASES.c.claim_id == claim_id)
+        .values(state=CaseState.OPEN.value, due_at=due_at, holder=None, leased_at=None, lease_expires_at=None)
+    )
+
+
+def _row(tx: Connection, claim_id: str) -> Any:
+    row = tx.execute(select(CASES).where(CASES.c.claim_id == claim_id).with_for_update()).one_or_none()
+    if row is None:
+        raise UnknownCaseError(f"case {claim_id}: expected a case of the queue, found none")
+    return row
+
+
+def _must_hold(tx: Connection, held: Lease, now: int) -> CaseState:
+    row = _row(tx, held.claim_id)
+    found = None
+    if row.token != held.token or row.holder != held.holder:
+        found = f"token {row.token} held by {row.holder or 'nobody'}"
+    elif row.state not in (CaseState.LEASED, CaseState.WITHDRAWN):
+        found = f"the case {row.state}"
+    elif row.lease_expires_at <= now:
+        found = f"the lease expired at {row.lease_expires_at}, it is {now}"
+    if found is not None:
+        raise StaleLeaseError(f"case {held.claim_id}: expected token {held.token} held by {held.holder}, found {found}; lease a case again")
+    return CaseState(row.state)
+
+
+def _set_state(tx: Connection, claim_id: str, state: CaseState) -> None:
+    tx.execute(update(CASES).where(CASES.c.claim_id == claim_id).values(state=state.value))

@@ -1,0 +1,210 @@
+"""The case store: one SQL database, short transactions, pandas frames in and out.
+
+SQLite by default (write-ahead log, foreign keys on, writers begin immediately so that two of them never deadlock), any
+other SQLAlchemy URL as well. Whoever writes opens one transaction per step of work: a process killed at any instant leaves
+either the whole step or nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import pandas as pd
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Table, create_engine, event, insert, select, update
+
+from data_contracts import ANSWERS, DECISIONS, Action, Contract
+from serving import queue
+from serving.instants import instants, micros
+from serving.schema import ANSWERS_TABLE, DECISIONS_TABLE, MARKS, METADATA
+
+CHUNK = 5_000
+"""Keys per ``IN (…)``: below the bound on parameters of every database in use."""
+
+Synchronous = Literal["NORMAL", "FULL"]
+
+
+class Store:
+    """Decisions, queue, answers, proceedings and ledger behind one database URL.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL such as ``sqlite:////var/touchstone/store.db``; the tables are created if they are missing.
+    synchronous
+        SQLite only. ``FULL``: a committed transaction survives a loss of power. ``NORMAL``: it survives a killed process; a
+        loss of power may undo the last transactions, never half of one. Faster by far on ordinary disks.
+
+    Examples
+    --------
+    >>> with Store("sqlite://") as store:
+    ...     len(store.read("decisions"))
+    0
+    """
+
+    def __init__(self, url: str, synchronous: Synchronous = "FULL") -> None:
+        self._engine = _engine(url, synchronous)
+        with self.write() as tx:
+            METADATA.create_all(tx)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a write transaction: committed at the end of the block, undone if it raises."""
+        with self._engine.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """Open a transaction that only reads: it sees one state of the store and waits for nobody."""
+        with self._engine.connect().execution_options(touchstone_reads=True) as tx:
+            yield tx
+
+    def read(self, table: str, where: Mapping[str, Iterable[str]] | None = None) -> pd.DataFrame:
+        """Return a table in order of its key.
+
+        Parameters
+        ----------
+        table
+            Name of a table of :mod:`serving.schema`.
+        where
+            Column → wanted values; by default every row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns as in the table; instants as ``datetime64[us, UTC]``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such table.
+        """
+        if table not in METADATA.tables:
+            raise KeyError(f"no table {table!r} in the store; expected one of {', '.join(sorted(METADATA.tables))}")
+        source = METADATA.tables[table]
+        query = select(source).order_by(*source.primary_key.columns)
+        for column, wanted in (where or {}).items():
+            query = query.where(source.c[column].in_(list(wanted)))
+        with self.view() as tx:
+            return frame_of(source, tx.execute(query).all())
+
+    def record_decisions(self, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None) -> int:
+        """Keep decisions and open the queue cases of those that need an expert, all in one transaction.
+
+        Parameters
+        ----------
+        frame
+            Rows of the decisions contract. A claim that is already decided keeps its first decision.
+        minutes
+            Expected expert minutes per case by tier; default :data:`serving.queue.MINUTES`.
+
+        Returns
+        -------
+        int
+            How many decisions were new.
+        """
+        rows = rows_of(DECISIONS, frame)
+        with self.write() as tx:
+            new = _insert_new(tx, DECISIONS_TABLE, rows)
+            queue.open_cases(tx, [row for row in new if row["action"] in (Action.DESK, Action.INVESTIGATE)], minutes or queue.MINUTES)
+        return len(new)
+
+    def decided(self, claim_ids: Iterable[str]) -> set[str]:
+        """Return which of the claims are already decided."""
+        with self.view() as tx:
+            return _present(tx, DECISIONS_TABLE, list(claim_ids))
+
+    def add_answers(self, frame: pd.DataFrame) -> int:
+        """Put rows of the answers contract into the inbox; those already there are left alone. Returns how many were new."""
+        rows = rows_of(ANSWERS, frame)
+        with self.write() as tx:
+            return len(_insert_new(tx, ANSWERS_TABLE, rows))
+
+
+def mark(tx: Connection, name: str) -> int | None:
+    """Return how far a batch has come (microseconds UTC), ``None`` if it never ran."""
+    return tx.execute(select(MARKS.c.at).where(MARKS.c.name == name)).scalar_one_or_none()
+
+
+def set_mark(tx: Connection, name: str, at: int) -> None:
+    """Note, in the transaction of the work itself, how far a batch has come."""
+    if tx.execute(update(MARKS).where(MARKS.c.name == name).values(at=at)).rowcount == 0:
+        tx.execute(insert(MARKS).values(name=name, at=at))
+
+
+def rows_of(contract: Contract, frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a contract's frame as rows for the store: instants in microseconds, missing values ``None``."""
+    columns: dict[str, list[Any]] = {}
+    for column in contract.columns:
+        values = frame[column.name]
+        if column.kind == "instant":
+            columns[column.name] = [None if pd.isna(v) else micros(v) for v in values]
+        else:
+            columns[column.name] = [None if lost else v for v, lost in zip(values.tolist(), values.isna(), strict=True)]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def frame_of(table: Table, rows: Iterable[Any]) -> pd.DataFrame:
+    """Return rows of a table as a frame with the table's columns and types."""
+    listed = list(rows)
+    series: dict[str, pd.Series] = {}
+    for place, column in enumerate(table.columns):
+        values = [row[place] for row in listed]
+        if column.info.get("instant"):
+            series[column.name] = instants(values)
+        elif isinstance(column.type, BigInteger):
+            series[column.name] = pd.Series(values, dtype="int64")
+        elif isinstance(column.type, Double):
+            series[column.name] = pd.Series(values, dtype="float64")
+        else:
+            series[column.name] = pd.Series(values, dtype="bool" if isinstance(column.type, Boolean) else "str")
+    return pd.DataFrame(series)
+
+
+def _present(tx: Connection, table: Table, keys: list[str]) -> set[str]:
+    key = next(iter(table.primary_key.columns))
+    found: set[str] = set()
+    for start in range(0, len(keys), CHUNK):
+        found.update(tx.execute(select(key).where(key.in_(keys[start : start + CHUNK]))).scalars())
+    return found
+
+
+def _insert_new(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Insert the rows whose key is not there yet; the first of equal keys wins. Returns the rows inserted."""
+    key = next(iter(table.primary_key.columns)).name
+    first = {row[key]: row for row in reversed(rows)}
+    known = _present(tx, table, list(first))
+    new = [row for row in first.values() if row[key] not in known]
+    if new:
+        tx.execute(insert(table), new)
+    return new
+
+
+def _engine(url: str, synchronous: Synchronous) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name != "sqlite":
+        return engine
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        for pragma in ("busy_timeout = 30000", "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("touchstone_reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
