@@ -166,6 +166,11 @@ class Lake:
         """Return the names of a table's batches in reading order."""
         return sorted(path.stem for path in (self.root / "lake" / table).glob("*.parquet"))
 
+    def count(self, table: str, batch: str) -> int:
+        """Return how many rows a batch of accepted rows has; 0 if there is no such batch."""
+        path = self._path("lake", table, batch)
+        return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+
     def manifest(self, name: str, payload: Mapping[str, Any]) -> Path:
         """Write what a run did as ``runs/<name>.json``, keys sorted; the same name is replaced."""
         path = self.root / "runs" / f"{name}.json"

@@ -1,0 +1,74 @@
+"""Tables → the feature matrix of every claim as of its filing, kept as one Parquet file.
+
+The file remembers the catalogue and the lake it was made from; when either has changed, it is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.catalog import CATALOG
+from features.facts import Tables
+from features.matrix import build_matrix
+from pipelines.home import Home
+from pipelines.lake import Lake, replacing
+
+_FILE, _MADE_FROM = "matrix.parquet", b"touchstone_made_from"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built: rows, columns, and the hash of the catalogue."""
+
+    claims: int
+    features: int
+    catalog_hash: str
+
+
+def build(home: Home, tables: Tables | None = None) -> Built:
+    """Compute and keep the matrix of all claims in the lake.
+
+    Parameters
+    ----------
+    home
+        Where the lake is; the matrix goes to ``features/matrix.parquet``.
+    tables
+        The lake's tables, if they are at hand already.
+    """
+    source = _made_from(home)
+    matrix = build_matrix(Lake(home.root).tables() if tables is None else tables)
+    content = pa.Table.from_pandas(matrix.reset_index(), preserve_index=False)
+    content = content.replace_schema_metadata({**(content.schema.metadata or {}), _MADE_FROM: source})
+    with replacing(home.features / _FILE) as draft:
+        pq.write_table(content, draft)
+    return Built(len(matrix), matrix.shape[1], CATALOG.hash)
+
+
+def matrix_of(home: Home, tables: Tables, claims: pd.DataFrame) -> pd.DataFrame:
+    """Return the feature rows of some claims: the kept ones if catalogue and lake are still the same, else computed now.
+
+    Parameters
+    ----------
+    home
+        Where a matrix may be kept.
+    tables
+        The lake's tables.
+    claims
+        The claims wanted, in the order wanted.
+    """
+    path = home.features / _FILE
+    if path.is_file() and (pq.read_schema(path).metadata or {}).get(_MADE_FROM) == _made_from(home):
+        return pq.read_table(path).to_pandas().set_index("claim_id").loc[claims["claim_id"]]
+    return build_matrix(tables, claims)
+
+
+def _made_from(home: Home) -> bytes:
+    """Name the catalogue and every batch of the lake with its size and time of writing."""
+    files = sorted((home.root / "lake").glob("*/*.parquet"))
+    batches = [f"{file.parent.name}/{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    return hashlib.sha256("\n".join([CATALOG.hash, *batches]).encode()).hexdigest().encode()

@@ -1,0 +1,136 @@
+"""Labels known at an instant → a trained bundle, recorded in MLflow and kept under an alias.
+
+The first bundle becomes champion, because somebody has to decide; every later one becomes challenger and has to win
+(:mod:`pipelines.promote`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import LABELS
+from features.catalog import CATALOG
+from features.facts import Tables
+from models.bundle import contracts_hash
+from models.labels import as_known
+from models.metrics import reliability
+from models.shelf import Alias, Shelf
+from models.training import Trained, TrainingSettings
+from models.training import train as fit_bundle
+from pipelines.build import build, matrix_of
+from pipelines.home import Home
+from pipelines.lake import Lake
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a training left behind.
+
+    Parameters
+    ----------
+    bundle
+        Hash of the bundle.
+    alias
+        ``champion`` for the first, ``challenger`` for every later one.
+    labelled
+        Labelled claims by class.
+    table
+        The model and its baselines on the latest window.
+    version
+        Version of the registered model in MLflow; ``None`` without tracking.
+    """
+
+    bundle: str
+    alias: Alias
+    labelled: dict[str, int]
+    table: pd.DataFrame
+    version: str | None
+
+
+def train(
+    home: Home,
+    as_of: datetime,
+    settings: TrainingSettings | None = None,
+    tables: Tables | None = None,
+    tracking: bool = True,
+    num_threads: int = 2,
+) -> TrainingRun:
+    """Train on what was known before an instant, keep the bundle, and give it an alias.
+
+    Parameters
+    ----------
+    home
+        Lake, matrix, bundles and MLflow store.
+    as_of
+        Claims filed and labels known strictly before it are used.
+    settings
+        Windows, seed, hyperparameters.
+    tables
+        The lake's tables, if they are at hand already.
+    tracking
+        Record the run in MLflow.
+    num_threads
+        Threads for the boosters; results do not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If nothing is labelled by then.
+    """
+    tables = Lake(home.root).tables() if tables is None else tables
+    settings = settings or TrainingSettings()
+    filed = tables["claims"][tables["claims"]["filed_at"] < as_of]
+    known = as_known(tables["resolutions"], filed, as_of)
+    claims = filed[filed["claim_id"].isin(known["claim_id"])].reset_index(drop=True)
+    build(home, tables)
+    matrix = matrix_of(home, tables, claims)
+    data_hash = hash_of(matrix, known)
+    trained = fit_bundle(matrix, claims, known, as_of, CATALOG.hash, CATALOG, settings, data_hash, num_threads)
+    shelf = Shelf(home.bundles)
+    name = shelf.put(trained.bundle)
+    alias: Alias = "champion" if shelf.aliases().get("champion") in (None, name) else "challenger"
+    shelf.point(alias, name)
+    version = _record(home, trained, known, settings, as_of, alias) if tracking else None
+    counts = known["label"].value_counts()
+    return TrainingRun(name, alias, {label: int(counts.get(label, 0)) for label in LABELS}, trained.table, version)
+
+
+def hash_of(matrix: pd.DataFrame, known: pd.DataFrame) -> str:
+    """Return the SHA-256 of feature rows and labels: equal data, equal hash, wherever it lies."""
+    digest = hashlib.sha256("\n".join(matrix.columns).encode())
+    for frame in (matrix, known):
+        digest.update(pd.util.hash_pandas_object(frame, index=True).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _record(home: Home, trained: Trained, known: pd.DataFrame, settings: TrainingSettings, as_of: datetime, alias: Alias) -> str:
+    from models import registry  # seconds to import
+    from pipelines import pictures
+
+    truth, proba, weight = trained.labels[trained.judge], trained.proba[trained.judge], trained.weights[trained.judge]
+    curves = {label: reliability(truth, proba, weight, label) for label in LABELS}
+    gains = trained.bundle.classifier.importance().head(20)
+    figures = {
+        "precision_recall.png": pictures.precision_recall(truth, proba, weight),
+        "reliability.png": pictures.reliability(curves),
+        "gain.png": pictures.bars(dict(zip(gains["feature"], gains["abusive"], strict=True)), money=False),
+    }
+    params: dict[str, Any] = {
+        "as_of": as_of.isoformat(),
+        "seed": settings.seed,
+        **vars(settings.hyperparameters),
+        "data_hash": trained.bundle.trained["data_hash"],
+        "catalog_hash": CATALOG.hash,
+        "contract_hash": contracts_hash(),
+    }
+    metrics = {k: float(v) for k, v in trained.table.iloc[0].items() if isinstance(v, int | float | np.floating)}
+    where = registry.Registry.local(home.root)
+    done = registry.log_run(where, trained.bundle, f"train {as_of:%Y-%m-%d}", params, metrics, figures, {"comparison.csv": trained.table})
+    registry.set_alias(where, alias, done.version)
+    return done.version
