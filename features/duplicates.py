@@ -1,0 +1,155 @@
+"""Re-used stories and pictures: how many earlier claims told nearly the same, or showed nearly the same photograph.
+
+First equal contents are made one, then near-equal contents are found among the distinct ones, and last the as-of kernel
+counts, per content and its neighbours, the claims strictly before filing. A story copied ten thousand times therefore
+costs no more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numba import njit
+
+from features import history
+from features.facts import PROBES, Facts, take
+from features.history import NEVER, Floats, Ints
+from features.narratives import near_narratives, plain, shingles
+from features.photographs import near_photographs
+from features.spec import DAY_US, Direct
+
+_COLUMNS = {"narrative": "narrative", "photo": "photo_hash"}
+_MEASURES = ("reuse_others", "reuse_own", "days_since_reuse_others")
+
+DUPLICATE_FEATURES: dict[str, Direct] = {
+    f"{kind}_{what}": Direct(
+        f"{kind}_{what}", "duplicates", tuple(f"{t}.{c}" for t in (PROBES, "claims") for c in ("filed_at", "customer_id", column))
+    )
+    for kind, column in _COLUMNS.items()
+    for what in _MEASURES
+}
+"""Every feature of this module, by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Distinct contents, which claim showed which, and which are nearly the same.
+
+    Parameters
+    ----------
+    held, asked
+        Content of each claim, and of each probe; −1 for none.
+    starts, neighbours
+        Contents nearly the same as content c, itself included: ``neighbours[starts[c]:starts[c + 1]]``.
+    """
+
+    held: Ints
+    asked: Ints
+    starts: Ints
+    neighbours: Ints
+
+
+def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
+    """Compute how often the content of each claim asked about was used before.
+
+    Parameters
+    ----------
+    names
+        Which of :data:`DUPLICATE_FEATURES`.
+    facts
+        The tables; the needs of every name must be met.
+
+    Returns
+    -------
+    dict
+        (probes,) float64 by name, in the order of the probes: the number of earlier claims of other customers, and of the
+        same customer, with nearly the same content, and the days since the latest of other customers. Undefined (NaN)
+        without content or customer, the days also without an earlier one.
+    """
+    found: dict[str, Floats] = {}
+    for kind in _COLUMNS:
+        if any(name.startswith(f"{kind}_") for name in names):
+            measures = _measure(contents(kind, facts), facts)
+            found |= {f"{kind}_{what}": values for what, values in zip(_MEASURES, measures, strict=True)}
+    return {name: found[name] for name in names}
+
+
+def contents(kind: str, facts: Facts) -> Contents:
+    """Find the distinct contents of a kind (``"narrative"``, ``"photo"``) and which are nearly the same."""
+    texts = [facts.texts(table, _COLUMNS[kind]) for table in ("claims", PROBES)]
+    joint = pa.chunked_array([chunk for text in texts for chunk in text.chunks], type=pa.large_string())
+    joint = plain(joint) if kind == "narrative" else joint
+    joint = pc.if_else(pc.equal(joint, ""), pa.scalar(None, pa.large_string()), joint).combine_chunks()
+    coded = pc.dictionary_encode(joint)
+    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    times = np.concatenate([facts.instants(table, "filed_at") for table in ("claims", PROBES)])
+    n = len(coded.dictionary)
+    if kind == "narrative":
+        first = np.full(n, np.iinfo(np.int64).max)
+        np.minimum.at(first, codes[codes >= 0], times[codes >= 0])
+        left, right = near_narratives(shingles(coded.dictionary), first)
+    else:
+        left, right = near_photographs(np.array([int(text, 16) for text in coded.dictionary.to_pylist()], dtype=np.uint64))
+    own = np.arange(n, dtype=np.int64)
+    one, other = np.concatenate([left, right, own]), np.concatenate([right, left, own])
+    table = history.group(one, np.zeros(len(one), dtype=np.int64), n)
+    cut = len(texts[0])
+    return Contents(codes[:cut], codes[cut:], table.starts, other[table.order])
+
+
+def _measure(found: Contents, facts: Facts) -> tuple[Floats, Floats, Floats]:
+    """Count the uses of every probe's content and of its neighbours before filing, by others and by the same customer."""
+    filed, whose = facts.instants(PROBES, "filed_at"), facts.codes(PROBES, "customer_id")
+    told, teller = facts.instants("claims", "filed_at"), facts.codes("claims", "customer_id")
+    known = (found.asked >= 0) & (whose >= 0)
+    probe, content = _spread(found, known)
+    past = history.group(np.where((told == NEVER) | (teller < 0), -1, found.held), told, len(found.starts) - 1)
+    asked = history.group(content, filed[probe], len(found.starts) - 1)
+    upper, lower = history.positions(past, asked, np.zeros(1, dtype=np.int64))[:, 0], past.starts[asked.keys]
+    probe = probe[asked.order]
+    own, latest = _uses(past.starts, past.gather(teller), lower, upper, asked.starts, whose[probe], facts.vocabulary("customer_id"))
+    totals = np.zeros((2, len(filed)), dtype=np.int64)
+    np.add.at(totals[0], probe, upper - lower - own)
+    np.add.at(totals[1], probe, own)
+    last = np.full(len(filed), NEVER)
+    np.maximum.at(last, probe, take(past.times, latest, NEVER))
+    days = np.where(last == NEVER, np.nan, (filed - np.where(last == NEVER, filed, last)) / DAY_US)
+    return np.where(known, totals[0], np.nan), np.where(known, totals[1], np.nan), np.where(known, days, np.nan)
+
+
+def _spread(found: Contents, known: np.ndarray) -> tuple[Ints, Ints]:
+    """Pair each probe with every content near its own."""
+    rows = np.flatnonzero(known)
+    begins = found.starts[found.asked[rows]]
+    near = found.starts[found.asked[rows] + 1] - begins
+    within = np.arange(near.sum()) - np.repeat(np.cumsum(near) - near, near)
+    return np.repeat(rows, near), found.neighbours[np.repeat(begins, near) + within]
+
+
+@njit(cache=True)
+def _uses(starts, teller, lower, upper, asked_starts, whose, n_customers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """For each probe, in order: uses by its own customer before it, and the position of the latest by another (−1: none)."""
+    other = np.full(len(teller), -1)  # the latest earlier use of the same content by somebody else than this use's customer
+    for content in range(len(starts) - 1):
+        for at in range(starts[content] + 1, starts[content + 1]):
+            other[at] = at - 1 if teller[at - 1] != teller[at] else other[at - 1]
+    times_told = np.zeros(n_customers, dtype=np.int64)
+    own, latest = np.zeros(len(whose), dtype=np.int64), np.full(len(whose), -1)
+    for content in range(len(starts) - 1):
+        at = starts[content]
+        for probe in range(asked_starts[content], asked_starts[content + 1]):
+            while at < upper[probe]:
+                times_told[teller[at]] += 1
+                at += 1
+            own[probe] = times_told[whose[probe]]
+            if upper[probe] > lower[probe]:
+                last = upper[probe] - 1
+                latest[probe] = last if teller[last] != whose[probe] else other[last]
+        for told in range(starts[content], at):
+            times_told[teller[told]] = 0
+    return own, latest

@@ -1,0 +1,58 @@
+"""The catalogue's entries about connections between customers and about re-used narratives and photographs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from features.duplicates import DUPLICATE_FEATURES
+from features.entry import Entry, Unit
+from features.links import LINK_FEATURES
+from features.spec import ALL, Aggregate, Difference, How
+
+_CALLED = {"device_id": "device", "address_id": "address", "payment_id": "means of payment", "phone_id": "telephone"}
+
+
+def _others(entity: str, on: str, how: How, what: str) -> Entry:
+    """Enter what customers other than the claimant did with the claim's device, address, payment or phone."""
+    whole, own = (Aggregate(on, by, how, ALL) for by in ((entity,), (entity, "customer_id")))
+    text = f"{what} this {_CALLED[entity]} before"
+    return Entry(Difference(whole, own), text, "count", 1 if "abusive" in on else 0, "links", text)
+
+
+def _link(name: str, meaning: str, unit: Unit, direction: Literal[-1, 0, 1], reason: str) -> Entry:
+    return Entry(LINK_FEATURES[name], meaning, unit, direction, "links", reason)
+
+
+def _duplicate(name: str, meaning: str, unit: Unit, direction: Literal[-1, 0, 1], reason: str) -> Entry:
+    return Entry(DUPLICATE_FEATURES[name], meaning, unit, direction, "duplicates", reason)
+
+
+LINK_ENTRIES: tuple[Entry, ...] = (
+    *(_others(entity, "sightings.customer_id", "first_seen", "other customers who used") for entity in _CALLED),
+    *(_others(entity, "claims", "count", "claims of other customers that named") for entity in _CALLED),
+    *(_others(entity, "standing.abusive", "sum", "other customers' abusive claims that named") for entity in _CALLED),
+    _link("link_component_customers", "customers connected with this one", "count", 0, "the claimant is connected with many customers"),
+    _link("link_component_claims_others", "earlier claims of connected customers", "count", 0, "connected customers claimed before"),
+    _link("link_component_abusive_others", "abusive claims of connected customers", "count", 1, "connected customers were found abusive"),
+    _link("burst_claimants_product_30d", "other claimants on the product in 30 days", "count", 0, "many claims on this product at once"),
+    _link(
+        "burst_unlinked_share_product_30d", "share of them connected with nobody among them", "share", 0, "recent claimants are connected"
+    ),
+)
+"""Who shares what with whom."""
+
+DUPLICATE_ENTRIES: tuple[Entry, ...] = (
+    _duplicate("narrative_reuse_others", "earlier claims of others with nearly this text", "count", 1, "others told nearly the same story"),
+    _duplicate("narrative_reuse_own", "earlier claims of the customer with nearly this text", "count", 0, "the customer told this before"),
+    _duplicate("narrative_days_since_reuse_others", "days since others told nearly this", "days", 0, "others told this story recently"),
+    _duplicate(
+        "photo_reuse_others", "earlier claims of others with nearly this photograph", "count", 1, "others showed nearly this photograph"
+    ),
+    _duplicate(
+        "photo_reuse_own", "earlier claims of the customer with nearly this photograph", "count", 1, "the customer showed this before"
+    ),
+    _duplicate(
+        "photo_days_since_reuse_others", "days since others showed nearly this", "days", 0, "others showed this photograph recently"
+    ),
+)
+"""Which stories and pictures were used before."""

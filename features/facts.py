@@ -1,0 +1,198 @@
+"""The tables as integers: identifiers as codes shared by all tables, money as cents, instants as microseconds.
+
+Every module of the package reads the world through :class:`Facts`, so a column is converted once however many features
+use it. The claims asked about are one more table, ``probes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.history import NEVER, Floats, Ints
+
+Tables = Mapping[str, pd.DataFrame]
+
+PROBES = "probes"
+"""Name under which the claims asked about are read."""
+
+ENTITIES = ("customer_id", "seller_id", "product_id", "order_id", "device_id", "address_id", "payment_id", "phone_id")
+"""Columns whose codes are shared by all tables."""
+
+_EVENT_TABLES = (PROBES, "claims", "orders", "returns", "resolutions", "seller_events")
+
+
+class FeatureError(ValueError):
+    """Tables from which features cannot be computed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """Tables, and the claims asked about, readable as integers.
+
+    Parameters
+    ----------
+    tables
+        Frames by contract name; tables and columns may be missing, which :meth:`has` tells.
+    probes
+        Claims, one row each, with at least ``claim_id`` and ``filed_at``.
+
+    Raises
+    ------
+    FeatureError
+        If a probe has no identity or no time of filing, or an identity twice.
+
+    Examples
+    --------
+    >>> claims = pd.DataFrame({"claim_id": ["C1", "C2"], "customer_id": ["A", None],
+    ...                        "filed_at": pd.to_datetime(["2025-01-01", "2025-01-02"], utc=True)})
+    >>> facts = Facts({"claims": claims}, claims)
+    >>> facts.codes("probes", "customer_id").tolist(), facts.has("orders.device_id")
+    ([0, -1], False)
+    """
+
+    tables: Tables
+    probes: pd.DataFrame
+    _seen: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for column in ("claim_id", "filed_at"):
+            if column not in self.probes.columns:
+                raise FeatureError(f"probes: expected the columns claim_id and filed_at, found {list(self.probes.columns)}")
+            if self.probes[column].isna().any():
+                raise FeatureError(f"probes.{column}: expected a value in every row, found {int(self.probes[column].isna().sum())} missing")
+        if not self.probes["claim_id"].is_unique:
+            repeated = self.probes["claim_id"][self.probes["claim_id"].duplicated()].iloc[0]
+            raise FeatureError(f"probes.claim_id: expected every claim once, found {repeated!r} twice; remove the repetition")
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """Return a table as it was given."""
+        return self.probes if table == PROBES else self.tables[table]
+
+    def has(self, *needs: str) -> bool:
+        """Tell whether every ``"table.column"`` is there."""
+        pairs = (need.partition(".")[::2] for need in needs)
+        return all((table == PROBES or table in self.tables) and column in self.frame(table).columns for table, column in pairs)
+
+    def keys(self, table: str) -> tuple[str, ...]:
+        """Name the identifier columns of a table; an order's number in the table of orders is no history and not among them."""
+        return tuple(e for e in ENTITIES if self.has(f"{table}.{e}") and (table, e) != ("orders", "order_id"))
+
+    def instants(self, table: str, column: str) -> Ints:
+        """Read a column of times as microseconds since 1970, ``NEVER`` where missing."""
+        return self._once((table, column), _microseconds)
+
+    def integers(self, table: str, column: str) -> Ints:
+        """Read a column of whole numbers or of truths (0, 1); ``NEVER`` where missing."""
+        return self._once((table, column), _whole)
+
+    def _once(self, where: tuple[str, str], convert: object) -> Ints:
+        if where not in self._seen:
+            table, column = where
+            self._seen[where] = convert(self.frame(table)[column])  # type: ignore[operator]
+        return self._seen[where]
+
+    def texts(self, table: str, column: str) -> pa.ChunkedArray:
+        """Read a column of text as Arrow strings."""
+        return _strings(self.frame(table)[column])
+
+    def equals(self, table: str, column: str, value: str) -> npt.NDArray[np.bool_]:
+        """Tell which rows hold a value; missing ones do not."""
+        same = pc.equal(self.texts(table, column), value).fill_null(False)
+        return np.asarray(same.to_numpy(), dtype=bool)
+
+    def codes(self, table: str, column: str) -> Ints:
+        """Read a column of identifiers as codes; the same identifier has the same code in all tables, a missing one −1."""
+        if ("codes", table, column) not in self._seen:
+            self._encode(column)
+        return self._seen["codes", table, column]
+
+    def vocabulary(self, column: str) -> int:
+        """How many codes an identifier column uses over all tables."""
+        if ("size", column) not in self._seen:
+            self._encode(column)
+        return int(self._seen["size", column][0])
+
+    def _encode(self, column: str) -> None:
+        """Factorise one identifier column jointly over all tables that have it."""
+        alias = self.tables.get("claims") is self.probes
+        holders = [t for t in _EVENT_TABLES if column in self.keys(t) and not (alias and t == PROBES)]
+        parts = [self.texts(table, column) for table in holders]
+        joint = pa.chunked_array([chunk for part in parts for chunk in part.chunks], type=pa.large_string()).combine_chunks()
+        coded = pc.dictionary_encode(joint)
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+        self._seen["size", column] = np.array([len(coded.dictionary)], dtype=np.int64)
+        cuts = np.cumsum([len(part) for part in parts])[:-1]
+        for table, part in zip(holders, np.split(codes, cuts), strict=True):
+            self._seen["codes", table, column] = part
+        if alias and ("codes", "claims", column) in self._seen:
+            self._seen["codes", PROBES, column] = self._seen["codes", "claims", column]
+
+    def rows(self, table: str, key: str, parent: str) -> Ints:
+        """Find, for each row of a table, the row of ``parent`` with the same key; −1 where there is none."""
+        where = ("rows", table, key, parent)
+        if where not in self._seen:
+            wanted = pc.dictionary_encode(self.texts(table, key).combine_chunks())
+            wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
+            place = pc.index_in(self.texts(parent, key), value_set=wanted.dictionary).fill_null(-1)
+            place = np.asarray(place.to_numpy(), dtype=np.int64)
+            row_of = np.full(len(wanted.dictionary) + 1, -1, dtype=np.int64)
+            held = np.flatnonzero(place >= 0)[::-1]
+            row_of[place[held]] = held
+            self._seen[where] = row_of[np.asarray(wanted.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)]
+        return self._seen[where]
+
+    def ranks(self, table: str, column: str) -> Ints:
+        """Rank a column of text in the order of its characters: ties in time are broken by identity, never by place."""
+        rank = pc.rank(self.texts(table, column).combine_chunks(), tiebreaker="dense")
+        return np.asarray(rank.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def take(values: Ints, rows: Ints, otherwise: int) -> Ints:
+    """Gather values by row; rows of −1 give ``otherwise``.
+
+    >>> take(np.array([7, 8]), np.array([1, -1]), 0).tolist()
+    [8, 0]
+    """
+    found = np.full(len(rows), otherwise, dtype=np.int64)
+    known = rows >= 0
+    found[known] = values[rows[known]]
+    return found
+
+
+def ratio(top: Floats | Ints, bottom: Floats | Ints) -> Floats:
+    """Divide, once and at the end; undefined (NaN) where the lower number is not positive or either is undefined.
+
+    >>> ratio(np.array([1, 1]), np.array([4, 0])).tolist()
+    [0.25, nan]
+    """
+    found = np.full(len(top), np.nan)
+    np.divide(top, bottom, out=found, where=bottom > 0)
+    return found
+
+
+def _strings(column: pd.Series) -> pa.ChunkedArray:
+    held = pa.array(column, from_pandas=True)
+    chunks = held if isinstance(held, pa.ChunkedArray) else pa.chunked_array([held])
+    return chunks.cast(pa.large_string())
+
+
+def _microseconds(column: pd.Series) -> Ints:
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        if len(column) and not column.isna().all():
+            raise FeatureError(f"{column.name}: expected times in UTC, found {column.dtype} such as {str(column.iloc[0])[:40]!r}")
+        return np.full(len(column), NEVER, dtype=np.int64)
+    return np.asarray(column.dt.as_unit("us").astype("int64"), dtype=np.int64)
+
+
+def _whole(column: pd.Series) -> Ints:
+    if column.isna().any() or column.dtype == object:
+        return np.asarray(column.astype("Int64").fillna(NEVER).to_numpy(dtype=np.int64), dtype=np.int64)
+    return np.asarray(column.to_numpy(), dtype=np.int64)

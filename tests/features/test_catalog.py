@@ -1,0 +1,58 @@
+"""The list of features: complete, consistent, and equal to its golden file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from features.catalog import CATALOG, Catalog
+from features.spec import ALL, Aggregate, Direct, SpecError, Window
+
+GOLDEN = Path(__file__).parents[2] / "features" / "catalog.json"
+REWRITE = (
+    'python -c "import json; from features.catalog import CATALOG; print(json.dumps(CATALOG.compile(), indent=1, ensure_ascii=False))"'
+)
+
+
+def test_the_golden_file_is_the_compiled_catalogue() -> None:
+    assert json.loads(GOLDEN.read_text()) == CATALOG.compile(), f"review the change, then write features/catalog.json anew: {REWRITE}"
+
+
+def test_every_entry_explains_itself() -> None:
+    for entry in CATALOG:
+        assert entry.meaning and entry.reason and len(entry.reason) < 80, entry.name
+        assert entry.name.replace("_", "").isalnum() and entry.name == entry.name.lower(), entry.name
+
+
+def test_the_hash_changes_with_any_entry_and_with_their_order() -> None:
+    first, *rest = CATALOG.entries
+    other = Catalog((replace(first, direction=1 if first.direction != 1 else -1), *rest))
+    turned = Catalog((*rest, first))
+    assert len({CATALOG.hash, other.hash, turned.hash}) == 3
+    assert Catalog(CATALOG.entries).hash == CATALOG.hash
+
+
+def test_leaving_groups_out_removes_exactly_their_entries_and_keeps_the_order() -> None:
+    left = CATALOG.without("links", "duplicates")
+    assert left.names == tuple(e.name for e in CATALOG if e.group not in ("links", "duplicates"))
+    assert 60 < len(left) < len(CATALOG)
+    with pytest.raises(SpecError, match="expected one of amount, .* found linkz"):
+        CATALOG.without("linkz")
+
+
+def test_no_window_may_see_the_instant_of_filing() -> None:
+    entry = replace(
+        CATALOG["claims_count_customer_30d"], feature=Aggregate("claims", ("customer_id",), "count", Window(30, closed="right"))
+    )
+    with pytest.raises(SpecError, match="expected a window that ends before filing"):
+        Catalog((entry,))
+
+
+def test_a_name_occurs_once() -> None:
+    entry = CATALOG["claims_count_customer_30d"]
+    with pytest.raises(SpecError, match="every name once"):
+        Catalog((entry, replace(entry, feature=Direct(entry.name, "claim", ()))))
+    assert Aggregate("claims", ("customer_id",), "count", ALL).name in CATALOG.names
