@@ -65,6 +65,8 @@ class Trained:
         Boolean mask over the training rows.
     proba
         The calibrated probabilities of all training rows, shape (rows, 3).
+    labels, weights
+        Class and weight of the same rows, shape (rows,).
     """
 
     bundle: Bundle
@@ -72,6 +74,8 @@ class Trained:
     split: Split
     judge: np.ndarray
     proba: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
 
 
 def train(
@@ -131,7 +135,7 @@ def train(
     candidates = {"touchstone": proba[judge], **{name: predict(features[judge]) for name, predict in baselines.items()}}
     table = compare(candidates, labels[judge], weights[judge])
     trained = _manifest(rows, labels, split, judge, losses, table, settings, as_of, data_hash)
-    return Trained(Bundle(classifier, calibration, catalog_hash, trained), table, split, judge, proba)
+    return Trained(Bundle(classifier, calibration, catalog_hash, trained), table, split, judge, proba, labels, weights)
 
 
 def _windows(rows: pd.DataFrame, labels: np.ndarray, settings: TrainingSettings) -> tuple[Split, np.ndarray]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +20,7 @@ from pipelines.home import Home
 from pipelines.lake import Lake, replacing
 
 _FILE, _MADE_FROM = "matrix.parquet", b"touchstone_made_from"
+_NOT_READ = ("decisions", "answers")  # features never read them
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Built:
 
 
 def build(home: Home, tables: Tables | None = None) -> Built:
-    """Compute and keep the matrix of all claims in the lake.
+    """Compute and keep the matrix of all claims in the lake; a matrix that is still right is left as it is.
 
     Parameters
     ----------
@@ -40,11 +42,14 @@ def build(home: Home, tables: Tables | None = None) -> Built:
     tables
         The lake's tables, if they are at hand already.
     """
-    source = _made_from(home)
+    source, path = _made_from(home), home.features / _FILE
+    if _kept_from(path) == source:
+        kept = pq.read_metadata(path)
+        return Built(kept.num_rows, kept.num_columns - 1, CATALOG.hash)
     matrix = build_matrix(Lake(home.root).tables() if tables is None else tables)
     content = pa.Table.from_pandas(matrix.reset_index(), preserve_index=False)
     content = content.replace_schema_metadata({**(content.schema.metadata or {}), _MADE_FROM: source})
-    with replacing(home.features / _FILE) as draft:
+    with replacing(path) as draft:
         pq.write_table(content, draft)
     return Built(len(matrix), matrix.shape[1], CATALOG.hash)
 
@@ -62,13 +67,17 @@ def matrix_of(home: Home, tables: Tables, claims: pd.DataFrame) -> pd.DataFrame:
         The claims wanted, in the order wanted.
     """
     path = home.features / _FILE
-    if path.is_file() and (pq.read_schema(path).metadata or {}).get(_MADE_FROM) == _made_from(home):
+    if _kept_from(path) == _made_from(home):
         return pq.read_table(path).to_pandas().set_index("claim_id").loc[claims["claim_id"]]
     return build_matrix(tables, claims)
 
 
+def _kept_from(path: Path) -> bytes | None:
+    return (pq.read_schema(path).metadata or {}).get(_MADE_FROM) if path.is_file() else None
+
+
 def _made_from(home: Home) -> bytes:
     """Name the catalogue and every batch of the lake with its size and time of writing."""
-    files = sorted((home.root / "lake").glob("*/*.parquet"))
+    files = sorted(file for file in (home.root / "lake").glob("*/*.parquet") if file.parent.name not in _NOT_READ)
     batches = [f"{file.parent.name}/{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
     return hashlib.sha256("\n".join([CATALOG.hash, *batches]).encode()).hexdigest().encode()

@@ -1,0 +1,130 @@
+"""Decisions against the truth: how good the probabilities were, and what each way of deciding would have cost.
+
+Needs the true class of every claim, so it judges simulations (and any set of claims that was examined in full).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import Action
+from models.costs import least_cost, realised_cost, review_cost
+from models.metrics import Interval, auc, average_precision, classwise_ece, cluster_bootstrap
+from models.policy import Policy
+from models.review import TIERS, action_after
+
+PROBABILITIES = ["p_valid", "p_unsubstantiated", "p_abusive"]
+"""The probability columns of a decision, in the order of the labels."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good probabilities were against the truth: abusive against the rest, and calibration, with 95 % intervals."""
+
+    auc_abusive: Interval
+    ap_abusive: Interval
+    ece: Interval
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the same claims cost under four ways of deciding, in whole cents.
+
+    Parameters
+    ----------
+    pay_everything
+        Every claim is paid.
+    model
+        The automatic action of least expected cost, no experts.
+    model_experts
+        As decided: automatic actions, and for reviewed claims fee, delay and the action after the expert's answer.
+    perfect
+        The best automatic action with the truth known.
+    """
+
+    pay_everything: int
+    model: int
+    model_experts: int
+    perfect: int
+
+
+def quality(truth: np.ndarray, proba: np.ndarray, groups: np.ndarray, rng: np.random.Generator, draws: int = 200) -> Quality:
+    """Judge probabilities against the truth.
+
+    Parameters
+    ----------
+    truth
+        True class per claim, shape (claims,).
+    proba
+        Calibrated probabilities, shape (claims, 3).
+    groups
+        Which claims belong together, for the intervals (customers), shape (claims,).
+    rng, draws
+        Of the bootstrap.
+    """
+    one = np.ones(len(truth))
+
+    def interval(metric: str) -> Interval:
+        measures = {
+            "auc": lambda rows: auc(truth[rows], proba[rows, 2], one[rows]),
+            "ap": lambda rows: average_precision(truth[rows], proba[rows, 2], one[rows]),
+            "ece": lambda rows: classwise_ece(truth[rows], proba[rows], one[rows]),
+        }
+        return cluster_bootstrap(measures[metric], groups, rng, draws)
+
+    return Quality(interval("auc"), interval("ap"), interval("ece"))
+
+
+def final_actions(
+    policy: Policy, decisions: pd.DataFrame, answers: pd.DataFrame, amount_cents: np.ndarray, insured: np.ndarray
+) -> np.ndarray:
+    """Return the automatic action that each decision came down to.
+
+    Parameters
+    ----------
+    policy
+        Prices and confusions.
+    decisions
+        Rows of the decisions contract.
+    answers
+        ``claim_id`` and ``label``: the first expert answer of each reviewed claim, where there is one yet.
+    amount_cents, insured
+        As in :func:`models.costs.cost_matrix`, in the order of ``decisions``.
+
+    Returns
+    -------
+    ndarray
+        One of the four automatic actions per decision: a reviewed claim's after the answer, by Bayes' rule; without an answer
+        the automatic action it would have had.
+    """
+    found = decisions["claim_id"].map(answers.set_index("claim_id")["label"])
+    final = decisions["automatic_action"].to_numpy(dtype=object).copy()
+    for tier in TIERS:
+        rows = ((decisions["action"] == tier) & found.notna()).to_numpy()
+        if rows.any():
+            proba = decisions.loc[rows, PROBABILITIES].to_numpy()
+            after = action_after(policy, proba, tier, found[rows].to_numpy(), amount_cents[rows], insured[rows])
+            final[rows] = after["automatic_action"].to_numpy(dtype=object)
+    return final
+
+
+def costs(
+    policy: Policy, decisions: pd.DataFrame, answers: pd.DataFrame, truth: np.ndarray, amount_cents: np.ndarray, insured: np.ndarray
+) -> Costs:
+    """Price the same claims under four ways of deciding; parameters as in :func:`final_actions`, ``truth`` by decision."""
+    answered = decisions["claim_id"].isin(answers["claim_id"]).to_numpy()
+    fees = review_cost(policy, decisions["action"].to_numpy())[answered].sum()
+    final = final_actions(policy, decisions, answers, amount_cents, insured)
+
+    def total(action: np.ndarray) -> int:
+        return int(realised_cost(policy, action, truth, amount_cents, insured).sum())
+
+    return Costs(
+        pay_everything=total(np.full(len(truth), Action.PAY.value)),
+        model=total(decisions["automatic_action"].to_numpy()),
+        model_experts=total(final) + int(fees),
+        perfect=int(least_cost(policy, truth, amount_cents, insured).sum()),
+    )

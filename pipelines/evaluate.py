@@ -1,0 +1,57 @@
+"""Decisions against the simulator's hidden truth: the only verb, beside the simulated counterparties, that may read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.facts import Tables
+from models.evaluation import PROBABILITIES, Costs, Quality, costs, quality
+from models.policy import Policy
+from pipelines.home import Home
+from pipelines.simulate.sealed import read_truth
+from serving.standing import Standing
+from serving.store import Store
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Quality and costs of the decisions in the store.
+
+    Parameters
+    ----------
+    claims
+        Decided claims whose truth is known.
+    quality
+        Of the probabilities.
+    costs
+        Under four ways of deciding.
+    truth, proba
+        True classes, shape (claims,), and probabilities, shape (claims, 3), for pictures.
+    """
+
+    claims: int
+    quality: Quality
+    costs: Costs
+    truth: np.ndarray
+    proba: np.ndarray
+
+
+def evaluate(home: Home, policy: Policy, store: Store, tables: Tables, seed: int = 0) -> Evaluation:
+    """Judge every decision of the store against the truth."""
+    decisions = store.read("decisions").merge(read_truth(home.root)[["claim_id", "truth"]], on="claim_id", validate="one_to_one")
+    filed = tables["claims"][["claim_id", "customer_id", "seller_id", "filed_at", "amount_cents"]]
+    rows = decisions.merge(filed, on="claim_id", validate="one_to_one")
+    truth, proba = rows["truth"].to_numpy(dtype=object), rows[PROBABILITIES].to_numpy()
+    insured = Standing(tables["seller_events"]).insured(rows["seller_id"], rows["filed_at"])
+    priced = costs(policy, rows, first_answers(store), truth, rows["amount_cents"].to_numpy(), insured)
+    judged = quality(truth, proba, rows["customer_id"].to_numpy(), np.random.default_rng(seed))
+    return Evaluation(len(rows), judged, priced, truth, proba)
+
+
+def first_answers(store: Store) -> pd.DataFrame:
+    """Return ``claim_id`` and ``label`` of the first answer of an expert to each case."""
+    answers = store.read("expert_answers").sort_values(["answered_at", "answer_id"])
+    return answers.drop_duplicates("claim_id")[["claim_id", "label"]]
