@@ -1,0 +1,89 @@
+"""Runs, versions and aliases in a real local store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.bundle import load
+from models.registry import CHALLENGER, CHAMPION, Registered, Registry, fetch_alias, get_alias, log_run, mlflow, set_alias
+from models.training import Trained
+from tests.models.synthetic import Sample
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return Registry.local(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def first(registry: Registry, trained: Trained) -> Iterator[Registered]:
+    figure, axes = plt.subplots()
+    axes.plot([0, 1])
+    yield log_run(
+        registry,
+        trained.bundle,
+        "first",
+        {"learning_rate": 0.1, "note": None},
+        {"auc": 0.8, "undefined": float("nan")},
+        {"line.png": figure},
+        {"baselines.csv": trained.table},
+    )
+    plt.close(figure)
+
+
+def test_a_run_keeps_parameters_metrics_hashes_pictures_and_tables(registry: Registry, first: Registered, trained: Trained) -> None:
+    client = mlflow.MlflowClient(registry.tracking_uri)
+    run = client.get_run(first.run_id)
+    assert run.data.params == {"learning_rate": "0.1", "note": "None"}
+    assert run.data.metrics == {"auc": 0.8}
+    assert run.data.tags["bundle_hash"] == trained.bundle.hash
+    assert {run.data.tags[name] for name in ("catalog_hash", "data_hash")} == {"c" * 64, "d" * 64}
+    assert [f.path for f in client.list_artifacts(first.run_id, "figures")] == ["figures/line.png"]
+    assert [f.path for f in client.list_artifacts(first.run_id, "tables")] == ["tables/baselines.csv"]
+
+
+def test_the_same_bundle_is_one_version_and_another_bundle_is_the_next(registry: Registry, first: Registered, trained: Trained) -> None:
+    assert log_run(registry, trained.bundle, "again") == first
+    other = log_run(registry, replace(trained.bundle, catalog_hash="e" * 64), "other")
+    assert int(other.version) == int(first.version) + 1
+
+
+def test_aliases_move_and_are_absent_until_set(registry: Registry, first: Registered, tmp_path: Path) -> None:
+    assert get_alias(registry, CHAMPION) is None
+    assert fetch_alias(registry, CHAMPION, tmp_path) is None
+    set_alias(registry, CHALLENGER, first.version)
+    set_alias(registry, CHAMPION, first.version)
+    assert get_alias(registry, CHAMPION) == get_alias(registry, CHALLENGER) == first
+
+
+def test_the_bundle_comes_back_as_it_was_registered(
+    registry: Registry, first: Registered, trained: Trained, data: Sample, tmp_path: Path
+) -> None:
+    set_alias(registry, CHAMPION, first.version)
+    found = fetch_alias(registry, CHAMPION, tmp_path, trained.bundle.catalog_hash)
+    assert found is not None
+    assert np.array_equal(found.predict_proba(data.matrix), trained.bundle.predict_proba(data.matrix))
+    assert load(tmp_path / trained.bundle.hash).hash == trained.bundle.hash
+
+
+def test_the_pyfunc_flavour_loads_and_predicts_as_the_bundle_does(
+    registry: Registry, first: Registered, trained: Trained, data: Sample
+) -> None:
+    model = mlflow.pyfunc.load_model(f"models:/{registry.model}/{first.version}")
+    rows = data.matrix.assign(channel=data.matrix["channel"].astype("str"))
+    found = model.predict(rows)
+    assert isinstance(found, pd.DataFrame)
+    assert np.array_equal(found.to_numpy(), trained.bundle.predict_proba(data.matrix))
+
+
+def test_no_code_is_pickled_and_nobody_is_told(registry: Registry, first: Registered) -> None:
+    artifacts = Path(registry.tracking_uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+    assert not [path for path in artifacts.rglob("*") if path.suffix in {".pkl", ".pickle", ".joblib", ".cloudpickle"}]
+    assert mlflow.telemetry.utils.is_telemetry_disabled()
