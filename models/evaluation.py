@@ -5,16 +5,17 @@ Needs the true class of every claim, so it judges simulations (and any set of cl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from data_contracts import Action
-from models.costs import least_cost, realised_cost, review_cost
+from models.costs import cost_matrix, expected_costs, least_cost, realised_cost, review_cost
 from models.metrics import Interval, auc, average_precision, classwise_ece, cluster_bootstrap
 from models.policy import Policy
-from models.review import TIERS, action_after
+from models.review import TIERS, Capacity, action_after, review_values, route
 
 PROBABILITIES = ["p_valid", "p_unsubstantiated", "p_abusive"]
 """The probability columns of a decision, in the order of the labels."""
@@ -101,7 +102,7 @@ def final_actions(
         the automatic action it would have had.
     """
     found = decisions["claim_id"].map(answers.set_index("claim_id")["label"])
-    final = decisions["automatic_action"].to_numpy(dtype=object).copy()
+    final: np.ndarray = decisions["automatic_action"].to_numpy(dtype=object).copy()
     for tier in TIERS:
         rows = ((decisions["action"] == tier) & found.notna()).to_numpy()
         if rows.any():
@@ -128,3 +129,41 @@ def costs(
         model_experts=total(final) + int(fees),
         perfect=int(least_cost(policy, truth, amount_cents, insured).sum()),
     )
+
+
+def expected_cost_by_capacity(
+    policy: Policy, decisions: pd.DataFrame, amount_cents: np.ndarray, insured: np.ndarray, desk_cases: Sequence[int]
+) -> np.ndarray:
+    """Return what the decided claims would be expected to cost under other capacities of the desk.
+
+    Parameters
+    ----------
+    policy
+        Prices; its investigations are shared out evenly over the days.
+    decisions
+        Rows of the decisions contract.
+    amount_cents, insured
+        As in :func:`models.costs.cost_matrix`, in the order of ``decisions``.
+    desk_cases
+        Cases a day to try.
+
+    Returns
+    -------
+    ndarray
+        Expected cents for each capacity, fees and delays included; never rising with capacity.
+    """
+    table = cost_matrix(policy, amount_cents, insured)
+    proba = decisions[PROBABILITIES].to_numpy()
+    values = review_values(policy, proba, table)
+    automatic = expected_costs(proba, table).min(axis=1).sum()
+    days = [np.asarray(rows) for rows in decisions.groupby("decided_at").indices.values()]
+    minutes = [tier.minutes for tier in policy.tiers]
+    accrued = [Capacity.of(policy, days=d + 1).investigations - Capacity.of(policy, days=d).investigations for d in range(len(days))]
+    totals = []
+    for cases in desk_cases:
+        saved = 0.0
+        for rows, investigations in zip(days, accrued, strict=True):
+            tier = route(values[rows], minutes, Capacity(cases, investigations))
+            saved += values[rows[tier >= 0], tier[tier >= 0]].sum()
+        totals.append(automatic - saved)
+    return np.array(totals)

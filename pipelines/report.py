@@ -1,0 +1,257 @@
+"""One self-contained HTML page about the decisions of a home: what was decided, how good it was, what it cost and who bore it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from data_contracts import LABELS, Action
+from features.facts import Tables
+from models.evaluation import PROBABILITIES, expected_cost_by_capacity
+from models.labels import as_known
+from models.metrics import reliability, summary
+from models.policy import Policy
+from models.review import Capacity
+from models.shelf import Shelf
+from pipelines import pictures
+from pipelines.evaluate import Evaluation
+from pipelines.home import Home
+from pipelines.lake import replacing
+from serving.ledger import balances, borne
+from serving.queue import CaseState
+from serving.standing import Standing
+from serving.store import Store
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: a title, a note that says how to read it, pictures with their alternative text, perhaps a table."""
+
+    title: str
+    note: str
+    pictures: Sequence[dict[str, str]] = ()
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = field(default_factory=list)
+
+
+def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Tables, evaluation: Evaluation | None = None) -> Path:
+    """Write ``reports/report.html`` and return its path.
+
+    Parameters
+    ----------
+    home
+        Bundles and reports.
+    as_of
+        The instant the page speaks of.
+    policy
+        Prices and capacity.
+    store
+        Decisions, queue, ledger.
+    tables
+        The lake's tables.
+    evaluation
+        The comparison with the simulator's truth, where there is one; otherwise the labels known so far are shown.
+
+    Raises
+    ------
+    ValueError
+        If nothing has been decided yet.
+    """
+    decisions = store.read("decisions")
+    if decisions.empty:
+        raise ValueError("report: expected decided claims in the store, found none; run touchstone score first")
+    filed = tables["claims"][["claim_id", "seller_id", "customer_id", "kind", "filed_at", "amount_cents"]]
+    rows = decisions.merge(filed, on="claim_id", validate="one_to_one")
+    known = as_known(tables["resolutions"], tables["claims"], as_of)
+    sections = [
+        _mix(rows, known, tables["claims"]),
+        _quality(rows, known, evaluation),
+        _costs(policy, rows, tables, evaluation),
+        _money(store),
+        _queue(store, as_of),
+        _features(home),
+    ]
+    page = _ENVIRONMENT.get_template("report.html.j2").render(
+        as_of=f"{as_of:%Y-%m-%d}",
+        subtitle=f"{len(rows):,} claims decided from {rows['filed_at'].min():%d %B %Y} to {rows['filed_at'].max():%d %B %Y}; "
+        f"as known on {as_of:%d %B %Y}.",
+        cards=_cards(rows, store, evaluation),
+        sections=sections,
+        examples=_examples(rows),
+        footer=f"Model {rows['bundle'].iloc[-1][:12]}, policy {policy.identifier}. Money in US dollars, times in UTC.",
+    )
+    path = home.reports / "report.html"
+    with replacing(path) as draft:
+        draft.write_text(page, encoding="utf-8")
+    return path
+
+
+_ENVIRONMENT = Environment(loader=PackageLoader("pipelines"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
+
+
+def dollars(cents: float) -> str:
+    """Write cents as dollars.
+
+    >>> dollars(123456), dollars(-1999)
+    ('$1,235', '-$20')
+    """
+    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.0f}"
+
+
+def _cards(rows: pd.DataFrame, store: Store, evaluation: Evaluation | None) -> list[dict[str, str]]:
+    reviewed = rows["action"].isin((Action.DESK.value, Action.INVESTIGATE.value))
+    cards = [
+        {"name": "claims decided", "value": f"{len(rows):,}"},
+        {"name": "claimed in all", "value": dollars(rows["amount_cents"].sum())},
+        {"name": "decided without an expert", "value": f"{1 - reviewed.mean():.0%}"},
+        {"name": "answers by experts", "value": f"{len(store.read('expert_answers')):,}"},
+    ]
+    if evaluation is not None:
+        found = evaluation.quality.auc_abusive
+        cards += [
+            {"name": f"AUC, abusive against the rest ({found.low:.2f}–{found.high:.2f})", "value": f"{found.estimate:.3f}"},
+            {"name": "lost with model and experts, against paying everything", "value": _share(evaluation)},
+        ]
+    return cards
+
+
+def _share(evaluation: Evaluation) -> str:
+    return f"{evaluation.costs.model_experts / max(evaluation.costs.pay_everything, 1):.0%}"
+
+
+def _picture(figure: object, alt: str) -> dict[str, str]:
+    return {"uri": pictures.as_data_uri(figure), "alt": alt}  # type: ignore[arg-type]
+
+
+def _mix(rows: pd.DataFrame, known: pd.DataFrame, claims: pd.DataFrame) -> Section:
+    month = rows["filed_at"].dt.strftime("%Y-%m")
+    labelled = claims[["claim_id", "filed_at"]].merge(known[known["weight"] > 0], on="claim_id", validate="one_to_one")
+    when = labelled["filed_at"].dt.strftime("%Y-%m")
+    months = sorted({*month, *when})
+    believed = rows.groupby(month)[PROBABILITIES].mean().reindex(months)
+    shares = {label: believed[column].to_numpy() for label, column in zip(LABELS, PROBABILITIES, strict=True)}
+    weight = labelled["weight"].groupby(when).sum()
+    observed = {
+        label: (labelled["weight"].where(labelled["label"] == label, 0.0).groupby(when).sum() / weight).reindex(months).to_numpy()
+        for label in LABELS
+    }
+    return Section(
+        "What is claimed, month by month",
+        "Lines: mean probability the model gave to the claims it decided. Dots: share among the labels known so far, each "
+        "weighted by one over the chance that it was examined; claims that nobody examined have no label.",
+        [_picture(pictures.class_mix(months, shares, observed), "Share of valid, unsubstantiated and abusive claims by month of filing")],
+    )
+
+
+def _quality(rows: pd.DataFrame, known: pd.DataFrame, evaluation: Evaluation | None) -> Section:
+    if evaluation is not None:
+        truth, proba, weight = evaluation.truth, evaluation.proba, np.ones(evaluation.claims)
+        against = "the simulator's truth, which no other part of the system can read"
+    else:
+        joined = rows.merge(known[known["weight"] > 0], on="claim_id", validate="one_to_one")
+        truth, proba, weight = joined["label"].to_numpy(dtype=object), joined[PROBABILITIES].to_numpy(), joined["weight"].to_numpy(float)
+        against = "the labels known so far, weighted by one over the chance of examination"
+    curves = {label: reliability(truth, proba, weight, label) for label in LABELS} if len(truth) else {}
+    metrics = summary(truth, proba, weight) if len(truth) else {}
+    return Section(
+        "How good the probabilities are",
+        f"Claims that the model had not seen, against {against}. Left: precision against recall, dotted lines are the shares of "
+        "the classes. Right: what was predicted against what happened; the diagonal is perfect.",
+        [
+            _picture(pictures.precision_recall(truth, proba, weight), "Precision against recall for each class"),
+            _picture(pictures.reliability(curves), "Predicted probability against observed frequency for each class"),
+        ]
+        if len(truth)
+        else (),
+        ("metric", "value"),
+        [(name.replace("_", " "), f"{value:.3f}") for name, value in metrics.items()],
+    )
+
+
+def _costs(policy: Policy, rows: pd.DataFrame, tables: Tables, evaluation: Evaluation | None) -> Section:
+    insured = Standing(tables["seller_events"]).insured(rows["seller_id"], rows["filed_at"])
+    today = Capacity.of(policy, days=1).desk
+    tried = np.unique(np.linspace(0, 2 * today, 9).round().astype(int))
+    expected = expected_cost_by_capacity(policy, rows, rows["amount_cents"].to_numpy(), insured, tried.tolist())
+    drawn = [_picture(pictures.cost_by_capacity(tried, expected, today), "Expected cost of the claims against desk cases a day")]
+    if evaluation is not None:
+        named = {
+            "pay everything": evaluation.costs.pay_everything,
+            "model only": evaluation.costs.model,
+            "model + experts": evaluation.costs.model_experts,
+            "perfect knowledge": evaluation.costs.perfect,
+        }
+        drawn.append(_picture(pictures.bars(named), "Money lost under four ways of deciding"))
+    return Section(
+        "What decisions cost",
+        "Left: what the decided claims are expected to cost under more or fewer desk cases a day, at the policy's prices: money "
+        "paid on claims that are not owed, harm of wrongful denials, fees and delay. Right, on simulated data: what four ways of "
+        "deciding really lost.",
+        drawn,
+    )
+
+
+def _money(store: Store) -> Section:
+    with store.view() as tx:
+        totals = {account.replace("_", " "): float(cents) for account, cents in borne(balances(tx)).items() if cents}
+    return Section(
+        "Who bore the money",
+        "From the ledger: every cent paid out and who carries it so far. All postings balance to zero.",
+        [_picture(pictures.bars(totals), "Money by who bore it")] if totals else (),
+    )
+
+
+def _queue(store: Store, as_of: datetime) -> Section:
+    cases = store.read("cases")
+    open_ = cases[cases["state"].isin((CaseState.OPEN.value, CaseState.LEASED.value))]
+    days = ((pd.Timestamp(as_of) - open_["opened_at"]) / pd.Timedelta(days=1)).to_numpy(dtype=float)
+    limit = float(((cases["due_at"] - cases["opened_at"]) / pd.Timedelta(days=1)).min()) if len(cases) else 0.0
+    counts = cases.groupby(["tier", "state"]).size()
+    return Section(
+        "The experts' queue",
+        "Ages of the cases that wait for an expert or are with one.",
+        [_picture(pictures.ages(days, limit), "Ages of open cases in days")] if len(open_) else (),
+        ("tier and state", "cases"),
+        [(f"{tier}, {state}", f"{count:,}") for (tier, state), count in counts.items()],
+    )
+
+
+def _features(home: Home) -> Section:
+    bundle = Shelf(home.bundles).get("champion")
+    gains = bundle.classifier.importance().head(20)
+    return Section(
+        "What the champion looks at",
+        "Total gain of the twenty strongest features in the question: is this claim abusive?",
+        [
+            _picture(
+                pictures.bars(dict(zip(gains["feature"], gains["abusive"], strict=True)), money=False),
+                "Gain of the twenty strongest features",
+            )
+        ],
+    )
+
+
+def _examples(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """One claim of every action, then the most expensive: ten in all."""
+    ordered = rows.sort_values(["automatic_cost_cents", "claim_id"], ascending=[False, True])
+    first = ordered.drop_duplicates("action")
+    ten = pd.concat([first, ordered[~ordered["claim_id"].isin(first["claim_id"])]]).head(10)
+    return [
+        {
+            "claim_id": row.claim_id,
+            "kind": row.kind,
+            "filed": f"{row.filed_at:%Y-%m-%d}",
+            "amount": dollars(row.amount_cents),
+            **{column: f"{getattr(row, column):.0%}" for column in PROBABILITIES},
+            "action": row.action,
+            "reasons": [reason.strip() for reason in row.reasons.split(";") if reason.strip()],
+            "claimant_reason": row.claimant_reason,
+        }
+        for row in ten.itertuples()
+    ]
