@@ -43,7 +43,7 @@ def estimate_confusion(answers: np.ndarray, truths: np.ndarray, prior: np.ndarra
         raise ValueError(f"prior: expected three rows of probabilities and a positive strength, found {prior.tolist()} and {strength}")
     place = {label: i for i, label in enumerate(LABELS)}
     counts = np.zeros((size, size))
-    for answer, truth in zip(answers, truths, strict=True):
+    for answer, truth in zip(map(str, answers), map(str, truths), strict=True):
         if answer not in place or truth not in place:
             raise ValueError(f"answers: expected pairs of {', '.join(LABELS)}, found {answer!r} for {truth!r}")
         counts[place[truth], place[answer]] += 1.0

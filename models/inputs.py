@@ -8,7 +8,7 @@ nowhere else: categories by their place in the frozen list, anything unseen as m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -32,8 +32,12 @@ class Described(Protocol):
         """The group of reasons it belongs to."""
 
     @property
+    def meaning(self) -> str:
+        """What the number says, as of filing."""
+
+    @property
     def reason(self) -> str:
-        """Its reason in plain words; ``{value}`` stands for the value where the text wants it."""
+        """What an investigator reads when it speaks for abuse; ``{value}`` stands for the value where the text wants it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class Feature:
     group
         The group of reasons its contribution is counted in.
     reason
-        The reason in plain words, for the investigator.
+        What the investigator reads when the feature speaks for abuse.
+    meaning
+        What the number says: read instead of ``reason`` when the feature speaks against abuse.
     categories
         The categories in the order of their codes; empty for a numeric column.
     """
@@ -58,6 +64,7 @@ class Feature:
     direction: int = 0
     group: str = "other"
     reason: str = ""
+    meaning: str = ""
     categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -140,12 +147,12 @@ class Inputs:
 
 
 def _feature(name: str, column: pd.Series, entry: Described | None) -> Feature:
+    described = Feature(name, entry.direction, entry.group, entry.reason, entry.meaning) if entry else Feature(name)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        categories = tuple(sorted(str(category) for category in column.cat.categories))
-        return Feature(name, 0, entry.group if entry else "other", entry.reason if entry else "", categories)
+        return replace(described, direction=0, categories=tuple(sorted(str(category) for category in column.cat.categories)))
     if not pd.api.types.is_numeric_dtype(column):
         raise ValueError(f"matrix.{name}: expected numbers or pandas categories, found {column.dtype}; cast it or declare it categorical")
-    return Feature(name, entry.direction, entry.group, entry.reason) if entry else Feature(name)
+    return described
 
 
 def _codes(column: pd.Series, categories: tuple[str, ...]) -> np.ndarray:

@@ -57,16 +57,17 @@ def investigator_reasons(matrix: pd.DataFrame, contributions: np.ndarray, inputs
     Returns
     -------
     list of str
-        Per claim, codes separated by ``"; "``: group, signed contribution, reason of the strongest feature, ``name=value``.
+        Per claim, codes separated by ``"; "``: group, its signed contribution to the log-odds of abuse, then of the group's
+        strongest feature the reason (the meaning where it speaks against abuse) and ``name=value``.
 
     Examples
     --------
     >>> import pandas as pd
     >>> claims = Feature("claims_30d", 1, "history", "{value} claims in 30 days")
-    >>> inputs = Inputs((claims, Feature("photos", -1, "evidence", "photographs")))
+    >>> inputs = Inputs((claims, Feature("photos", -1, "evidence", "no photographs", "photographs sent")))
     >>> matrix = pd.DataFrame({"claims_30d": [4.0], "photos": [2.0]})
     >>> investigator_reasons(matrix, np.array([[1.25, -0.5]]), inputs)
-    ['history +1.25: 4 claims in 30 days [claims_30d=4]; evidence -0.50: photographs [photos=2]']
+    ['history +1.25: 4 claims in 30 days [claims_30d=4]; evidence -0.50: photographs sent [photos=2]']
     """
     grouped = group_contributions(contributions, inputs)
     names, sums = list(grouped.columns), grouped.to_numpy(dtype=np.float64)
@@ -79,14 +80,16 @@ def investigator_reasons(matrix: pd.DataFrame, contributions: np.ndarray, inputs
         for k in (k for k in order if abs(sums[row, k]) >= _SMALLEST):
             sign = np.sign(sums[row, k])
             strongest = max(members[names[k]], key=lambda i: sign * contributions[row, i])
-            codes.append(f"{names[k]} {sums[row, k]:+.2f}: {_described(inputs.features[strongest], columns[strongest][row])}")
+            words = _described(inputs.features[strongest], columns[strongest][row], against=sign < 0)
+            codes.append(f"{names[k]} {sums[row, k]:+.2f}: {words}")
         texts.append(_fitting(codes))
     return texts
 
 
-def _described(feature: Feature, value: object) -> str:
+def _described(feature: Feature, value: object, against: bool) -> str:
     shown = "nothing" if pd.isna(value) else value if isinstance(value, str) else f"{value:.10g}"
-    text = (feature.reason or feature.name).replace("{value}", str(shown)).replace(";", ",")
+    # A reason is worded for abuse ("many claims at once"): where the feature speaks against it, only its meaning is true.
+    text = ((feature.meaning if against else feature.reason) or feature.name).replace("{value}", str(shown)).replace(";", ",")
     return f"{text} [{feature.name}={shown}]"
 
 

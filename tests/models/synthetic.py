@@ -60,10 +60,10 @@ def sample(rows: int = 1200, seed: int = 0) -> Sample:
     )
     inputs = Inputs(
         (
-            Feature("risk", 1, "history", "{value} earlier claims"),
+            Feature("risk", 1, "history", "{value} earlier claims", "earlier claims"),
             Feature("proof", 0, "evidence", "proof of loss"),
             Feature("idle", 0, "evidence", "nothing in particular"),
-            Feature("channel", 0, "claim", "how it was filed", ("app", "phone", "web")),
+            Feature("channel", 0, "claim", "filed by an unusual way", "how it was filed", ("app", "phone", "web")),
         )
     )
     return Sample(matrix, labels, claims, np.ones(rows), inputs, truth)
