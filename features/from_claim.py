@@ -104,7 +104,7 @@ def _amount_bunched(facts: Facts) -> Floats:
 
 
 def _amount_round(facts: Facts) -> Floats:
-    return (facts.integers(PROBES, "amount_cents") % 5_000 == 0).astype(np.float64)
+    return np.equal(facts.integers(PROBES, "amount_cents") % 5_000, 0).astype(np.float64)
 
 
 def _incident_to_filing(facts: Facts) -> Floats:
@@ -135,7 +135,8 @@ def _words(facts: Facts) -> Floats:
 
 def _medical_missing(facts: Facts) -> Floats:
     injury: Floats = facts.equals(PROBES, "kind", "injury").astype(np.float64)
-    return injury * (1.0 - _float(facts.integers(PROBES, "has_medical_record")))
+    missing: Floats = injury * (1.0 - _float(facts.integers(PROBES, "has_medical_record")))
+    return missing
 
 
 _PIECES = ("has_receipt", "has_dated_photo", "has_medical_record")

@@ -6,9 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from data_contracts.contract import Column, Contract
+from tests.features.tables import random_tables
+
+FEW = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""For laws over whole marketplaces, which take a tenth of a second each; the first also waits for compilation."""
+
+MANY = settings(FEW, max_examples=100)
+"""For laws over small arrays, whose first example waits for compilation."""
 
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 _LETTERS = "abzAZ09_.:-"
@@ -92,3 +100,17 @@ def frames(draw: st.DrawFn, contract: Contract, min_size: int = 0, max_size: int
             row[contract.key] = draw(st.sampled_from(["k1", "k2"]))
     # Two rows that are sound in every column keep a column from being refused as a whole.
     return text_frame(rows, contract)
+
+
+@st.composite
+def marketplaces(draw: st.DrawFn, max_orders: int = 60, max_claims: int = 25) -> dict[str, pd.DataFrame]:
+    """Tables of a small random marketplace in which many events fall on the same instant and few keys share everything."""
+    return random_tables(
+        seed=draw(st.integers(0, 10_000)),
+        orders=draw(st.integers(1, max_orders)),
+        claims=draw(st.integers(1, max_claims)),
+        customers=draw(st.integers(2, 10)),
+        entities=draw(st.integers(1, 12)),
+        step_us=draw(st.sampled_from([86_400_000_000, 7 * 86_400_000_000, 3_600_000_000])),
+        days=draw(st.sampled_from([20, 120, 500])),
+    )

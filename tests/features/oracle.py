@@ -1,0 +1,105 @@
+"""The second oracle: SQL written from the same declarations, over sources written anew in SQL, run on DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from features.spec import DAY_US, Aggregate, Difference, Ratio, Windowed
+
+_KEYS = "customer_id, seller_id, product_id, order_id, device_id, address_id, payment_id, phone_id"
+
+# The state of a claim or seller after each row, its change against the row before; labels persist, outcomes are replaced.
+_STANDING = """
+SELECT t, customer_id, seller_id, product_id, order_id, device_id, address_id, payment_id, phone_id,
+  {changes} FROM (
+    SELECT epoch_us(r.known_at) t, c.customer_id, c.seller_id, c.product_id, c.order_id,
+      c.device_id, c.address_id, c.payment_id, c.phone_id,
+      r.claim_id, r.resolution_id, r.paid_cents, (r.outcome = 'paid')::BIGINT paid, (r.outcome <> 'paid')::BIGINT denied,
+      last_value(r.label IGNORE NULLS) OVER w AS known,
+      (known IS NOT NULL)::BIGINT examined, coalesce(known = 'abusive', false)::BIGINT abusive,
+      coalesce(known = 'unsubstantiated', false)::BIGINT unsubstantiated
+    FROM resolutions r JOIN claims c USING (claim_id)
+    WINDOW w AS (PARTITION BY r.claim_id ORDER BY r.known_at, r.resolution_id ROWS UNBOUNDED PRECEDING))
+""".format(
+    changes=", ".join(
+        f"{c} - coalesce(lag({c}) OVER (PARTITION BY claim_id ORDER BY t, resolution_id), 0) AS {c}"
+        for c in ("paid_cents", "paid", "denied", "examined", "abusive", "unsubstantiated")
+    )
+)
+_SWITCH = """
+SELECT t, seller_id, {insured} AS insured, {violating} AS violating FROM (
+  SELECT epoch_us(known_at) t, seller_id, event_id, (kind IN ('insurance_proven', 'policy_violation'))::BIGINT AS state
+  FROM seller_events WHERE kind IN ({kinds}))
+"""
+_CHANGE = "state - coalesce(lag(state) OVER (PARTITION BY seller_id ORDER BY t, event_id), 0)"
+_EVENTS = "SELECT epoch_us(known_at) t, seller_id, product_id FROM seller_events WHERE kind IN ({})"
+
+SOURCES = {
+    "orders": "SELECT epoch_us(ordered_at) t, * FROM orders",
+    "returns": "SELECT epoch_us(returned_at) t, * FROM returns",
+    "claims": "SELECT epoch_us(filed_at) t, * FROM claims",
+    "injuries": "SELECT epoch_us(filed_at) t, * FROM claims WHERE kind = 'injury'",
+    "violations": _EVENTS.format("'policy_violation'"),
+    "lapses": _EVENTS.format("'insurance_lapsed', 'insurance_forged'"),
+    "recalls": _EVENTS.format("'recall'"),
+    "standing": _STANDING,
+    "findings": f"SELECT * FROM ({_STANDING}) WHERE abusive > 0",
+    "denials": f"SELECT * FROM ({_STANDING}) WHERE denied > 0",
+    "seller_standing": _SWITCH.format(
+        kinds="'insurance_proven', 'insurance_lapsed', 'insurance_forged'", insured=_CHANGE, violating="0::BIGINT"
+    )
+    + " UNION ALL "
+    + _SWITCH.format(kinds="'policy_violation', 'policy_cleared'", insured="0::BIGINT", violating=_CHANGE),
+    "sightings": """
+SELECT epoch_us(ordered_at) t, customer_id, device_id, address_id, payment_id, NULL AS phone_id FROM orders UNION ALL
+SELECT epoch_us(filed_at), customer_id, device_id, address_id, payment_id, phone_id FROM claims""",
+}
+
+
+def sql(part: Aggregate) -> str:
+    """Write an aggregate as a query with the columns row (of the probe) and value."""
+    lower, upper = part.over.edges
+    same = " AND ".join(f"e.{key} = p.{key}" for key in part.by)
+    inside = f"e.t < p.t - ({upper})" + ("" if lower is None else f" AND e.t >= p.t - ({lower})")
+    keys, value, events = ", ".join(part.by), f"e.{part.column}", SOURCES[part.source]
+    if part.how == "first_seen":
+        events = f"SELECT * FROM (SELECT *, t = min(t) OVER (PARTITION BY {keys}, {part.column}) AS fresh FROM ({events})) WHERE fresh"
+    measure = {
+        "count": "count(e.t)",
+        "sum": f"coalesce(sum({value}), 0)",
+        "mean": f"sum({value})::DOUBLE / count(e.t)::DOUBLE",
+        "min": f"min({value})",
+        "max": f"max({value})",
+        "since_first": f"(any_value(p.t) - min(e.t))::DOUBLE / {DAY_US}::DOUBLE",
+        "since_last": f"(any_value(p.t) - max(e.t))::DOUBLE / {DAY_US}::DOUBLE",
+        "first_seen": f"count(DISTINCT {value})",
+        "distinct": f"count(DISTINCT {value})",
+    }[part.how]
+    return f"SELECT p.row AS row, ({measure})::DOUBLE AS value FROM probes p LEFT JOIN ({events}) e ON {same} AND {inside} GROUP BY p.row"
+
+
+def compute(features: Iterable[Windowed], tables: Mapping[str, pd.DataFrame], probes: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Compute windowed features by SQL, in the order of the probes."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET threads = 1")
+        for name, frame in tables.items():
+            connection.register(name, frame)
+        connection.register("asked", probes.assign(row=np.arange(len(probes))))
+        connection.execute(f"CREATE TEMP TABLE probes AS SELECT row, epoch_us(filed_at) t, {_KEYS} FROM asked")
+        features = list(features)
+        parts = {part for feature in features for part in feature.parts}
+        values = {p: connection.execute(sql(p) + " ORDER BY row").fetchnumpy()["value"] for p in sorted(parts, key=lambda p: p.name)}
+    return {feature.name: _combine(feature, {p: np.ma.filled(v, np.nan) for p, v in values.items()}) for feature in features}
+
+
+def _combine(feature: Windowed, values: Mapping[Aggregate, np.ndarray]) -> np.ndarray:
+    if isinstance(feature, Ratio):
+        pairs = zip(values[feature.top].tolist(), values[feature.bottom].tolist(), strict=True)
+        return np.array([a / b if b > 0 else np.nan for a, b in pairs])
+    if isinstance(feature, Difference):
+        return values[feature.left] - values[feature.right]
+    return values[feature]
