@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from data_contracts import RESOLUTIONS
+from pipelines.home import Home
+from pipelines.lake import Lake
 from serving import casework, proceedings
 from serving.case import Advance, Case, Message
 from serving.instants import micros
 from serving.ledger import Account, balances, borne
 from serving.proceedings import ClaimFacts
-from serving.resolution import RESOLVED, State
+from serving.resolution import RESOLVED
 from serving.standing import Standing
 from serving.store import Store
 
@@ -116,23 +118,22 @@ def run(
     return _totals(store, done)
 
 
-def new_resolutions(store: Store, exported: pd.Series) -> pd.DataFrame:
-    """Return the store's resolutions that are not yet in the lake.
+def settle(
+    home: Home, store: Store, as_of: pd.Timestamp, parties: casework.Respond | None = None, progress: Progress | None = None
+) -> Resolution:
+    """Carry every case forward against the lake of a home, and bring what was resolved into the lake.
 
-    Parameters
-    ----------
-    store
-        The case store.
-    exported
-        The ``resolution_id`` of every row of the lake's table.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of the resolutions contract, in order of their key.
+    Resolutions recorded at one instant are one batch of the lake, so a run that was killed between store and lake is
+    completed by the next one. Parameters as in :func:`run`.
     """
-    rows = store.read(RESOLUTIONS.name)
-    return rows[~rows["resolution_id"].isin(exported)].reset_index(drop=True)
+    lake = Lake(home.root)
+    done = run(store, lake.tables(["claims", "seller_events"]), as_of, parties, progress)
+    recorded = store.read(RESOLUTIONS.name)
+    for known_at, rows in recorded.groupby("known_at", sort=True):
+        batch = f"resolve-{known_at:%Y%m%dT%H%M%S.%f}"
+        if lake.count(RESOLUTIONS.name, batch) != len(rows):
+            lake.append(RESOLUTIONS.name, rows, batch)
+    return done
 
 
 class _Done:
@@ -160,18 +161,17 @@ def _facts(claims: pd.DataFrame, wanted: list[str]) -> dict[str, ClaimFacts]:
 
 
 def _totals(store: Store, done: _Done) -> Resolution:
-    states = store.read("proceedings")["state"].value_counts()
-    by_state = {state.value: int(states.get(state.value, 0)) for state in State}
-    resolved = sum(by_state[state.value] for state in RESOLVED)
-    balance = balances(store.read("ledger"))
+    with store.view() as view:
+        states, balance = proceedings.by_state(view), balances(view)
+    resolved = sum(states[state] for state in RESOLVED)
     return Resolution(
         opened=done.opened,
         events=done.events,
         answers=done.answers,
         verdicts=done.verdicts,
-        cases_open=sum(by_state.values()) - resolved,
+        cases_open=sum(states.values()) - resolved,
         cases_resolved=resolved,
-        by_state=by_state,
+        by_state={state.value: count for state, count in states.items()},
         ledger_balance_cents=sum(balance.values()),
         paid_cents=balance[Account.CUSTOMER],
         borne_cents=borne(balance),

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import pandas as pd
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from serving.schema import LEDGER, POSTINGS
 
@@ -140,16 +139,11 @@ def lines_of(tx: Connection, claim_ids: list[str]) -> dict[tuple[str, str], dict
     return found
 
 
-def balances(lines: pd.DataFrame) -> dict[Account, int]:
-    """Return the balance of every account, in cents; they sum to zero.
-
-    Parameters
-    ----------
-    lines
-        The ledger as ``Store.read("ledger")`` gives it.
-    """
-    total = lines.groupby("account")["amount_cents"].sum()
-    return {account: int(total.get(account.value, 0)) for account in Account}
+def balances(tx: Connection) -> dict[Account, int]:
+    """Return the balance of every account over all claims, in signed cents; they sum to zero."""
+    query = select(LEDGER.c.account, func.sum(LEDGER.c.amount_cents)).group_by(LEDGER.c.account)
+    total = {account: int(cents) for account, cents in tx.execute(query)}
+    return {account: total.get(account.value, 0) for account in Account}
 
 
 def borne(balance: Mapping[Account, int]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select, update
 
 from data_contracts import Action, Label, Route
 from data_contracts.resolutions import AnswerKind, Outcome, Party
@@ -33,6 +33,13 @@ class ClaimFacts:
     seller_id: str
     product_id: str
     amount_cents: int
+
+
+def by_state(tx: Connection) -> dict[State, int]:
+    """Return how many claims are in each state."""
+    query = select(PROCEEDINGS.c.state, func.count()).group_by(PROCEEDINGS.c.state)
+    found = {row[0]: row[1] for row in tx.execute(query)}
+    return {state: found.get(state.value, 0) for state in State}
 
 
 def unopened(tx: Connection, as_of: int) -> list[str]:
@@ -80,7 +87,8 @@ def load(tx: Connection, claim_ids: list[str], facts: Mapping[str, ClaimFacts]) 
     UnknownClaimError
         If a new claim is not among the facts.
     """
-    decisions = {row.claim_id: row for row in tx.execute(select(DECISIONS_TABLE).where(DECISIONS_TABLE.c.claim_id.in_(claim_ids)))}
+    decided = select(*(DECISIONS_TABLE.c[name] for name in _DECIDED)).where(DECISIONS_TABLE.c.claim_id.in_(claim_ids))
+    decisions = {row.claim_id: row for row in tx.execute(decided)}
     standing = {row.claim_id: row for row in tx.execute(select(PROCEEDINGS).where(PROCEEDINGS.c.claim_id.in_(claim_ids)))}
     balances: dict[str, dict[Account, int]] = {}
     for (claim_id, _), lines in ledger.lines_of(tx, claim_ids).items():
@@ -92,6 +100,9 @@ def load(tx: Connection, claim_ids: list[str], facts: Mapping[str, ClaimFacts]) 
         row = standing.get(claim_id) or _as_filed(decisions[claim_id], facts)
         cases.append(_case(row, decisions[claim_id], balances.get(claim_id, {})))
     return cases
+
+
+_DECIDED = ("claim_id", "decided_at", "action", "automatic_action", "route", "propensity")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Table, create_engine, event, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Table, create_engine, event, insert, inspect, select, update
 
 from data_contracts import ANSWERS, DECISIONS, Action, Contract
 from serving import queue
@@ -45,8 +45,11 @@ class Store:
 
     def __init__(self, url: str, synchronous: Synchronous = "FULL") -> None:
         self._engine = _engine(url, synchronous)
-        with self.write() as tx:
-            METADATA.create_all(tx)
+        with self.view() as view:
+            missing = METADATA.tables.keys() - set(inspect(view).get_table_names())
+        if missing:  # opening a complete store waits for no writer
+            with self.write() as tx:
+                METADATA.create_all(tx)
 
     def __enter__(self) -> Store:
         return self

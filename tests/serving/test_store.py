@@ -1,0 +1,147 @@
+"""What the store keeps, and what a second writing changes: nothing."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+from sqlalchemy.exc import IntegrityError
+
+from data_contracts import ANSWERS, DECISIONS
+from data_contracts.check import check
+from serving import queue
+from serving.instants import DAY, micros
+from serving.queue import Tier
+from serving.schema import CASE_EVENTS, METADATA
+from serving.store import Store, mark, set_mark
+from tests.serving.cases import START, town
+
+TOWN = town(120, seed=1)
+ANSWER = {"answer_id": "A1", "claim_id": "C000001", "party": "seller", "kind": "seller_pays", "amount_cents": 5, "answered_at": START}
+
+
+def answers(*changes: dict[str, object]) -> pd.DataFrame:
+    return check(pd.DataFrame([ANSWER | change for change in changes]), ANSWERS).accepted
+
+
+def test_decisions_come_back_as_they_were_given() -> None:
+    with Store("sqlite://") as store:
+        assert store.record_decisions(TOWN.decisions) == len(TOWN.decisions)
+        assert_frame_equal(store.read("decisions"), TOWN.decisions.sort_values("claim_id").reset_index(drop=True))
+        assert store.decided(["C000003", "nobody"]) == {"C000003"}
+
+
+def test_recording_in_pieces_and_again_equals_recording_once() -> None:
+    shuffled = TOWN.decisions.sample(frac=1, random_state=0)
+    with Store("sqlite://") as once, Store("sqlite://") as often:
+        once.record_decisions(TOWN.decisions)
+        for start in range(0, len(shuffled), 17):
+            often.record_decisions(shuffled.iloc[max(0, start - 9) : start + 17])
+        assert often.record_decisions(TOWN.decisions) == 0
+        for table in METADATA.tables:
+            assert_frame_equal(once.read(table), often.read(table))
+
+
+def test_every_decision_that_needs_an_expert_opens_exactly_one_case() -> None:
+    with Store("sqlite://") as store:
+        store.record_decisions(TOWN.decisions)
+        cases = store.read("cases").set_index("claim_id")
+    wanted = TOWN.decisions[TOWN.decisions["action"].isin(["DESK", "INVESTIGATE"])].set_index("claim_id")
+    assert set(cases.index) == set(wanted.index)
+    assert (cases["value_cents"] == wanted["review_value_cents"].reindex(cases.index)).all()
+    assert (cases["due_at"] > cases["opened_at"]).all()
+
+
+def test_a_decided_claim_keeps_its_first_decision() -> None:
+    changed = TOWN.decisions.assign(claimant_reason="changed my mind")
+    with Store("sqlite://") as store:
+        store.record_decisions(TOWN.decisions)
+        assert store.record_decisions(changed) == 0
+        assert set(store.read("decisions")["claimant_reason"]) == {""}
+
+
+def test_a_failed_step_leaves_nothing_of_itself() -> None:
+    broken = pd.concat([TOWN.decisions.iloc[:3], TOWN.decisions.iloc[3:4].assign(propensity=None)])
+    with Store("sqlite://") as store:
+        with pytest.raises(IntegrityError):
+            store.record_decisions(broken)
+        assert all(store.read(table).empty for table in METADATA.tables)
+
+
+def test_an_answer_is_put_into_the_inbox_once() -> None:
+    with Store("sqlite://") as store:
+        assert store.add_answers(answers({}, {"answer_id": "A2"})) == 2
+        assert store.add_answers(answers({"answer_id": "A2"}, {"answer_id": "A3"})) == 1
+        assert_frame_equal(store.read("answers"), answers({}, {"answer_id": "A2"}, {"answer_id": "A3"}))
+
+
+def test_a_row_that_refers_to_nothing_is_refused() -> None:
+    row = {"claim_id": "nobody", "seq": 1, "from_state": "filed", "event": "x", "to_state": "closed", "at": 0}
+    with Store("sqlite://") as store, pytest.raises(IntegrityError), store.write() as tx:
+        tx.execute(CASE_EVENTS.insert(), [row])
+
+
+def test_an_unknown_table_is_named_together_with_those_that_exist() -> None:
+    with Store("sqlite://") as store, pytest.raises(KeyError, match=r"ledgers.*ledger"):
+        store.read("ledgers")
+
+
+def test_a_mark_moves_only_with_its_transaction() -> None:
+    with Store("sqlite://") as store:
+        with store.write() as tx:
+            assert mark(tx, "x") is None
+            set_mark(tx, "x", 1)
+            set_mark(tx, "x", 2)
+        with pytest.raises(RuntimeError), store.write() as tx:
+            set_mark(tx, "x", 3)
+            raise RuntimeError
+        with store.view() as tx:
+            assert mark(tx, "x") == 2
+
+
+@pytest.mark.parametrize("synchronous", ["NORMAL", "FULL"])
+def test_a_file_keeps_everything_between_openings_and_readers_do_not_wait(tmp_path: Path, synchronous: str) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    with Store(url, synchronous) as store:  # type: ignore[arg-type]
+        store.record_decisions(TOWN.decisions)
+        with store.write() as tx, Store(url) as other:
+            set_mark(tx, "x", 1)
+            assert len(other.read("decisions")) == len(TOWN.decisions)
+            assert other.read("marks").empty
+    with Store(url) as again:
+        assert_frame_equal(again.read("decisions"), TOWN.decisions.sort_values("claim_id").reset_index(drop=True))
+        with again.view() as tx:
+            pragmas = {name: tx.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "foreign_keys", "busy_timeout")}
+    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30000}
+
+
+def lease_all(url: str, holder: str) -> list[str]:
+    """Lease case by case until nothing waits; the instant is when all are open."""
+    now, mine = micros(TOWN.decisions["decided_at"].max()), []
+    with Store(url) as store:
+        while True:
+            with store.write() as tx:
+                leases = queue.lease(tx, Tier.DESK, holder, now, 99 * DAY)
+            if not leases:
+                return mine
+            mine += [held.claim_id for held in leases]
+
+
+def test_processes_that_lease_at_once_never_hold_the_same_case(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    now = micros(TOWN.decisions["decided_at"].max())
+    with Store(url) as store:
+        store.record_decisions(TOWN.decisions)
+        cases = store.read("cases")
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        held = pool.starmap(lease_all, [(url, "ann"), (url, "bob")])
+    waiting = cases[(cases["tier"] == "desk") & (cases["due_at"] > pd.Timestamp(now, unit="us", tz="UTC"))]
+    assert sorted(held[0] + held[1]) == sorted(waiting["claim_id"])
+
+
+def test_the_columns_of_contract_tables_are_those_of_the_contract() -> None:
+    for contract in (DECISIONS, ANSWERS):
+        assert [c.name for c in METADATA.tables[contract.name].columns] == [c.name for c in contract.columns]
