@@ -112,7 +112,8 @@ def _around(
     n, m, sellers, products = len(orders) // 10, len(claims), int(seller_of.max()) + 1, len(seller_of)
     returned = orders.iloc[rng.integers(0, len(orders), n)].reset_index(drop=True) if len(orders) else orders
     resolved = claims.iloc[rng.integers(0, max(m, 1), m)].reset_index(drop=True) if m else claims
-    known = instants(rng, m, days, step_us)
+    late = instants(rng, m, days // 3 + 1, step_us)
+    known = (resolved.filed_at + (late - pd.Timestamp(1_700_000_000, unit="s", tz="UTC"))).astype("datetime64[us, UTC]")
     kinds = ["insurance_proven", "insurance_lapsed", "insurance_forged", "policy_violation", "policy_cleared", "recall"]
     kind = rng.choice(kinds, 20 + n)
     event_product = rng.integers(0, products, 20 + n)

@@ -1,0 +1,71 @@
+"""Near narratives: nothing that is not alike, hardly anything alike missed, and never a look into the future."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features import narratives as module
+from features.narratives import ALIKE, near_narratives, plain, shingles
+from tests.features.tables import narratives
+from tests.strategies import MANY
+
+
+def runs(text: str) -> set[tuple[str, ...]]:
+    words = text.split()
+    return {tuple(words[i : i + 3]) for i in range(max(1, len(words) - 2))}
+
+
+def jaccard(one: str, other: str) -> float:
+    a, b = runs(one), runs(other)
+    return len(a & b) / len(a | b)
+
+
+def distinct_texts(seed: int, n: int, words: int = 30) -> list[str]:
+    return sorted({text for text in narratives(np.random.default_rng(seed), n, words) if text})
+
+
+def found_pairs(texts: list[str], first: np.ndarray) -> set[tuple[int, int]]:
+    left, right = near_narratives(shingles(pa.array(texts, type=pa.large_string())), first)
+    pairs = list(zip(left.tolist(), right.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    return set(pairs)
+
+
+@MANY
+@given(st.lists(st.text("ab ", min_size=1).map(lambda t: " ".join(t.split())).filter(bool), min_size=1, unique=True, max_size=8))
+def test_a_narrative_is_the_set_of_its_runs_of_three_words(texts: list[str]) -> None:
+    sets = shingles(pa.array(texts, type=pa.large_string()))
+    assert np.diff(sets.starts).tolist() == [len(runs(text)) for text in texts]
+    hashes = [set(sets.hashes[a:b].tolist()) for a, b in zip(sets.starts[:-1], sets.starts[1:], strict=True)]
+    for i, one in enumerate(texts):
+        for j, other in enumerate(texts):
+            assert len(hashes[i] & hashes[j]) == len(runs(one) & runs(other))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_only_and_nearly_all_pairs_that_are_alike_are_found(seed: int) -> None:
+    texts = distinct_texts(seed, 250)
+    found = {frozenset(pair) for pair in found_pairs(texts, np.arange(len(texts)))}
+    alike = {frozenset((i, j)) for j in range(len(texts)) for i in range(j) if jaccard(texts[i], texts[j]) >= ALIKE[0] / ALIKE[1]}
+    assert found <= alike and len(alike) > 50
+    assert len(found) >= 0.97 * len(alike)
+
+
+@pytest.mark.parametrize("look_back", [1, 64])
+def test_a_later_narrative_changes_nothing_about_earlier_pairs(look_back: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_BACK", look_back)
+    texts = distinct_texts(9, 150, words=8)
+    first = np.random.default_rng(9).integers(0, 40, len(texts))
+    for cut in (10, 20, 30):
+        past = np.flatnonzero(first < cut)
+        expected = found_pairs([texts[i] for i in past], first[past])
+        now = {(a, b) for a, b in found_pairs(texts, first) if first[a] < cut}
+        assert {frozenset((past[a], past[b])) for a, b in expected} == {frozenset(pair) for pair in now}
+
+
+def test_case_punctuation_and_spaces_do_not_matter() -> None:
+    assert len(set(plain(pa.chunked_array([["It  burned!", "it burned", " IT, burned."]])).to_pylist())) == 1
