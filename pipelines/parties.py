@@ -157,6 +157,7 @@ _SAID = {
     State.WITHHOLDING: SimulatedParties._on_withholding,
     State.SELLER_APPEALED: SimulatedParties._on_seller_appeal,
     State.EVIDENCE_REQUESTED: SimulatedParties._on_request,
+    State.PROOF_REQUESTED: SimulatedParties._on_request,
     State.DENIED_UNSUBSTANTIATED: SimulatedParties._on_denial,
     State.DENIED_ABUSIVE: SimulatedParties._on_denial,
     State.APPEALED_UNSUBSTANTIATED: SimulatedParties._on_appeal,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from data_contracts import Label
+from data_contracts import Action, Label
 from data_contracts.resolutions import AnswerKind, Outcome, Source
 from serving.case import APPLIED, Advance, Case, Message, Receipt, Resolved, Step, event_at_once, event_of
 from serving.entries import moved
@@ -66,8 +66,9 @@ def _resolved(case: Case, verdict: Verdict | None, seq: int, at: int) -> Resolve
     if verdict is None:
         return None
     source = verdict.source or case.reviewer
-    # Whoever was examined because of a review policy carries its logged probability; evidence, appeals and revelations come on their own.
-    propensity = case.propensity if verdict.source in (None, Source.AUTOMATIC) else 1.0
+    # What follows from a chosen examination carries its logged probability; what came to light on its own was chosen by nobody.
+    examined = case.action in (Action.DESK, Action.INVESTIGATE) and source is not Source.REVEALED
+    propensity = case.propensity if examined or source is Source.AUTOMATIC else 1.0
     paid = case.amount_cents if verdict.outcome is Outcome.PAID else 0
     return Resolved(f"{case.claim_id}.{seq}", at, source, verdict.outcome, verdict.label, propensity, paid)
 

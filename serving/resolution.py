@@ -29,6 +29,7 @@ class State(StrEnum):
     UNDER_REVIEW = "under_review"
     UNDER_INVESTIGATION = "under_investigation"
     EVIDENCE_REQUESTED = "evidence_requested"
+    PROOF_REQUESTED = "proof_requested"
     APPROVED = "approved"
     PROOF_AWAITED = "proof_awaited"
     PRESENTED = "presented"
@@ -133,6 +134,7 @@ DEADLINES: dict[State, int] = {
     State.UNDER_REVIEW: 40 * DAY,
     State.UNDER_INVESTIGATION: 75 * DAY,
     State.EVIDENCE_REQUESTED: 30 * DAY,
+    State.PROOF_REQUESTED: 30 * DAY,
     State.PROOF_AWAITED: 7 * DAY,
     State.PRESENTED: 7 * DAY,
     State.REIMBURSEMENT_DEMANDED: 30 * DAY,
@@ -152,6 +154,7 @@ _FOUND_VALID = Verdict(None, Outcome.PAID, Label.VALID)
 _FOUND_UNSUBSTANTIATED = Verdict(None, Outcome.DENIED_UNSUBSTANTIATED, Label.UNSUBSTANTIATED)
 _FOUND_ABUSIVE = Verdict(None, Outcome.DENIED_ABUSIVE, Label.ABUSIVE)
 _PROVEN = Verdict(Source.EVIDENCE, Outcome.PAID, Label.VALID)
+_PROVEN_LATE = Verdict(Source.EVIDENCE, Outcome.PAID, Label.UNSUBSTANTIATED)
 _UNPROVEN = Verdict(Source.EVIDENCE, Outcome.DENIED_UNSUBSTANTIATED, Label.UNSUBSTANTIATED)
 _REFUTED_AFTER_PAYMENT = Verdict(Source.EVIDENCE, Outcome.PAID, Label.UNSUBSTANTIATED)
 _REVEALED_AFTER_PAYMENT = Verdict(Source.REVEALED, Outcome.PAID, Label.ABUSIVE)
@@ -162,7 +165,7 @@ _APPEAL_GRANTED = Verdict(Source.APPEAL, Outcome.PAID, Label.VALID)
 def _findings(state: State) -> tuple[Transition, ...]:
     return (
         Transition(state, Event.FOUND_VALID, State.APPROVED, (), _FOUND_VALID),
-        Transition(state, Event.FOUND_UNSUBSTANTIATED, State.EVIDENCE_REQUESTED, (), _FOUND_UNSUBSTANTIATED),
+        Transition(state, Event.FOUND_UNSUBSTANTIATED, State.PROOF_REQUESTED, (), _FOUND_UNSUBSTANTIATED),
         Transition(state, Event.FOUND_ABUSIVE, State.DENIED_ABUSIVE, (), _FOUND_ABUSIVE),
         Transition(state, Event.ABUSE_REVEALED, State.DENIED_ABUSIVE, (), _REVEALED_IN_TIME),
     )
@@ -209,6 +212,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     *_findings(State.EVIDENCE_REQUESTED),
     Transition(State.EVIDENCE_REQUESTED, Event.EVIDENCE_PROVIDED, State.APPROVED, (), _PROVEN),
     Transition(State.EVIDENCE_REQUESTED, Event.DEADLINE, State.DENIED_UNSUBSTANTIATED, (), _UNPROVEN),
+    # An expert saw that the claim as filed lacked proof: proof that comes now is paid, yet the label stays what was true at filing.
+    Transition(State.PROOF_REQUESTED, Event.EVIDENCE_PROVIDED, State.APPROVED, (), _PROVEN_LATE),
+    Transition(State.PROOF_REQUESTED, Event.ABUSE_REVEALED, State.DENIED_ABUSIVE, (), _REVEALED_IN_TIME),
+    Transition(State.PROOF_REQUESTED, Event.DEADLINE, State.DENIED_UNSUBSTANTIATED, (), _UNPROVEN),
     Transition(State.APPROVED, Event.WITHIN_LIMIT, State.PROOF_AWAITED, (Entry.ADVANCE,)),
     Transition(State.APPROVED, Event.ABOVE_LIMIT, State.PRESENTED),
     Transition(State.PROOF_AWAITED, Event.INSURANCE_PROVEN, State.SETTLED, (Entry.ABSORB,)),

@@ -121,7 +121,8 @@ def test_a_label_comes_only_from_an_examination_and_unknown_is_never_valid(case:
     for row in rows:
         assert (row.label is None) == (row.source is Source.AUTOMATIC)
         assert row.paid_cents == (case.amount_cents if row.outcome is Outcome.PAID else 0)
-        assert row.propensity == (0.25 if row.source in (Source.AUTOMATIC, Source.DESK, Source.INVESTIGATION, Source.AUDIT) else 1.0)
+        chosen = row.source is Source.AUTOMATIC or (case.action in (Action.DESK, Action.INVESTIGATE) and row.source is not Source.REVEALED)
+        assert row.propensity == (0.25 if chosen else 1.0)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,16 @@ def test_a_satisfied_request_for_evidence_reopens_the_claim_even_after_its_denia
         after = go(filed(Action.REQUEST_EVIDENCE), answer(AnswerKind.EVIDENCE_PROVIDED, day, Party.CUSTOMER), as_of=46 * DAY)
         assert after.case.outcome is Outcome.PAID
         assert [s.resolved.label for s in after.steps if s.resolved][-1] is Label.VALID
+
+
+def test_proof_that_comes_after_an_experts_finding_is_paid_but_the_claim_as_filed_had_none() -> None:
+    proof = answer(AnswerKind.EVIDENCE_PROVIDED, 9, Party.CUSTOMER)
+    after = go(filed(Action.DESK, route=Route.VALUE_OF_REVIEW), finding(Label.UNSUBSTANTIATED, 4), proof, as_of=10 * DAY)
+    rows = [step.resolved for step in after.steps if step.resolved]
+    assert [(row.outcome, row.label) for row in rows] == [
+        (Outcome.DENIED_UNSUBSTANTIATED, Label.UNSUBSTANTIATED),
+        (Outcome.PAID, Label.UNSUBSTANTIATED),
+    ]
 
 
 def test_a_denial_for_abuse_is_not_cured_by_papers_but_by_an_appeal() -> None:
