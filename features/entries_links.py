@@ -7,15 +7,15 @@ from typing import Literal
 from features.duplicates import DUPLICATE_FEATURES
 from features.entry import Entry, Unit
 from features.links import LINK_FEATURES
-from features.spec import ALL, Aggregate, Difference, How
+from features.spec import ALL, Aggregate, Difference, How, Window
 
 _CALLED = {"device_id": "device", "address_id": "address", "payment_id": "means of payment", "phone_id": "telephone"}
 
 
-def _others(entity: str, on: str, how: How, what: str) -> Entry:
+def _others(entity: str, on: str, how: How, what: str, over: Window = ALL) -> Entry:
     """Enter what customers other than the claimant did with the claim's device, address, payment or phone."""
-    whole, own = (Aggregate(on, by, how, ALL) for by in ((entity,), (entity, "customer_id")))
-    text = f"{what} this {_CALLED[entity]} before"
+    whole, own = (Aggregate(on, by, how, over) for by in ((entity,), (entity, "customer_id")))
+    text = f"{what} this {_CALLED[entity]} " + ("before" if over.days is None else f"in {over.days} days")
     return Entry(Difference(whole, own), text, "count", 1 if "abusive" in on else 0, "links", text)
 
 
@@ -30,10 +30,14 @@ def _duplicate(name: str, meaning: str, unit: Unit, direction: Literal[-1, 0, 1]
 LINK_ENTRIES: tuple[Entry, ...] = (
     *(_others(entity, "sightings.customer_id", "first_seen", "other customers who used") for entity in _CALLED),
     *(_others(entity, "claims", "count", "claims of other customers that named") for entity in _CALLED),
+    *(_others(entity, "claims", "count", "claims of other customers that named", Window(90)) for entity in _CALLED),
     *(_others(entity, "standing.abusive", "sum", "other customers' abusive claims that named") for entity in _CALLED),
-    _link("link_component_customers", "customers connected with this one", "count", 0, "the claimant is connected with many customers"),
+    _link("link_component_customers", "customers connected by device, payment or phone", "count", 0, "connected with many customers"),
     _link("link_component_claims_others", "earlier claims of connected customers", "count", 0, "connected customers claimed before"),
     _link("link_component_abusive_others", "abusive claims of connected customers", "count", 1, "connected customers were found abusive"),
+    _link("link_claimants_customers", "claimants connected through their claims", "count", 0, "connected with many claimants"),
+    _link("link_claimants_claims_others", "earlier claims of connected claimants", "count", 0, "connected claimants claimed before"),
+    _link("link_claimants_abusive_others", "abusive claims of connected claimants", "count", 1, "connected claimants were found abusive"),
     _link("burst_claimants_product_30d", "other claimants on the product in 30 days", "count", 0, "many claims on this product at once"),
     _link(
         "burst_unlinked_share_product_30d", "share of them connected with nobody among them", "share", 0, "recent claimants are connected"

@@ -1,8 +1,11 @@
-"""Who is connected with whom, as of filing: the growing graph of customers who share a device, address, payment or phone.
+"""Who is connected with whom, as of filing: growing graphs of customers who share a device, payment, phone or address.
 
-Customers become one component when they were seen with the same entity, by an order or by a claim. The graph only grows,
-so one pass in time order with a union–find (Tarjan 1975) answers every claim from exactly the sightings before it.
-An entity seen with more than :data:`HUB_CUSTOMERS` customers (a hotel's address, a shop's terminal) connects nobody further.
+Customers become one component when they were seen with the same entity. The graphs only grow, so one pass in time order
+with a union–find (Tarjan 1975) answers every claim from exactly the sightings before it. An entity seen with more than
+:data:`HUB_CUSTOMERS` customers (a library's computer, a company's card) connects nobody further.
+
+There are two graphs. In the first, orders and claims connect, but an address does not: neighbours and tenants would chain
+half the country together. In the second only claims connect, by address too: of those who claim, few are neighbours.
 
 A *burst* of claims on one product may be a ring or a real defect. What tells them apart is whether the claimants are
 strangers: the share of recent claimants whose component holds no other of them, nor the claimant at hand.
@@ -24,11 +27,14 @@ from features.history import Floats, Ints
 from features.sources import Events, select
 from features.spec import DAY_US, Direct
 
-LINKING = ("device_id", "address_id", "payment_id", "phone_id")
-"""Entities that connect customers."""
+GRAPHS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "component": ("sightings", ("device_id", "payment_id", "phone_id")),
+    "claimants": ("claims", ("device_id", "payment_id", "phone_id", "address_id")),
+}
+"""For each graph the source of its sightings and the entities that connect."""
 
-HUB_CUSTOMERS = 25
-"""Beyond so many customers an entity is a public place, not a link (chosen: far above a household, below a ring's reuse)."""
+HUB_CUSTOMERS = 10
+"""Beyond so many customers an entity is a public place, not a link (chosen: above a household)."""
 
 BURST_DAYS = 30
 """Span of a burst of claims on one product."""
@@ -36,18 +42,15 @@ BURST_DAYS = 30
 BURST_CLAIMS = 256
 """At most about so many of the latest claims of a burst are looked at, so that a recall costs no more than linear time."""
 
-_NAMES = (
-    "link_component_customers",
-    "link_component_claims_others",
-    "link_component_abusive_others",
-    "burst_claimants_product_30d",
-    "burst_unlinked_share_product_30d",
-)
-
+_SIZES = ("customers", "claims_others", "abusive_others")
+_BURST = ("burst_claimants_product_30d", "burst_unlinked_share_product_30d")
+_NAMES = {graph: (*(f"link_{graph}_{size}" for size in _SIZES), *(_BURST if graph == "component" else ())) for graph in GRAPHS}
 _NEEDS = ("probes.customer_id", "claims.customer_id", "claims.filed_at")
 _NEEDS_PRODUCT = (*_NEEDS, "probes.product_id", "claims.product_id")
 
-LINK_FEATURES: dict[str, Direct] = {n: Direct(n, "links", _NEEDS_PRODUCT if n.startswith("burst") else _NEEDS) for n in _NAMES}
+LINK_FEATURES: dict[str, Direct] = {
+    name: Direct(name, "links", _NEEDS_PRODUCT if name in _BURST else _NEEDS) for names in _NAMES.values() for name in names
+}
 """Every feature of this module, by name."""
 
 
@@ -72,16 +75,25 @@ def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
     The component of a claim is that of its customer together with those of the entities the claim itself names: it is known
     at filing which device filed, although the claim is not part of the graph yet.
     """
-    sightings, claims, standing = select(facts, "sightings"), select(facts, "claims"), select(facts, "standing")
-    kinds = [kind for kind in LINKING if sightings and kind in sightings.columns and facts.has(f"{PROBES}.{kind}")]
-    if sightings is None or claims is None or not kinds:
-        return {}
+    found: dict[str, Floats] = {}
+    for graph, (source, kinds) in GRAPHS.items():
+        seen = select(facts, source) if set(_NAMES[graph]) & set(names) else None
+        held = tuple(kind for kind in kinds if seen and kind in seen.columns and facts.has(f"{PROBES}.{kind}"))
+        if seen is not None and held:
+            found |= zip(_NAMES[graph], _answers(seen, held, facts).T, strict=False)
+    return {name: np.ascontiguousarray(found[name]) for name in names if name in found}
+
+
+def _answers(sightings: Events, kinds: tuple[str, ...], facts: Facts) -> Floats:
+    """Run one graph over all probes: (probes, 5) sizes of the component, then of the burst."""
+    claims, standing = select(facts, "claims"), select(facts, "standing")
+    claims = claims or Events(np.empty(0, dtype=np.int64), {})
+    nothing = claims.only(np.empty(0, dtype=np.int64))
     edges, n_entities = _first_sightings(sightings, kinds, facts)
+    products = facts.vocabulary("product_id") if facts.has(f"{PROBES}.product_id") else 0
     filed = facts.instants(PROBES, "filed_at")
     order = np.argsort(filed, kind="stable")
-    nothing = claims.only(np.empty(0, dtype=np.int64))
-    products = facts.vocabulary("product_id") if facts.has(f"{PROBES}.product_id") else 0
-    found = np.empty((len(order), len(_NAMES)), dtype=np.float64)
+    found = np.empty((len(order), len(_SIZES) + len(_BURST)), dtype=np.float64)
     found[order] = _grow(
         edges,
         _columns(claims, "customer_id", "product_id"),
@@ -92,14 +104,14 @@ def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
         BURST_DAYS * DAY_US,
         BURST_CLAIMS,
     )
-    return {name: np.ascontiguousarray(found[:, i]) for i, name in enumerate(_NAMES) if name in names}
+    return found
 
 
 def _columns(events: Events, *names: str) -> tuple[Ints, ...]:
     return (events.times, *(events.columns.get(name, np.full(len(events.times), -1, dtype=np.int64)) for name in names))
 
 
-def _first_sightings(sightings: Events, kinds: list[str], facts: Facts) -> tuple[tuple[Ints, Ints, Ints], int]:
+def _first_sightings(sightings: Events, kinds: tuple[str, ...], facts: Facts) -> tuple[tuple[Ints, Ints, Ints], int]:
     """Find the first time each customer was seen with each entity, in time order; entities of all kinds numbered together."""
     customers, parts, base = sightings.columns["customer_id"], [], 0
     for kind in kinds:
@@ -114,7 +126,7 @@ def _first_sightings(sightings: Events, kinds: list[str], facts: Facts) -> tuple
     return (times[order], entities[order], whom[order]), base
 
 
-def _asked(kinds: list[str], facts: Facts) -> tuple[Ints, Ints, Ints]:
+def _asked(kinds: tuple[str, ...], facts: Facts) -> tuple[Ints, Ints, Ints]:
     """Read customer, product and (n, kinds) entities of the probes; −1 where missing."""
     nobody = np.full(len(facts.probes), -1, dtype=np.int64)
     sizes = np.cumsum([0] + [facts.vocabulary(kind) for kind in kinds])

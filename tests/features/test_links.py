@@ -11,20 +11,23 @@ from hypothesis import given
 
 from features import links
 from features.facts import Facts
-from features.links import BURST_DAYS, LINK_FEATURES, LINKING
+from features.links import BURST_DAYS, GRAPHS, LINK_FEATURES
 from tests.features.tables import random_tables
 from tests.strategies import FEW, marketplaces
 
+LINKING = GRAPHS["claimants"][1]
 Tables = dict[str, pd.DataFrame]
 
 
-def by_flooding(tables: Tables, probe: pd.Series, hub: int) -> dict[str, float]:
-    """Compute the link features of one claim from everything strictly before it."""
+def by_flooding(tables: Tables, probe: pd.Series, hub: int, graph: str) -> dict[str, float]:
+    """Compute the link features of one claim in one graph from everything strictly before it."""
+    source, kinds = GRAPHS[graph]
+    tables = tables if source == "sightings" else {**tables, "orders": tables["orders"].iloc[:0]}
     now, me = probe.filed_at, probe.customer_id
     seen: dict[tuple[str, str], dict[str, pd.Timestamp]] = defaultdict(dict)
     for frame, at in ((tables["orders"], "ordered_at"), (tables["claims"], "filed_at")):
         for row in frame[frame[at] < now].itertuples():
-            for kind in (k for k in LINKING if k in frame.columns):
+            for kind in (k for k in kinds if k in frame.columns):
                 users = seen[kind, getattr(row, kind)]
                 users[row.customer_id] = min(getattr(row, at), users.get(row.customer_id, now))
     friends: dict[str, set[str]] = defaultdict(set)
@@ -45,7 +48,7 @@ def by_flooding(tables: Tables, probe: pd.Series, hub: int) -> dict[str, float]:
         return found
 
     mine = component(me)
-    for kind in LINKING:
+    for kind in kinds:
         if open_.get((kind, probe[kind])):
             mine |= component(next(iter(seen[kind, probe[kind]])))
     earlier = tables["claims"][tables["claims"].filed_at < now]
@@ -54,13 +57,16 @@ def by_flooding(tables: Tables, probe: pd.Series, hub: int) -> dict[str, float]:
     others = set(near.customer_id) - {me}
     parts = Counter(frozenset(component(c)) for c in others)
     strangers = sum(parts[frozenset(component(c))] == 1 and c not in mine for c in others)
-    return {
-        "link_component_customers": len(mine),
-        "link_component_claims_others": len(theirs),
-        "link_component_abusive_others": sum(found_abusive(tables["resolutions"], c, now) for c in theirs.claim_id),
+    found = {
+        f"link_{graph}_customers": len(mine),
+        f"link_{graph}_claims_others": len(theirs),
+        f"link_{graph}_abusive_others": sum(found_abusive(tables["resolutions"], c, now) for c in theirs.claim_id),
+    }
+    burst = {
         "burst_claimants_product_30d": len(others),
         "burst_unlinked_share_product_30d": strangers / len(others) if others else np.nan,
     }
+    return found | (burst if graph == "component" else {})
 
 
 def found_abusive(resolutions: pd.DataFrame, claim_id: str, now: pd.Timestamp) -> bool:
@@ -71,7 +77,8 @@ def found_abusive(resolutions: pd.DataFrame, claim_id: str, now: pd.Timestamp) -
 def must_equal_flooding(tables: Tables, hub: int) -> None:
     found = links.compute(list(LINK_FEATURES), Facts(tables, tables["claims"]))
     for row in range(len(tables["claims"])):
-        expected = by_flooding(tables, tables["claims"].iloc[row], hub)
+        probe = tables["claims"].iloc[row]
+        expected = by_flooding(tables, probe, hub, "component") | by_flooding(tables, probe, hub, "claimants")
         np.testing.assert_equal({name: column[row] for name, column in found.items()}, expected)
 
 
