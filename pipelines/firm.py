@@ -175,7 +175,7 @@ def finding_probabilities(firm: Firm, expert: Expert, truth: Label, difficulty: 
     logits = np.log(average) + wrong * (firm.difficulty_slope * (difficulty - 0.5) - expert.skill)
     logits += expert.bias * (np.array(scores) - np.array(PRIOR))
     odds = np.exp(logits - logits.max())
-    return odds / odds.sum()
+    return np.asarray(odds / odds.sum())
 
 
 def examine(firm: Firm, held: Lease, truth: Label, difficulty: float, scores: tuple[float, float, float], seed: int) -> Finding | None:

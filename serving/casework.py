@@ -45,7 +45,7 @@ def take(case: Case, event: Event, at: int, given_cents: int = 0) -> tuple[Case,
         if lines:
             step = PAY if lines.get(Account.CUSTOMER, 0) > 0 else f"{entry.value}.{seq}"
             postings.append(Posting(case.claim_id, step, at, tuple(lines.items())))
-            balances = {a: balances.get(a, 0) + lines.get(a, 0) for a in balances.keys() | lines.keys()}
+            balances = {a: cents for a in balances.keys() | lines.keys() if (cents := balances.get(a, 0) + lines.get(a, 0))}
     resolved = _resolved(case, arrow.verdict, seq, at)
     stays = arrow.to is case.state
     after = replace(

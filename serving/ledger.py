@@ -146,6 +146,16 @@ def balances(tx: Connection) -> dict[Account, int]:
     return {account: total.get(account.value, 0) for account in Account}
 
 
+def balances_of(tx: Connection, claim_ids: list[str]) -> dict[str, dict[Account, int]]:
+    """Return the balances of single claims in signed cents, accounts at zero left out."""
+    total = func.sum(LEDGER.c.amount_cents)
+    query = select(LEDGER.c.claim_id, LEDGER.c.account, total).where(LEDGER.c.claim_id.in_(claim_ids))
+    found: dict[str, dict[Account, int]] = {}
+    for claim_id, account, cents in tx.execute(query.group_by(LEDGER.c.claim_id, LEDGER.c.account).having(total != 0)):
+        found.setdefault(claim_id, {})[Account(account)] = int(cents)
+    return found
+
+
 def borne(balance: Mapping[Account, int]) -> dict[str, int]:
     """Return who bears how much of what was paid out, in cents, zero or more for each.
 

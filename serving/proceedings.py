@@ -90,11 +90,7 @@ def load(tx: Connection, claim_ids: list[str], facts: Mapping[str, ClaimFacts]) 
     decided = select(*(DECISIONS_TABLE.c[name] for name in _DECIDED)).where(DECISIONS_TABLE.c.claim_id.in_(claim_ids))
     decisions = {row.claim_id: row for row in tx.execute(decided)}
     standing = {row.claim_id: row for row in tx.execute(select(PROCEEDINGS).where(PROCEEDINGS.c.claim_id.in_(claim_ids)))}
-    balances: dict[str, dict[Account, int]] = {}
-    for (claim_id, _), lines in ledger.lines_of(tx, claim_ids).items():
-        total = balances.setdefault(claim_id, {})
-        for account, cents in lines.items():
-            total[account] = total.get(account, 0) + cents
+    balances = ledger.balances_of(tx, claim_ids)
     cases = []
     for claim_id in claim_ids:
         row = standing.get(claim_id) or _as_filed(decisions[claim_id], facts)
@@ -161,19 +157,23 @@ def _case(row: Any, decision: Any, balances: Mapping[Account, int]) -> Case:
 def messages(tx: Connection, claim_ids: list[str], as_of: int) -> tuple[dict[str, list[Message]], dict[str, set[str]]]:
     """Return, by claim, the messages that arrived by ``as_of`` and are not taken yet, and the keys of all that are taken."""
     taken: dict[str, set[str]] = {}
-    for row in tx.execute(select(RECEIPTS.c.claim_id, RECEIPTS.c.message_id).where(RECEIPTS.c.claim_id.in_(claim_ids))):
-        taken.setdefault(row.claim_id, set()).add(row.message_id)
+    for claim_id, message_id in tx.execute(select(RECEIPTS.c.claim_id, RECEIPTS.c.message_id).where(RECEIPTS.c.claim_id.in_(claim_ids))):
+        taken.setdefault(claim_id, set()).add(message_id)
     waiting: dict[str, list[Message]] = {}
-    said = select(ANSWERS_TABLE).where(ANSWERS_TABLE.c.claim_id.in_(claim_ids), ANSWERS_TABLE.c.answered_at <= as_of)
-    found = select(EXPERT_ANSWERS).where(EXPERT_ANSWERS.c.claim_id.in_(claim_ids), EXPERT_ANSWERS.c.answered_at <= as_of)
-    arrived = [
-        (row.claim_id, Message(row.answer_id, row.answered_at, Party(row.party), AnswerKind(row.kind), row.amount_cents))
-        for row in tx.execute(said)
-    ] + [(row.claim_id, Message(row.answer_id, row.answered_at, None, Label(row.label), row.fee_cents)) for row in tx.execute(found)]
-    for claim_id, message in arrived:
-        if message.message_id not in taken.get(claim_id, ()):
-            waiting.setdefault(claim_id, []).append(message)
+    for source in (ANSWERS_TABLE, EXPERT_ANSWERS):
+        untaken = ~exists().where(RECEIPTS.c.message_id == source.c.answer_id)
+        query = select(source).where(source.c.claim_id.in_(claim_ids), source.c.answered_at <= as_of, untaken)
+        for row in tx.execute(query):
+            waiting.setdefault(row.claim_id, []).append(_said(row) if source is ANSWERS_TABLE else _found(row))
     return waiting, taken
+
+
+def _said(row: Any) -> Message:
+    return Message(row.answer_id, row.answered_at, Party(row.party), AnswerKind(row.kind), row.amount_cents)
+
+
+def _found(row: Any) -> Message:
+    return Message(row.answer_id, row.answered_at, None, Label(row.label), row.fee_cents)
 
 
 def write(tx: Connection, advances: Iterable[tuple[Case, Advance]], known_at: int) -> None:

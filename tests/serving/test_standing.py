@@ -47,3 +47,19 @@ def test_nothing_speaks_against_a_seller_of_whom_nothing_is_known() -> None:
     assert standing("policy_violation").compliant("S2", AT + DAY)
     assert Standing(None).compliant("S1", 0)
     assert Standing(pd.DataFrame({"event_id": [], "seller_id": [], "kind": [], "occurred_at": [], "known_at": []})).compliant("S1", 0)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "insured"),
+    [
+        ([], False),
+        (["insurance_proven"], True),
+        (["insurance_proven", "insurance_lapsed"], False),
+        (["insurance_proven", "policy_violation"], False),
+        (["insurance_proven", "policy_violation", "policy_cleared"], True),
+    ],
+)
+def test_a_seller_counts_as_insured_only_with_a_proof_in_force_and_nothing_open(kinds: list[str], insured: bool) -> None:
+    known = standing(*kinds, "recall")
+    at = pd.Series([DAY0 + pd.Timedelta(days=50)] * 2)
+    assert known.insured(pd.Series(["S1", "S2"]), at).tolist() == [insured, False]
