@@ -35,11 +35,14 @@ class Checked:
         The other rows as they were read, plus the column ``reasons``.
     tally
         How many rows broke each rule, by rule, most frequent first.
+    sound
+        Which rows of the frame were accepted, boolean, shape (rows read,).
     """
 
     accepted: pd.DataFrame
     quarantined: pd.DataFrame
     tally: Mapping[str, int]
+    sound: np.ndarray
 
     @property
     def read(self) -> int:
@@ -129,7 +132,7 @@ def check(
         accepted[column.name] = accepted[column.name].astype(column.pandas)
     quarantined = frame[reasons.bad].reset_index(drop=True).astype("str")
     quarantined[REASONS] = pd.array(reasons.texts(), dtype="str")
-    return Checked(accepted, quarantined, reasons.tally())
+    return Checked(accepted, quarantined, reasons.tally(), ~reasons.bad)
 
 
 def _must_have_columns(frame: pd.DataFrame, contract: Contract) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -130,7 +131,7 @@ def test_a_witness_that_contradicts_the_check_stops_the_batch(home: Home, monkey
     def lax(frame: pd.DataFrame, *_: Any) -> Checked:
         empty = frame.iloc[:0].assign(reasons=pd.Series(dtype="str"))
         typed = frame.assign(joined_at=pd.to_datetime(frame["joined_at"]).astype("datetime64[us, UTC]")) if "joined_at" in frame else frame
-        return Checked(typed, empty, {})
+        return Checked(typed, empty, {}, np.ones(len(typed), dtype=bool))
 
     monkeypatch.setattr(pipelines.validate, "check", lax)
     with pytest.raises(ContractError, match=r"contradict the check, nothing was published: sellers: .*match_regex"):
@@ -142,5 +143,5 @@ def test_a_row_lost_on_the_way_is_an_error() -> None:
     frame = pd.DataFrame({"a": ["1", "2"]})
     arrived = Arrived(frame, frame.iloc[:0])
     with pytest.raises(ContractError, match=r"t: expected accepted \+ quarantined = read"):
-        count("t", arrived, Checked(frame.iloc[:1], frame.iloc[:0], {}), frame.iloc[:0])
-    assert count("t", arrived, Checked(frame, frame.iloc[:0], {}), frame.iloc[:0]) == Counts(2, 2, 0, {})
+        count("t", arrived, Checked(frame.iloc[:1], frame.iloc[:0], {}, np.array([True, False])), frame.iloc[:0])
+    assert count("t", arrived, Checked(frame, frame.iloc[:0], {}, np.array([True, True])), frame.iloc[:0]) == Counts(2, 2, 0, {})
