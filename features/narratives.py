@@ -94,7 +94,7 @@ def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:
     for band in range(_BANDS):
         bucket[band] = by_time[np.argsort(bands[band, by_time], kind="stable")]
         place[band, bucket[band]] = np.arange(n)
-    room = 1024
+    room = 16 * n + 1024
     while True:
         left, right, count = _compare(sets.starts, sets.hashes, bands, bucket, place, by_time, first, ALIKE, LOOK_BACK, room)
         if count <= room:

@@ -101,6 +101,8 @@ def select(facts: Facts, name: str) -> Events | None:
     events = SELECTIONS[name].read(facts) if name in SELECTIONS else _DERIVED[name](facts)
     if events is None:
         return None
+    if len(events.times) == 0 or (events.times[0] != NEVER and bool(np.all(events.times[1:] >= events.times[:-1]))):
+        return events
     order = np.argsort(events.times, kind="stable")
     return events.only(order[np.searchsorted(events.times[order], NEVER, side="right") :])
 

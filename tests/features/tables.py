@@ -48,6 +48,10 @@ def photographs(rng: np.random.Generator, n: int) -> list[str]:
     return [f"{word:016x}" for word in shown]
 
 
+def links(rng: np.random.Generator, n: int, entities: int) -> dict[str, pd.Series]:
+    return {f"{e}_id": names(e[0].upper(), rng.zipf(1.6, n) % entities) for e in ("device", "address", "payment")}
+
+
 def random_tables(
     seed: int,
     orders: int = 60,
@@ -61,119 +65,115 @@ def random_tables(
     """Tables in contract columns; a large ``step_us`` makes many events fall on the same instant."""
     rng = np.random.default_rng(seed)
     sellers, products = max(2, customers // 4), max(3, customers // 2)
-
-    def links(n: int) -> dict[str, pd.Series]:
-        return {f"{e}_id": names(e[0].upper(), rng.zipf(1.6, n) % entities) for e in ("device", "address", "payment")}
-
     seller_of = rng.integers(0, sellers, products)
-    product = rng.zipf(1.3, orders) % products
-    ordered = instants(rng, orders, days, step_us)
-    order_frame = pd.DataFrame(
+    ordered = _orders(rng, orders, customers, entities, seller_of, instants(rng, orders, days, step_us))
+    claimed = _claims(rng, claims, entities, words, ordered, instants(rng, claims, days, step_us))
+    begun = [instants(rng, n, days // 2, step_us) for n in (customers, sellers, products)]
+    return {
+        "orders": ordered,
+        "claims": claimed,
+        "returns": _returns(rng, ordered, instants(rng, orders // 10, days, step_us)),
+        "resolutions": _resolutions(rng, claimed, instants(rng, claims, days // 3 + 1, step_us)),
+        "seller_events": _seller_events(rng, seller_of, instants(rng, 20 + orders // 10, days, step_us)),
+        **_accounts(rng, seller_of, *begun),
+    }
+
+
+def _orders(rng: np.random.Generator, n: int, customers: int, entities: int, seller_of: np.ndarray, ordered: pd.Series) -> pd.DataFrame:
+    product = rng.zipf(1.3, n) % len(seller_of)
+    return pd.DataFrame(
         {
-            "order_id": names("O", np.arange(orders)),
-            "customer_id": names("K", rng.integers(0, customers, orders)),
+            "order_id": names("O", np.arange(n)),
+            "customer_id": names("K", rng.integers(0, customers, n)),
             "seller_id": names("S", seller_of[product]),
             "product_id": names("P", product),
             "ordered_at": ordered,
-            "delivered_at": some_missing(rng, ordered + pd.to_timedelta(rng.integers(0, 9, orders), unit="D"), 0.1),
-            "quantity": rng.integers(1, 4, orders),
-            "amount_cents": rng.integers(1, 100_000, orders),
-            **links(orders),
+            "delivered_at": some_missing(rng, ordered + pd.to_timedelta(rng.integers(0, 9, n), unit="D"), 0.1),
+            "quantity": rng.integers(1, 4, n),
+            "amount_cents": rng.integers(1, 100_000, n),
+            **links(rng, n, entities),
         }
     )
-    of = rng.integers(0, orders, claims)
-    named = order_frame.iloc[of].reset_index(drop=True)
-    filed = instants(rng, claims, days, step_us)
-    hashes = some_missing(rng, pd.Series(photographs(rng, claims), dtype="str"), 0.3)
-    rotated = links(claims)
-    claim_frame = pd.DataFrame(
+
+
+def _claims(rng: np.random.Generator, n: int, entities: int, words: int, orders: pd.DataFrame, filed: pd.Series) -> pd.DataFrame:
+    named = orders.iloc[rng.integers(0, len(orders), n)].reset_index(drop=True)
+    hashes = some_missing(rng, pd.Series(photographs(rng, n), dtype="str"), 0.3)
+    rotated = links(rng, n, entities)
+    return pd.DataFrame(
         {
-            "claim_id": names("C", np.arange(claims)),
+            "claim_id": names("C", np.arange(n)),
             **{k: named[k] for k in ("order_id", "customer_id", "seller_id", "product_id")},
-            "kind": rng.choice(["property", "injury"], claims),
-            "channel": rng.choice(["web", "app", "phone"], claims),
-            "incident_at": filed - pd.to_timedelta(rng.integers(0, 30, claims), unit="D"),
+            "kind": rng.choice(["property", "injury"], n),
+            "channel": rng.choice(["web", "app", "phone"], n),
+            "incident_at": filed - pd.to_timedelta(rng.integers(0, 30, n), unit="D"),
             "filed_at": filed,
-            "amount_cents": rng.integers(1, 200_000, claims),
-            "narrative": pd.Series(narratives(rng, claims, words), dtype="str"),
+            "amount_cents": rng.integers(1, 200_000, n),
+            "narrative": pd.Series(narratives(rng, n, words), dtype="str"),
             "photo_count": hashes.notna().astype("int64"),
             "photo_hash": hashes,
-            **{k: rng.random(claims) < 0.5 for k in ("has_receipt", "has_dated_photo", "has_medical_record")},
-            **{k: named[k].where(rng.random(claims) < 0.6, rotated[k]) for k in rotated},
-            "phone_id": names("T", rng.integers(0, entities, claims)),
+            **{k: rng.random(n) < 0.5 for k in ("has_receipt", "has_dated_photo", "has_medical_record")},
+            **{k: named[k].where(rng.random(n) < 0.6, rotated[k]) for k in rotated},
+            "phone_id": names("T", rng.integers(0, entities, n)),
         }
     )
-    return {"orders": order_frame, "claims": claim_frame} | _around(rng, order_frame, claim_frame, seller_of, customers, days, step_us)
 
 
-def _around(
-    rng: np.random.Generator, orders: pd.DataFrame, claims: pd.DataFrame, seller_of: np.ndarray, customers: int, days: int, step_us: int
-) -> dict[str, pd.DataFrame]:
-    n, m, sellers, products = len(orders) // 10, len(claims), int(seller_of.max()) + 1, len(seller_of)
-    returned = orders.iloc[rng.integers(0, len(orders), n)].reset_index(drop=True) if len(orders) else orders
-    resolved = claims.iloc[rng.integers(0, max(m, 1), m)].reset_index(drop=True) if m else claims
-    late = instants(rng, m, days // 3 + 1, step_us)
-    known = (resolved.filed_at + (late - pd.Timestamp(1_700_000_000, unit="s", tz="UTC"))).astype("datetime64[us, UTC]")
+def _returns(rng: np.random.Generator, orders: pd.DataFrame, returned: pd.Series) -> pd.DataFrame:
+    n = len(returned)
+    of = orders.iloc[rng.integers(0, len(orders), n)].reset_index(drop=True)
+    keys = {k: of[k] for k in ("order_id", "customer_id", "seller_id")}
+    rest = {"returned_at": returned, "reason": "late", "refund_cents": rng.integers(0, 1000, n)}
+    return pd.DataFrame({"return_id": names("R", np.arange(n)), **keys, **rest})
+
+
+def _resolutions(rng: np.random.Generator, claims: pd.DataFrame, late: pd.Series) -> pd.DataFrame:
+    """Several per claim or none, never before filing; ties in time are broken by identity."""
+    n = len(claims)
+    of = claims.iloc[rng.integers(0, n, n)].reset_index(drop=True)
+    known = (of.filed_at + (late - pd.Timestamp(1_700_000_000, unit="s", tz="UTC"))).astype("datetime64[us, UTC]")
+    labels = pd.Series(rng.choice(["valid", "unsubstantiated", "abusive"], n), dtype="str")
+    return pd.DataFrame(
+        {
+            "resolution_id": names("X", rng.permutation(n)),
+            **{k: of[k] for k in ("claim_id", "customer_id", "seller_id", "product_id")},
+            "source": "desk",
+            "outcome": rng.choice(["paid", "denied_unsubstantiated", "denied_abusive"], n),
+            "label": some_missing(rng, labels, 0.3),
+            "propensity": 1.0,
+            "paid_cents": rng.integers(0, 1000, n),
+            "resolved_at": known,
+            "known_at": known,
+        }
+    )
+
+
+def _seller_events(rng: np.random.Generator, seller_of: np.ndarray, known: pd.Series) -> pd.DataFrame:
+    n = len(known)
     kinds = ["insurance_proven", "insurance_lapsed", "insurance_forged", "policy_violation", "policy_cleared", "recall"]
-    kind = rng.choice(kinds, 20 + n)
-    event_product = rng.integers(0, products, 20 + n)
-    event_known = instants(rng, 20 + n, days, step_us)
+    kind, product = rng.choice(kinds, n), rng.integers(0, len(seller_of), n)
+    return pd.DataFrame(
+        {
+            "event_id": names("E", rng.permutation(n)),
+            "seller_id": names("S", seller_of[product]),
+            "kind": pd.Series(kind, dtype="str"),
+            "product_id": names("P", product).where(kind == "recall"),
+            "occurred_at": known,
+            "known_at": known,
+        }
+    )
+
+
+def _accounts(
+    rng: np.random.Generator, seller_of: np.ndarray, created: pd.Series, joined: pd.Series, listed: pd.Series
+) -> dict[str, pd.DataFrame]:
+    customers, sellers, products = (
+        names(letter, np.arange(len(since))) for letter, since in zip("KSP", (created, joined, listed), strict=True)
+    )
+    verified, prices = rng.random(len(customers)) < 0.8, rng.integers(0, 10_000, len(products))
+    goods = {"seller_id": names("S", seller_of), "category": "home", "listed_at": listed, "price_cents": prices}
     return {
-        "returns": pd.DataFrame(
-            {
-                "return_id": names("R", np.arange(n)),
-                **{k: returned[k] for k in ("order_id", "customer_id", "seller_id")},
-                "returned_at": instants(rng, n, days, step_us),
-                "reason": "late",
-                "refund_cents": rng.integers(0, 1000, n),
-            }
-        ),
-        "resolutions": pd.DataFrame(
-            {
-                "resolution_id": names("X", rng.permutation(m)),
-                **{k: resolved[k] for k in ("claim_id", "customer_id", "seller_id", "product_id")},
-                "source": "desk",
-                "outcome": rng.choice(["paid", "denied_unsubstantiated", "denied_abusive"], m),
-                "label": some_missing(rng, pd.Series(rng.choice(["valid", "unsubstantiated", "abusive"], m), dtype="str"), 0.3),
-                "propensity": 1.0,
-                "paid_cents": rng.integers(0, 1000, m),
-                "resolved_at": known,
-                "known_at": known,
-            }
-        ),
-        "seller_events": pd.DataFrame(
-            {
-                "event_id": names("E", rng.permutation(20 + n)),
-                "seller_id": names("S", seller_of[event_product]),
-                "kind": pd.Series(kind, dtype="str"),
-                "product_id": names("P", event_product).where(kind == "recall"),
-                "occurred_at": event_known,
-                "known_at": event_known,
-            }
-        ),
-        "customers": pd.DataFrame(
-            {
-                "customer_id": names("K", np.arange(customers)),
-                "created_at": instants(rng, customers, days // 2, step_us),
-                "region": "west",
-                "email_verified": rng.random(customers) < 0.8,
-            }
-        ),
-        "sellers": pd.DataFrame(
-            {
-                "seller_id": names("S", np.arange(sellers)),
-                "joined_at": instants(rng, sellers, days // 2, step_us),
-                "country": "US",
-                "category": "home",
-            }
-        ),
-        "products": pd.DataFrame(
-            {
-                "product_id": names("P", np.arange(products)),
-                "seller_id": names("S", seller_of),
-                "category": "home",
-                "listed_at": instants(rng, products, days // 2, step_us),
-                "price_cents": rng.integers(0, 10_000, products),
-            }
-        ),
+        "customers": pd.DataFrame({"customer_id": customers, "created_at": created, "region": "west", "email_verified": verified}),
+        "sellers": pd.DataFrame({"seller_id": sellers, "joined_at": joined, "country": "US", "category": "home"}),
+        "products": pd.DataFrame({"product_id": products, **goods}),
     }

@@ -19,17 +19,23 @@ LINKING = GRAPHS["claimants"][1]
 Tables = dict[str, pd.DataFrame]
 
 
-def by_flooding(tables: Tables, probe: pd.Series, hub: int, graph: str) -> dict[str, float]:
-    """Compute the link features of one claim in one graph from everything strictly before it."""
-    source, kinds = GRAPHS[graph]
-    tables = tables if source == "sightings" else {**tables, "orders": tables["orders"].iloc[:0]}
-    now, me = probe.filed_at, probe.customer_id
+def sightings_before(tables: Tables, kinds: tuple[str, ...], now: pd.Timestamp) -> dict[tuple[str, str], dict[str, pd.Timestamp]]:
+    """For each entity, its customers and when each was first seen with it."""
     seen: dict[tuple[str, str], dict[str, pd.Timestamp]] = defaultdict(dict)
     for frame, at in ((tables["orders"], "ordered_at"), (tables["claims"], "filed_at")):
         for row in frame[frame[at] < now].itertuples():
             for kind in (k for k in kinds if k in frame.columns):
                 users = seen[kind, getattr(row, kind)]
                 users[row.customer_id] = min(getattr(row, at), users.get(row.customer_id, now))
+    return seen
+
+
+def by_flooding(tables: Tables, probe: pd.Series, hub: int, graph: str) -> dict[str, float]:
+    """Compute the link features of one claim in one graph from everything strictly before it."""
+    source, kinds = GRAPHS[graph]
+    tables = tables if source == "sightings" else {**tables, "orders": tables["orders"].iloc[:0]}
+    now, me = probe.filed_at, probe.customer_id
+    seen = sightings_before(tables, kinds, now)
     friends: dict[str, set[str]] = defaultdict(set)
     open_: dict[tuple[str, str], bool] = {}
     for entity, users in seen.items():
