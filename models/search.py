@@ -109,6 +109,9 @@ def search(
     ValueError
         If some class is rarer than there are folds.
     """
+    names, numbers = np.unique(labels.astype("str"), return_counts=True)
+    if numbers.min() < folds:
+        raise ValueError(f"labels: expected at least {folds} rows of each class, found {numbers.min()} of {str(names[numbers.argmin()])!r}")
     inputs = Inputs.of(matrix)
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels))
     tried = []

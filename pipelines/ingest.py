@@ -49,6 +49,15 @@ class Ingested:
     labelled: int
     lake: Lake
 
+    def summary(self) -> dict[str, int]:
+        """Return the counts by the names that the command writes."""
+        return {
+            "rows_read": self.counts.read,
+            "rows_accepted": self.counts.accepted,
+            "rows_quarantined": self.counts.quarantined,
+            "rows_labelled": self.labelled,
+        }
+
 
 def ingest(home: Home, file: Path, mapping: Path) -> Ingested:
     """Map a file of claims onto the contract and keep it.
@@ -196,8 +205,10 @@ def _cents(column: pd.Series, unit: str) -> pd.Series:
 
 
 def _translated(column: pd.Series, values: Dictionary[str, str]) -> pd.Series:
+    """Translate listed values; any other stays as it is, marked where it would pass for a translated one."""
     text = plain_text(column)
-    return text.map(dict(values)).astype("str").fillna(text)
+    otherwise = text.where(~text.isin(list(values.values())), "unlisted " + text)
+    return text.map(dict(values)).astype("str").fillna(otherwise)
 
 
 def _extra(column: pd.Series, rule: ExtraRule) -> pd.Series:

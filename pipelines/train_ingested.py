@@ -73,7 +73,19 @@ class TrainedIngested:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class LabelledRows:
+    """The rows that can train or judge, in the order of their claim numbers: the file's own order has no say.
+
+    Parameters
+    ----------
+    matrix
+        Features, index ``claim_id``.
+    labels, weights
+        Class and weight of each row, shape (rows,).
+    filed_at
+        When each claim was filed.
+    """
+
     matrix: pd.DataFrame
     labels: np.ndarray
     weights: np.ndarray
@@ -103,12 +115,11 @@ def train_ingested(
     ContractError
         If there are too few labels of either class, or no listed claim is in the file.
     """
-    rows = _labelled(ingested)
-    cut = rows.filed_at.sort_values().iloc[min(int(len(rows.labels) * share), len(rows.labels) - 1)]
-    time_split = judge(rows.matrix, rows.labels, rows.weights, (rows.filed_at < cut).to_numpy(), seed, num_threads)
+    rows = labelled_rows(ingested)
+    time_split = judge(rows.matrix, rows.labels, rows.weights, time_mask(rows.filed_at, share), seed, num_threads)
     if holdout_ids is None:
         return TrainedIngested(time_split, None)
-    held = np.asarray(rows.matrix.index.isin(_listed(ingested, holdout_ids)))
+    held = np.asarray(rows.matrix.index.isin(listed(ingested, holdout_ids)))
     if not held.any():
         raise ContractError(f"{holdout_ids}: expected claim numbers of the ingested file in its first column, found none of them")
     return TrainedIngested(time_split, judge(rows.matrix, rows.labels, rows.weights, ~held, seed, num_threads))
@@ -146,13 +157,23 @@ def judge(matrix: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, train: 
     )
 
 
+def time_mask(filed_at: pd.Series, share: float) -> np.ndarray:
+    """Return the rows filed before the instant by which ``share`` of them were filed, shape (rows,); ties stay together.
+
+    >>> time_mask(pd.Series([3, 1, 2, 2]), 0.75).tolist()
+    [False, True, True, True]
+    """
+    cut = filed_at.sort_values().iloc[min(int(len(filed_at) * share), len(filed_at) - 1)]
+    return np.asarray(filed_at < cut)
+
+
 def manifest(trained: TrainedIngested) -> dict[str, Any]:
     """Return everything that was tried and measured, for the run's manifest."""
     return asdict(trained)
 
 
-def _labelled(ingested: Ingested) -> _Rows:
-    """Return the feature rows of the labelled claims, in the order of their numbers: the file's own order has no say."""
+def labelled_rows(ingested: Ingested) -> LabelledRows:
+    """Return the feature rows, labels and weights of an ingested file's labelled claims; ``ContractError`` without any."""
     tables = ingested.lake.tables()
     claims = tables["claims"].sort_values("claim_id", ignore_index=True)
     if not len(tables["resolutions"]):
@@ -161,10 +182,11 @@ def _labelled(ingested: Ingested) -> _Rows:
     known = as_known(tables["resolutions"], claims, after)
     rows = claims.merge(known[["claim_id"]], on="claim_id", validate="one_to_one")
     matrix = build_matrix({"claims": claims}, rows, extras={name: rule.type for name, rule in ingested.mapping.extras.items()})
-    return _Rows(matrix, known["label"].to_numpy(dtype=object), known["weight"].to_numpy(dtype=np.float64), rows["filed_at"])
+    return LabelledRows(matrix, known["label"].to_numpy(dtype=object), known["weight"].to_numpy(dtype=np.float64), rows["filed_at"])
 
 
-def _listed(ingested: Ingested, path: Path) -> Collection[str]:
+def listed(ingested: Ingested, path: Path) -> Collection[str]:
+    """Return the claim ids that a file lists in its first column by the source's own numbers."""
     rule = ingested.mapping.fields["claim_id"]
     numbers = plain_text(read_file(path).frame.iloc[:, 0]).dropna()
     return set(numbers.map(rule.template.format if rule.template else str))

@@ -81,7 +81,7 @@ def test_each_row_is_translated_or_quarantined_with_all_its_reasons(tmp_path: Pa
     assert told == {"3": ["filed_at"], "4": ["kind", "amount_cents", "age", "label"], "5": ["amount_cents"], "6": ["filed_at"]}
     assert "found '31.02.2025'" in quarantined.reasons["6"]
     assert quarantined.remark.eq("x").all(), "quarantined rows are kept as they were read"
-    assert (found.counts.read, found.counts.accepted, found.counts.quarantined) == (7, 3, 4)
+    assert found.summary() == {"rows_read": 7, "rows_accepted": 3, "rows_quarantined": 4, "rows_labelled": 2}
 
 
 def test_a_label_becomes_a_resolution_after_its_delay_and_a_missing_one_becomes_none(tmp_path: Path, mapping: Path) -> None:
@@ -154,6 +154,12 @@ def test_a_file_of_open_claims_may_lack_the_label_and_cannot_be_trained_on(tmp_p
     assert (found.counts.accepted, found.labelled) == (3, 0)
     with pytest.raises(ContractError, match="expected labelled claims to train on"):
         train_ingested(found)
+
+
+def test_a_label_that_is_already_the_name_of_a_class_but_not_listed_is_quarantined(tmp_path: Path, mapping: Path) -> None:
+    found = from_csv(tmp_path, mapping, pd.DataFrame(ROWS).assign(fraud=["0", "valid", "1", "1", "1", "1", "2"]))
+    assert found.lake.read("resolutions").label.tolist() == ["valid", "unsubstantiated"]
+    assert "found 'unlisted valid'" in found.lake.quarantined("claims").reasons[0]
 
 
 def test_two_and_three_classes_are_both_understood() -> None:
