@@ -71,7 +71,7 @@ def plan_plots(count: int, stage: Stage, rng: np.random.Generator) -> pd.DataFra
 
 def _timed(filed: Ints, mean_days: float, stage: Stage, rng: np.random.Generator) -> dict[str, Ints]:
     """Return stated incidents and orders before given filing times, ``mean_days`` from delivery to incident."""
-    incident = filed - filing_lags(len(filed), False, stage.market.quick_filing + 0.05, rng)
+    incident = filed - filing_lags(len(filed), False, stage.market.quick_filing, rng)
     ordered = incident - ((9.0 + rng.exponential(mean_days, len(filed))) * DAY).astype(np.int64)
     ordered = np.maximum(ordered, stage.horizon.orders_from)
     incident = np.maximum(incident, ordered + 9 * DAY)
@@ -84,27 +84,32 @@ def _ceilings(count: int, rng: np.random.Generator) -> Ints:
 
 
 def _fabrications(count: int, accounts: Ints, stage: Stage, rng: np.random.Generator) -> pd.DataFrame:
-    people = max(1, round(count / 1.8))
-    weight = rng.gamma(1.2, 1.0, people)
-    customer = accounts[np.sort(rng.choice(people, count, p=weight / weight.sum())) % len(accounts)]
+    people = max(1, round(count / stage.market.claims_per_fabricator))
+    customer = accounts[np.concatenate([np.arange(people), rng.integers(0, people, count)])[:count] % len(accounts)]
     filed = filing_times(count, stage.horizon, stage.growth, rng)
-    goods = stage.old_products()
-    price = stage.products.price[goods].astype(np.float64)
-    weight = stage.products.popularity[goods] * price**0.15
-    product = goods[rng.choice(len(goods), count, p=weight / weight.sum())]
     times = _timed(filed, 30.0, stage, rng)
+    product = _on_offer(times["ordered"], stage, rng)
     return draft(FABRICATION, ABUSIVE, {"customer": customer, "product": product, "ceiling": _ceilings(count, rng)} | times)
 
 
+def _on_offer(at: Ints, stage: Stage, rng: np.random.Generator) -> Ints:
+    """Draw popular products, dearer ones a little more often, that were on offer at given times."""
+    weight = stage.products.popularity * stage.products.price.astype(np.float64) ** 0.15
+    product = rng.choice(len(weight), len(at), p=weight / weight.sum())
+    late = stage.products.listed[product] > at
+    product[late] = rng.choice(stage.old_products(), int(late.sum()))
+    return np.asarray(product)
+
+
 def _ring(most: int, entity: int, accounts: Ints, stage: Stage, rng: np.random.Generator) -> pd.DataFrame:
-    members = accounts[: rng.integers(4, 10)]
-    count = min(most, int(rng.integers(8, 22)))
+    members = accounts[: rng.integers(6, 15)]
+    count = min(most, int(rng.integers(10, 24)))
     begin = int(np.minimum(filing_times(1, stage.horizon, stage.growth, rng)[0], stage.horizon.end - 25 * DAY))
     length = min(int(rng.uniform(60, 200) * DAY), stage.horizon.end - begin - 2 * DAY)
     filed = np.sort(begin + (rng.random(count) * length).astype(np.int64))
     denials = begin + np.cumsum(rng.exponential(stage.market.rotation_days * DAY, 12)).astype(np.int64)
     epoch = np.searchsorted(denials, filed)
-    columns: dict[str, Ints] = {"customer": rng.choice(members, count), "entity": np.full(count, entity)}
+    columns: dict[str, Ints] = {"customer": _shared_out(members, count, rng), "entity": np.full(count, entity)}
     for number, name in enumerate(_RESOURCES):
         columns[name] = _rotated(epoch, stage.fresh + (entity * len(_RESOURCES) + number) * 100, stage.market, rng)
     goods = rng.choice(stage.old_products(), (13, 6))
@@ -112,6 +117,11 @@ def _ring(most: int, entity: int, accounts: Ints, stage: Stage, rng: np.random.G
     columns["ceiling"] = np.maximum(30_000, 100_000 * 0.78**epoch).astype(np.int64)
     columns |= _burnt(filed, epoch, denials)
     return draft(RING, ABUSIVE, columns | _timed(filed, 25.0, stage, rng))
+
+
+def _shared_out(members: Ints, count: int, rng: np.random.Generator) -> Ints:
+    """Let every member file once before anybody files again."""
+    return np.concatenate([rng.permutation(members) for _ in range(count // len(members) + 1)])[:count]
 
 
 def _rotated(epoch: Ints, first: int, market: Market, rng: np.random.Generator) -> Ints:
@@ -132,8 +142,8 @@ def _burnt(filed: Ints, epoch: Ints, denials: Ints) -> dict[str, Ints]:
 
 
 def _collusion(most: int, entity: int, accounts: Ints, stage: Stage, rng: np.random.Generator) -> pd.DataFrame:
-    members = accounts[: rng.integers(1, 4)]
-    count = min(most, int(rng.integers(3, 9)))
+    members = accounts[: rng.integers(2, 5)]
+    count = min(most, int(rng.integers(3, 8)))
     goods = stage.old_products()
     rogue = goods[stage.sellers.rogue[stage.products.seller[goods]]]
     seller = stage.products.seller[rng.choice(rogue if len(rogue) else goods)]
@@ -141,7 +151,7 @@ def _collusion(most: int, entity: int, accounts: Ints, stage: Stage, rng: np.ran
     length = min(int(rng.uniform(40, 220) * DAY), stage.horizon.end - begin - 2 * DAY)
     filed = begin + (rng.random(count) * length).astype(np.int64)
     columns = {
-        "customer": rng.choice(members, count),
+        "customer": _shared_out(members, count, rng),
         "product": rng.choice(goods[stage.products.seller[goods] == seller], count),
         "entity": np.full(count, entity),
         "ceiling": np.where(rng.random(count) < 0.8, 100_000, 0),
@@ -165,7 +175,7 @@ def _sabotage(most: int, entity: int, accounts: Ints, stage: Stage, rng: np.rand
     filed = begin + (rng.random(count) * length).astype(np.int64)
     shared = stage.fresh + entity * len(_RESOURCES) * 100
     columns = {
-        "customer": np.concatenate([members, rng.choice(members, count)])[:count],
+        "customer": _shared_out(members, count, rng),
         "product": rng.choice(targets, count),
         "entity": np.full(count, entity),
         "ceiling": _ceilings(count, rng),
@@ -173,3 +183,28 @@ def _sabotage(most: int, entity: int, accounts: Ints, stage: Stage, rng: np.rand
         "payment": np.where(rng.random(count) < 0.15, shared, NEVER),
     }
     return draft(SABOTAGE, ABUSIVE, columns | _timed(filed, 20.0, stage, rng))
+
+
+def coached(drafts: pd.DataFrame, market: Market, fresh: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Let some padders file through claims coaches: each coach serves about a dozen customers for some months, then a new one comes.
+
+    Parameters
+    ----------
+    drafts
+        Padded claims in any order.
+    fresh
+        First number of devices and phones that nobody else uses.
+
+    Returns
+    -------
+    DataFrame
+        The same claims; ``entity`` numbers the coach, whose device (changed now and then) and phone are on the claim.
+    """
+    chosen = rng.permutation(len(drafts))[: round(market.coached_share * len(drafts))]
+    chosen = chosen[np.argsort(drafts["filed"].to_numpy()[chosen], kind="stable")]
+    order = np.arange(len(chosen)) / 12.0
+    coach = np.clip(order + rng.normal(0.0, 1.0, len(chosen)), 0, None).astype(np.int64)
+    entity, device, phone = (drafts[name].to_numpy(copy=True) for name in ("entity", "device", "phone"))
+    entity[chosen], phone[chosen] = coach, fresh + coach
+    device[chosen] = fresh + 3 * coach + np.clip(order - coach + 1.5, 0, 2.9).astype(np.int64)
+    return drafts.assign(entity=entity, device=np.where(rng.random(len(drafts)) < 0.25, NEVER, device), phone=phone)

@@ -48,7 +48,7 @@ def draw_amounts(drafts: pd.DataFrame, price_cents: Ints, market: Market, rng: n
     padded = scheme == PADDING
     invented = (truth == ABUSIVE) & ~padded
     bunch = rng.integers(_BUNCH[0], _BUNCH[1] + 1, count)
-    bunched = rng.random(count) < market.bunching
+    bunched = rng.random(count) < np.where(padded, market.bunching, market.inventors_bunching)
     factor = 1.15 + rng.gamma(1.5, (market.padding_factor - 1.15) / 1.5, count)
     inflated = np.where(bunched & (harm > 8_000) & (harm < 80_000), bunch, np.minimum(harm * factor, CAP_CENTS))
     free = 100 * _INVENTED_MEDIAN * np.exp(_INVENTED_SIGMA * rng.normal(size=count))

@@ -21,10 +21,10 @@ CHANNELS = ("web", "app", "phone")
 
 _EVIDENCE: dict[str, tuple[float, float, float, float]] = {
     # valid, unsubstantiated, padded, invented
-    "receipt": (0.76, 0.40, 0.70, 0.62),
-    "photo": (0.82, 0.55, 0.78, 0.74),
-    "dated": (0.74, 0.45, 0.68, 0.60),
-    "medical": (0.84, 0.42, 0.74, 0.58),
+    "receipt": (0.76, 0.40, 0.71, 0.66),
+    "photo": (0.82, 0.55, 0.79, 0.78),
+    "dated": (0.74, 0.45, 0.68, 0.64),
+    "medical": (0.84, 0.42, 0.76, 0.66),
 }
 _VAGUENESS = (0.10, 0.42, 0.12, 0.14)
 
@@ -60,6 +60,8 @@ def draw_documents(
     has = {name: rng.random(count) < np.array(rate)[kind] for name, rate in _EVIDENCE.items()}
     source = _sources(drafts, market, rng)
     told, shown = _what_is_copied(source, drafts["refiles"].to_numpy(), rng)
+    no_photo = shown & ~has["photo"][np.maximum(source, 0)]
+    told, shown = told | no_photo, shown & ~no_photo
     has["photo"] |= shown
     honest = truth != ABUSIVE
     letter = honest & (rng.random(count) < market.boilerplate_share)
@@ -94,6 +96,7 @@ def _sources(drafts: pd.DataFrame, market: Market, rng: np.random.Generator) -> 
     for which, share in ((FABRICATION, market.fabricators_reuse), (PADDING, market.padders_reuse), (RING, market.rings_reuse),
                          (SABOTAGE, 0.8 * market.rings_reuse), (COLLUSION, 0.4 * market.rings_reuse)):  # fmt: skip
         rate[scheme == which] = share
+    rate[(scheme == PADDING) & (entity != NEVER)] = market.rings_reuse
     copies = rng.random(count) < rate
     # Copiers take what is at hand: any claim of the last half year, by somebody else.
     first = np.searchsorted(filed, filed - 180 * DAY)

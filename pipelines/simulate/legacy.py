@@ -124,7 +124,7 @@ def _durations(source: Ints, rng: np.random.Generator) -> npt.NDArray[np.int64]:
 def _later(first: pd.DataFrame, drafts: pd.DataFrame, world: pd.DataFrame, amount: Ints, rng: np.random.Generator) -> pd.DataFrame:
     """Return second rows: cured denials, appeals won, abuse revealed.
 
-    A cured claim keeps the label "unsubstantiated" if that is what it was when filed: the proof came later.
+    A claim that is cured or wins its appeal keeps the label "unsubstantiated" if that is what it was when filed: the proof came later.
     """
     truth = drafts["truth"].to_numpy()
     outcome, source = first["outcome"].to_numpy(), first["source"].to_numpy()
@@ -135,7 +135,7 @@ def _later(first: pd.DataFrame, drafts: pd.DataFrame, world: pd.DataFrame, amoun
     parts = []
     for where, by, label, days in (
         (cured, EVIDENCE, np.where(truth == UNSUBSTANTIATED, UNSUBSTANTIATED, VALID), world["cure_days"].to_numpy()),
-        (won, APPEAL, np.full(len(truth), VALID), world["appeal_days"].to_numpy() + 5.0),
+        (won, APPEAL, np.where(truth == UNSUBSTANTIATED, UNSUBSTANTIATED, VALID), world["appeal_days"].to_numpy() + 5.0),
         (revealed, REVEALED, np.full(len(truth), ABUSIVE), world["revealed_days"].to_numpy()),
     ):
         rows = first[where].copy()

@@ -42,8 +42,8 @@ class Market:
         Share of losses from fires, which are Pareto(``fire_alpha``) from ``fire_from`` dollars.
     price_correlation
         Correlation between the logarithms of loss and price.
-    bunching
-        Probability that an inflated or invented amount is put at $850–$999.
+    bunching, inventors_bunching
+        Probability that an inflated (an invented) amount is put at $850–$999, or as far below a lower learned threshold.
     padding_factor
         Mean factor by which padders inflate what they do not bunch.
     burst_share
@@ -56,6 +56,8 @@ class Market:
         Honest claims that show a picture from the listing, or copy a public sample letter.
     fabricators_reuse, padders_reuse, rings_reuse
         Share of claims whose narrative or photograph is taken from an earlier claim of somebody else.
+    coached_share
+        Share of padders who file through a claims coach: one device and telephone, one story, many customers.
     quick_filing
         Additional probability that an abusive claim is filed within the first week.
     rotation_days
@@ -70,6 +72,10 @@ class Market:
         Probability of the legacy random audit of every other claim.
     revealed_share
         Probability that an abusive claim that was paid without review is found out later.
+    account_days
+        Median age in days of inventors' accounts at their first order.
+    claims_per_fabricator
+        Mean claims of a lone fabricator.
     opportunists
         Share of customers who are inclined to pad.
     """
@@ -85,8 +91,8 @@ class Market:
     fabrication_share: float = 0.22
     ring_share: float = 0.54
     collusion_share: float = 0.23
-    injury_share: float = 0.14
-    property_median: float = 245.0
+    injury_share: float = 0.10
+    property_median: float = 230.0
     property_sigma: float = 1.6
     injury_factor: float = 1.5
     injury_sigma: float = 1.8
@@ -94,24 +100,28 @@ class Market:
     fire_from: float = 10_000.0
     fire_alpha: float = 1.2
     price_correlation: float = 0.45
-    bunching: float = 0.35
-    padding_factor: float = 2.2
+    bunching: float = 0.46
+    inventors_bunching: float = 0.30
+    padding_factor: float = 2.6
     burst_share: float = 0.06
     recalled_share: float = 0.7
     refiled_share: float = 0.012
     stock_photo_share: float = 0.01
     boilerplate_share: float = 0.02
-    fabricators_reuse: float = 0.35
+    fabricators_reuse: float = 0.40
     padders_reuse: float = 0.15
+    coached_share: float = 0.30
     rings_reuse: float = 0.70
-    quick_filing: float = 0.08
+    quick_filing: float = 0.03
     rotation_days: float = 60.0
     own_identity: float = 0.25
     public_device_share: float = 0.012
     desk_share: float = 0.21
     audit_propensity: float = 0.08
     revealed_share: float = 0.05
-    opportunists: float = 0.05
+    account_days: float = 420.0
+    claims_per_fabricator: float = 1.35
+    opportunists: float = 0.03
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from data_contracts import LABELS
 from pipelines.simulate import tables as t
-from pipelines.simulate.adversaries import Stage, plan_plots
+from pipelines.simulate.adversaries import Stage, coached, plan_plots
 from pipelines.simulate.amounts import Amounts, draw_amounts
 from pipelines.simulate.dirt import plant
 from pipelines.simulate.documents import Documents, draw_documents
@@ -119,7 +119,7 @@ def simulate(
     rng = {name: np.random.default_rng(child) for name, child in zip(_STREAMS, seeds, strict=True)}
     goods = _draw_goods(orders, market, horizon, rng["people"])
     scripted, recalls = _plan_scripted(claims, goods, market, horizon, rng["plots"])
-    goods = _open_accounts(goods, scripted, rng["accounts"])
+    goods = _open_accounts(goods, scripted, market, rng["accounts"])
     bought, placed = _buy(orders, scripted, goods, market, horizon, rng["orders"])
     drafts = _plan_claims(claims, bought, placed, goods, market, horizon, rng["claims"])
     bought, drafts = _sorted(bought, drafts)
@@ -172,11 +172,11 @@ def _plan_scripted(claims: int, goods: _Goods, market: Market, horizon: Horizon,
     return pd.concat([plots, bursts], ignore_index=True), recalls
 
 
-def _open_accounts(goods: _Goods, scripted: pd.DataFrame, rng: np.random.Generator) -> _Goods:
+def _open_accounts(goods: _Goods, scripted: pd.DataFrame, market: Market, rng: np.random.Generator) -> _Goods:
     """Open the accounts of inventors before their first order: some months before for most, years for some."""
     plots = scripted[scripted["scheme"] != BURST]
     first = plots.groupby("customer")["ordered"].min()
-    age = rng.lognormal(np.log(170.0), 1.1, len(first))
+    age = rng.lognormal(np.log(market.account_days), 1.1, len(first))
     opened = first.to_numpy() - (np.minimum(age, 1500.0) * DAY).astype(np.int64)
     customers = goods.customers.opened(first.index.to_numpy(), opened, rng.random(len(first)) < 0.10)
     return replace(goods, customers=customers)
@@ -212,7 +212,7 @@ def _plan_claims(
         filed = filing_times(max(0, count), horizon, growth, rng)
         part = plan_from_orders(filed, scheme, truth, orders, free, goods.customers, goods.products, horizon, market, rng)
         free[part["order"].to_numpy()] = False
-        parts.append(part)
+        parts.append(coached(part, market, 40 * len(goods.customers), rng) if scheme == PADDING else part)
     drafts = pd.concat(parts, ignore_index=True)
     drafts = pd.concat([drafts.assign(refiles=NEVER), _second_filings(drafts, refiled, proofless, horizon, rng)], ignore_index=True)
     who = drafts["customer"].to_numpy()
