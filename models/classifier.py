@@ -17,7 +17,7 @@ Frank & Kramer, Ensembles of nested dichotomies for multi-class problems, ICML 2
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,8 @@ import pandas as pd
 
 from data_contracts import LABELS, Label
 from models.inputs import Inputs
+
+_FEWEST_ROUNDS = 10
 
 VALID, UNSUBSTANTIATED, ABUSIVE = (LABELS.index(label) for label in (Label.VALID, Label.UNSUBSTANTIATED, Label.ABUSIVE))
 
@@ -48,9 +50,9 @@ class Hyperparameters:
     """
 
     learning_rate: float = 0.03
-    num_leaves: int = 15
+    num_leaves: int = 12
     max_depth: int = -1
-    min_data_in_leaf: int = 30
+    min_data_in_leaf: int = 20
     feature_fraction: float = 0.4
     bagging_fraction: float = 0.8
     lambda_l2: float = 5.0
@@ -192,16 +194,58 @@ def fit(
         raise ValueError(f"labels: expected {', '.join(LABELS)}, found {', '.join(map(repr, strange))}")
     if not train.any():
         raise ValueError("train: expected at least one row with a positive weight, found none; widen the window or label more claims")
-    encoded = inputs.encode(matrix)
-    parameters = _parameters(hyperparameters or Hyperparameters(), seed, num_threads)
-    grow = _Growth(encoded, np.asarray(weights, dtype=np.float64), hyperparameters or Hyperparameters(), parameters, inputs)
+    grow = _growth(matrix, weights, inputs, hyperparameters or Hyperparameters(), seed, num_threads)
     abuse, gap = labels == Label.ABUSIVE.value, labels == Label.UNSUBSTANTIATED.value
-    directions = list(inputs.directions)
     return Classifier(
         inputs,
-        grow.node(abuse, train, stop, directions),
-        grow.node(gap, train & ~abuse, stop & ~abuse, [0] * len(directions)),
+        grow.node(abuse, train, stop, list(inputs.directions)),
+        grow.node(gap, train & ~abuse, stop & ~abuse, [0] * len(inputs.names)),
     )
+
+
+def grow_again(
+    classifier: Classifier,
+    matrix: pd.DataFrame,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    hyperparameters: Hyperparameters | None = None,
+    seed: int = 0,
+    num_threads: int = 1,
+) -> Classifier:
+    """Grow a classifier afresh on more rows, each booster to the number of trees at which it was stopped before.
+
+    Parameters
+    ----------
+    classifier
+        A classifier that :func:`fit` stopped on a later window.
+    matrix, labels, weights
+        All rows to learn from, the stopping window and what came after it included. Rows of weight 0 are not read.
+    hyperparameters, seed, num_threads
+        As in :func:`fit`.
+
+    Notes
+    -----
+    The latest rows are the fewest steps away from the claims to come; a model that never learned from them is out of date by
+    the length of its own validation. A booster that was a constant before is grown to ``unstopped_rounds``.
+    """
+    hyper = hyperparameters or Hyperparameters()
+    used = np.asarray(weights, dtype=np.float64) > 0
+    never = np.zeros(len(used), dtype=bool)
+    abuse, gap = np.asarray(labels) == Label.ABUSIVE.value, np.asarray(labels) == Label.UNSUBSTANTIATED.value
+    nodes = []
+    for node, answer, rows, directions in (
+        (classifier.abusive, abuse, used, list(classifier.inputs.directions)),
+        (classifier.unsubstantiated, gap, used & ~abuse, [0] * len(classifier.inputs.names)),
+    ):
+        rounds = max(node.rounds, _FEWEST_ROUNDS) if node.model else hyper.unstopped_rounds
+        grow = _growth(matrix, weights, classifier.inputs, replace(hyper, unstopped_rounds=rounds), seed, num_threads)
+        nodes.append(grow.node(answer, rows, never, directions))
+    return Classifier(classifier.inputs, *nodes)
+
+
+def _growth(matrix: pd.DataFrame, weights: np.ndarray, inputs: Inputs, hyper: Hyperparameters, seed: int, num_threads: int) -> _Growth:
+    parameters = _parameters(hyper, seed, num_threads)
+    return _Growth(inputs.encode(matrix), np.asarray(weights, dtype=np.float64), hyper, parameters, inputs)
 
 
 def _parameters(hyper: Hyperparameters, seed: int, num_threads: int) -> dict[str, Any]:

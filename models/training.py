@@ -2,7 +2,14 @@
 
 The order of time is kept throughout: boosters grow on the earliest window, are stopped on the next, calibration maps are
 fitted on that same window and chosen on the latest, and the comparison with the baselines is made on the latest as well.
-Whether the bundle replaces the champion is judged elsewhere, on time that none of these windows saw.
+The bundle is then grown again on *all* windows to the number of trees found, and the chosen map is fitted once more on
+both later windows: the claims to come resemble the latest ones most. All figures are those of the model before that last
+step, which never saw the window that judges it. Whether the bundle replaces the champion is judged elsewhere, on time that
+none of these windows saw.
+
+Boosters count every label alike (``fit_cap`` 1): which claims were examined depends on what the features show, so weights of
+1/propensity would correct nothing there and multiply the noise of few audited claims. Calibration and every metric use the
+full weights, because both speak about all claims.
 """
 
 from __future__ import annotations
@@ -18,7 +25,8 @@ import pandas as pd
 from models.baselines import compare, fit_all
 from models.bundle import Bundle
 from models.calibration import choose
-from models.classifier import Hyperparameters, fit
+from models.calibration import fit as fit_calibration
+from models.classifier import Hyperparameters, fit, grow_again
 from models.inputs import Described, Inputs
 from models.splits import ENTITIES, Split, Window, split_at, time_split
 
@@ -35,6 +43,8 @@ class TrainingSettings:
         Days between the growing and the stopping window, for labels still on their way.
     hub_cap
         An identifier in more claims than this relates nobody (see :func:`models.splits.components`).
+    fit_cap
+        Largest weight of a row in growing the boosters, ≥ 1.
     seed
         Of the boosters.
     hyperparameters
@@ -45,6 +55,7 @@ class TrainingSettings:
     judge_share: float = 0.15
     gap_days: int = 0
     hub_cap: int = 20
+    fit_cap: float = 1.0
     seed: int = 0
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
 
@@ -64,7 +75,7 @@ class Trained:
     judge
         Boolean mask over the training rows.
     proba
-        The calibrated probabilities of all training rows, shape (rows, 3).
+        Calibrated probabilities of all rows, shape (rows, 3), by the model that was judged: honest where ``judge`` is true.
     labels, weights
         Class and weight of the same rows, shape (rows,).
     """
@@ -127,15 +138,19 @@ def train(
     features = matrix.loc[rows["claim_id"]]
     inputs = Inputs.of(features, described)
     split, judge = _windows(rows, labels, settings)
-    classifier = fit(features, labels, weights, split.train, split.valid, inputs, settings.hyperparameters, settings.seed, num_threads)
-    scores = classifier.raw(features, num_threads)
+    even, hyper = np.minimum(weights, settings.fit_cap), settings.hyperparameters
+    judged = fit(features, labels, even, split.train, split.valid, inputs, hyper, settings.seed, num_threads)
+    scores = judged.raw(features, num_threads)
     calibration, losses = choose(scores, labels, weights, split.valid, judge)
     proba = calibration.proba(scores)
     baselines = fit_all(features, labels, weights, split.train, inputs)
     candidates = {"touchstone": proba[judge], **{name: predict(features[judge]) for name, predict in baselines.items()}}
     table = compare(candidates, labels[judge], weights[judge])
     trained = _manifest(rows, labels, split, judge, losses, table, settings, as_of, data_hash)
-    return Trained(Bundle(classifier, calibration, catalog_hash, trained), table, split, judge, proba, labels, weights)
+    later = split.valid | judge
+    final = grow_again(judged, features, labels, even, hyper, settings.seed, num_threads)
+    refitted = fit_calibration(calibration.kind, scores[later], labels[later], weights[later])
+    return Trained(Bundle(final, refitted, catalog_hash, trained), table, split, judge, proba, labels, weights)
 
 
 def _windows(rows: pd.DataFrame, labels: np.ndarray, settings: TrainingSettings) -> tuple[Split, np.ndarray]:

@@ -18,7 +18,7 @@ def known_of(data: Sample) -> pd.DataFrame:
     return frame.assign(known_at=data.claims["filed_at"] + pd.Timedelta(days=5))
 
 
-def train_on(data: Sample, num_threads: int = 1) -> Trained:
+def train_on(data: Sample) -> Trained:
     return train(
         data.matrix,
         data.claims,
@@ -28,7 +28,6 @@ def train_on(data: Sample, num_threads: int = 1) -> Trained:
         data.inputs.features,
         SETTINGS,
         "d" * 64,
-        num_threads,
     )
 
 

@@ -73,3 +73,16 @@ def test_two_classes_and_claims_without_entities_train_as_well(data: Sample) -> 
 def test_no_labels_are_a_clear_error(data: Sample) -> None:
     with pytest.raises(ValueError, match="review or audit some claims first"):
         train(data.matrix, data.claims, known_of(data).iloc[:0], START, "c" * 64, (), TrainingSettings())
+
+
+def test_the_figures_are_of_a_model_that_never_saw_the_judging_window_and_the_bundle_has_learned_from_it(
+    trained: Trained, data: Sample
+) -> None:
+    known = known_of(data)
+    known.loc[trained.judge, "label"] = known.loc[trained.judge, "label"].sample(frac=1, random_state=0).to_numpy()
+    other = train(data.matrix, data.claims, known, START, "c" * 64, data.inputs.features, SETTINGS)
+    seen = ~trained.judge
+    assert np.array_equal(other.split.train, trained.split.train)
+    assert other.bundle.classifier != trained.bundle.classifier
+    if other.bundle.calibration.kind == trained.bundle.calibration.kind:
+        np.testing.assert_allclose(other.proba[seen], trained.proba[seen])
