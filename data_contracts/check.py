@@ -250,16 +250,16 @@ def _breaks(value: pd.Series, column: Column) -> np.ndarray:
 def _check_keys(typed: pd.DataFrame, contract: Contract, reasons: _Reasons, taken: pd.Index | None) -> None:
     """Quarantine repetitions: of the otherwise sound rows of one key, the first in time stays, whatever the order of the file."""
     key = typed[contract.key]
-    if taken is not None:
-        known = (key.isin(taken) & key.notna()).to_numpy(dtype=bool)
+    if taken is not None and len(taken):
+        known = (taken.unique().get_indexer(key) >= 0) & key.notna().to_numpy()
         reasons.add(known, f"{contract.key}: expected a new key, this one is already in the lake", key)
-    sound = ~reasons.bad
-    twice = typed[sound & key.duplicated(keep=False).to_numpy()]
-    in_time = twice.sort_values([contract.event_time, *[c.name for c in contract.columns if c.name != contract.event_time]], kind="stable")
-    later = in_time.index[in_time[contract.key].duplicated()]
-    stays = sound.copy()
-    stays[later] = False
-    repeated = ~stays & key.isin(key[stays]).to_numpy(dtype=bool)
+    shared = typed[(key.duplicated(keep=False) & key.notna()).to_numpy(dtype=bool)]
+    sound = shared[~reasons.bad[shared.index]]
+    order = [contract.event_time, *(c.name for c in contract.columns if c.name != contract.event_time)]
+    stays = sound.sort_values(order, kind="stable").drop_duplicates(contract.key)
+    repeated = np.zeros(len(key), dtype=bool)
+    repeated[shared.index[shared[contract.key].isin(stays[contract.key])]] = True
+    repeated[stays.index] = False
     reasons.add(repeated, f"{contract.key}: expected a key not used before in this batch", key)
 
 

@@ -199,6 +199,8 @@ def frame_of(table: pa.Table, contract: Contract) -> pd.DataFrame:
 
 
 def _arrow(frame: pd.DataFrame, contract: Contract) -> pa.Table:
+    if differ := sorted(set(map(str, frame.columns)) ^ set(contract.arrow.names)):
+        raise ContractError(f"{contract.name}: expected accepted rows in the contract's columns, found a difference in {', '.join(differ)}")
     try:
         return to_arrow(frame, contract)
     except (pa.ArrowException, ValueError, KeyError) as error:

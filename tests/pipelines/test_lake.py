@@ -67,6 +67,11 @@ def test_an_error_while_publishing_leaves_every_table_as_it_was(tmp_path: Path) 
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_a_column_that_the_contract_lacks_is_never_dropped_in_silence(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="a difference in colour"):
+        Lake(tmp_path).append("sellers", sellers("S1").assign(colour="red"), batch="a")
+
+
 def test_a_missing_value_in_a_required_column_is_refused(tmp_path: Path) -> None:
     frame = sellers("S1", "S2").assign(country=pd.array(["US", None], dtype="str"))
     with pytest.raises(ContractError, match="country"):
