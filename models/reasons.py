@@ -87,10 +87,20 @@ def investigator_reasons(matrix: pd.DataFrame, contributions: np.ndarray, inputs
 
 
 def _described(feature: Feature, value: object, against: bool) -> str:
-    shown = "nothing" if pd.isna(value) else value if isinstance(value, str) else f"{value:.10g}"
+    shown = _shown(value)
     # A reason is worded for abuse ("many claims at once"): where the feature speaks against it, only its meaning is true.
-    text = ((feature.meaning if against else feature.reason) or feature.name).replace("{value}", str(shown)).replace(";", ",")
+    text = ((feature.meaning if against else feature.reason) or feature.name).replace("{value}", shown).replace(";", ",")
     return f"{text} [{feature.name}={shown}]"
+
+
+def _shown(value: object) -> str:
+    """Return whole numbers in full, others to four digits."""
+    if pd.isna(value):
+        return "nothing"
+    if isinstance(value, str):
+        return value
+    number = float(str(value))
+    return f"{number:.0f}" if number.is_integer() else f"{number:.4g}"
 
 
 def _fitting(codes: list[str]) -> str:

@@ -30,7 +30,7 @@ def test_the_strongest_group_comes_first_with_the_value_of_its_strongest_feature
     (text,) = investigator_reasons(row, contributions, trained.bundle.inputs)
     codes = text.split("; ")
     assert codes[0].startswith("history +")
-    assert f"[risk={row['risk'].item():.10g}]" in codes[0]
+    assert f"[risk={row['risk'].item():.4g}]" in codes[0]
     sizes = [abs(float(code.split()[1].rstrip(":"))) for code in codes]
     assert sizes == sorted(sizes, reverse=True)
 
@@ -47,6 +47,12 @@ def test_a_missing_value_and_a_category_are_shown_and_semicolons_stay_separators
     inputs = Inputs((Feature("a", 0, "one", "first; only"), Feature("c", 0, "two", "", "", ("x",))))
     frame = pd.DataFrame({"a": [np.nan], "c": ["x"]})
     assert investigator_reasons(frame, np.array([[2.0, 1.0]]), inputs) == ["one +2.00: first, only [a=nothing]; two +1.00: c [c=x]"]
+
+
+def test_whole_numbers_are_shown_in_full_and_others_to_four_digits() -> None:
+    inputs = Inputs((Feature("n", 0, "one", "n"),))
+    texts = investigator_reasons(pd.DataFrame({"n": [123456789.0, 22.71918775]}), np.ones((2, 1)), inputs)
+    assert texts == ["one +1.00: n [n=123456789]", "one +1.00: n [n=22.72]"]
 
 
 def test_the_text_never_exceeds_the_contract_and_is_cut_between_codes() -> None:
