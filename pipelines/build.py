@@ -47,7 +47,7 @@ def build(home: Home, tables: Tables | None = None) -> Built:
         kept = pq.read_metadata(path)
         return Built(kept.num_rows, kept.num_columns - 1, CATALOG.hash)
     matrix = build_matrix(Lake(home.root).tables() if tables is None else tables)
-    content = pa.Table.from_pandas(matrix.reset_index(), preserve_index=False)
+    content = pa.Table.from_pandas(matrix)
     content = content.replace_schema_metadata({**(content.schema.metadata or {}), _MADE_FROM: source})
     with replacing(path) as draft:
         pq.write_table(content, draft)
@@ -68,7 +68,7 @@ def matrix_of(home: Home, tables: Tables, claims: pd.DataFrame) -> pd.DataFrame:
     """
     path = home.features / _FILE
     if _kept_from(path) == _made_from(home):
-        return pq.read_table(path).to_pandas().set_index("claim_id").loc[claims["claim_id"]]
+        return pq.read_table(path).to_pandas().loc[claims["claim_id"]]
     return build_matrix(tables, claims)
 
 

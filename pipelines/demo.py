@@ -144,7 +144,7 @@ def live(home: Home, policy: Policy, live_from: datetime, end: datetime, progres
             score(home, as_of, policy, since=live_from)
         with Store(home.store_url, synchronous="NORMAL") as store:
             experts.work(store, truths, pd.Timestamp(as_of), seed)
-            resolution = settle(home, store, pd.Timestamp(as_of), answers)
+            resolution = settle(home, store, pd.Timestamp(as_of), policy, answers)
         progress("score, review and resolve, week by week", week, weeks)
     return resolution
 

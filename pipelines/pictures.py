@@ -136,7 +136,7 @@ def bars(amounts: Mapping[str, float], colour: str = _INK, money: bool = True) -
 def ages(days: np.ndarray, limit: float) -> Figure:
     """Draw the ages in days of the open cases; a line marks the limit after which a case is late."""
     figure, axes = _axes()
-    axes.hist(days, bins=np.arange(0, max(float(days.max(initial=0)), limit) + 2), color=COLOURS["valid"])
+    axes.hist(days, bins=np.arange(0, max(float(days.max(initial=0)), limit) + 2).tolist(), color=COLOURS["valid"])
     axes.axvline(limit, color=COLOURS["abusive"], linewidth=1, linestyle="--", label=f"due after {limit:g} days")
     axes.set(xlabel="days in the queue", ylabel="cases")
     axes.legend(frameon=False, fontsize=9)

@@ -23,7 +23,7 @@ from serving.standing import Standing
 
 
 def promote(
-    home: Home, as_of: datetime, policy: Policy, tables: Tables | None = None, tracking: bool = True, seed: int = 0, num_threads: int = 2
+    home: Home, as_of: datetime, policy: Policy, tables: Tables | None = None, tracking: bool = True, seed: int = 0, num_threads: int = 1
 ) -> Verdict:
     """Compare the challenger with the champion on claims filed after both were trained, and promote it if it is better.
 

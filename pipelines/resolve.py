@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from data_contracts import RESOLUTIONS
+from data_contracts import RESOLUTIONS, Action, Label
+from models.policy import Policy
+from models.review import action_after
 from pipelines.home import Home
 from pipelines.lake import Lake
 from serving import casework, proceedings
-from serving.case import Advance, Case, Message
+from serving.case import Advance, Case, Message, as_found
 from serving.instants import micros
 from serving.ledger import Account, balances, borne
 from serving.proceedings import ClaimFacts
@@ -69,6 +72,7 @@ def run(
     as_of: pd.Timestamp,
     parties: casework.Respond | None = None,
     progress: Progress | None = None,
+    policy: Policy | None = None,
 ) -> Resolution:
     """Carry every decided claim forward to ``as_of``.
 
@@ -84,6 +88,8 @@ def run(
         Asked what sellers, insurers and customers say to a case as it stands; without it only the inbox counts.
     progress
         Told how far the run is.
+    policy
+        Prices what follows from an expert's finding; without it an expert is taken at their word.
 
     Returns
     -------
@@ -101,6 +107,7 @@ def run(
         todo = sorted({*new, *proceedings.awaited(view, until, parties is not None)})
     facts = _facts(tables["claims"], new)
     standing = Standing(tables.get("seller_events"))
+    conclude = as_found if policy is None else _Priced(policy, standing)
     done = _Done()
     for start in range(0, len(todo), CLAIMS_PER_TRANSACTION):
         some = todo[start : start + CLAIMS_PER_TRANSACTION]
@@ -110,7 +117,7 @@ def run(
             moved = []
             for case in cases:
                 inbox, seen = waiting.get(case.claim_id, ()), taken.get(case.claim_id, ())
-                moved.append((case, casework.advance(case, inbox, seen, until, parties or _silent, standing.compliant)))
+                moved.append((case, casework.advance(case, inbox, seen, until, parties or _silent, standing.compliant, conclude)))
             proceedings.write(tx, moved, until)
         done.add(moved)
         if progress is not None:
@@ -119,7 +126,12 @@ def run(
 
 
 def settle(
-    home: Home, store: Store, as_of: pd.Timestamp, parties: casework.Respond | None = None, progress: Progress | None = None
+    home: Home,
+    store: Store,
+    as_of: pd.Timestamp,
+    policy: Policy,
+    parties: casework.Respond | None = None,
+    progress: Progress | None = None,
 ) -> Resolution:
     """Carry every case forward against the lake of a home, and bring what was resolved into the lake.
 
@@ -127,13 +139,28 @@ def settle(
     completed by the next one. Parameters as in :func:`run`.
     """
     lake = Lake(home.root)
-    done = run(store, lake.tables(["claims", "seller_events"]), as_of, parties, progress)
+    done = run(store, lake.tables(["claims", "seller_events"]), as_of, parties, progress, policy)
     recorded = store.read(RESOLUTIONS.name)
     for known_at, rows in recorded.groupby("known_at", sort=True):
         batch = f"resolve-{known_at:%Y%m%dT%H%M%S.%f}"
         if lake.count(RESOLUTIONS.name, batch) != len(rows):
             lake.append(RESOLUTIONS.name, rows, batch)
     return done
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """Concludes from a finding by the prices: the action of least expected cost once the finding is known (Bayes' rule)."""
+
+    policy: Policy
+    standing: Standing
+
+    def __call__(self, case: Case, label: Label) -> Action:
+        tier = Action.INVESTIGATE if case.action is Action.INVESTIGATE else Action.DESK
+        insured = np.array([self.standing.insured_at(case.seller_id, case.opened_at)])
+        amount = np.array([case.amount_cents])
+        after = action_after(self.policy, np.array([case.proba]), tier.value, np.array([label.value]), amount, insured)
+        return Action(after["automatic_action"].iloc[0])
 
 
 class _Done:

@@ -59,7 +59,7 @@ def score(
     since: datetime | None = None,
     tables: Tables | None = None,
     progress: Progress | None = None,
-    num_threads: int = 2,
+    num_threads: int = 1,
 ) -> Scored:
     """Decide the claims filed in [since, as_of) that have no decision yet.
 

@@ -59,7 +59,7 @@ def train(
     settings: TrainingSettings | None = None,
     tables: Tables | None = None,
     tracking: bool = True,
-    num_threads: int = 2,
+    num_threads: int = 1,
 ) -> TrainingRun:
     """Train on what was known before an instant, keep the bundle, and give it an alias.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from data_contracts import Action, Label, Route
@@ -41,7 +41,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Case:
-    """A claim, its decision, and where it stands (times in microseconds UTC, money in cents)."""
+    """A claim, its decision, and where it stands (times in microseconds UTC, money in cents).
+
+    ``proba`` are the decision's probabilities in the order of the labels; ``found`` is what an expert found in time to be acted on.
+    """
 
     claim_id: str
     customer_id: str
@@ -61,6 +64,8 @@ class Case:
     paid_at: int | None
     outcome: Outcome | None
     balances: Mapping[Account, int]
+    proba: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    found: Label | None = None
 
     def owed(self, account: Account) -> int:
         """Return what is still to come back on a receivable, in cents."""
@@ -119,6 +124,9 @@ class Advance:
     noted: tuple[Resolved, ...]
 
 
+Conclude = Callable[[Case, Label], Action]
+"""Decides what is done after an expert's finding: one of the four automatic actions."""
+
 _DECIDED = {
     Action.PAY: Event.DECIDED_PAY,
     Action.REQUEST_EVIDENCE: Event.DECIDED_REQUEST_EVIDENCE,
@@ -136,8 +144,18 @@ _IN_PART = {
 }
 
 
-def event_at_once(case: Case) -> Event | None:
+_TAKEN_AT_ITS_WORD = {Label.VALID: Action.PAY, Label.UNSUBSTANTIATED: Action.DENY_UNSUBSTANTIATED, Label.ABUSIVE: Action.DENY_ABUSIVE}
+
+
+def as_found(_: Case, label: Label) -> Action:
+    """Conclude from a finding what it says, as if experts never erred (where no prices are at hand)."""
+    return _TAKEN_AT_ITS_WORD[label]
+
+
+def event_at_once(case: Case, conclude: Conclude = as_found) -> Event | None:
     """Return the event that follows without waiting, or ``None`` where the case waits for somebody or a clock."""
+    if case.state is State.EXAMINED and case.found is not None:
+        return _DECIDED[conclude(case, case.found)]
     if case.state is State.FILED:
         return _DECIDED[case.action if case.seq == 0 else case.automatic_action]
     if case.state in (State.APPROVED, State.REINSTATED):

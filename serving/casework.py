@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from data_contracts import Action, Label
 from data_contracts.resolutions import AnswerKind, Outcome, Source
-from serving.case import APPLIED, Advance, Case, Message, Receipt, Resolved, Step, event_at_once, event_of
+from serving.case import APPLIED, Advance, Case, Conclude, Message, Receipt, Resolved, Step, as_found, event_at_once, event_of
 from serving.entries import moved
 from serving.ledger import PAY, Account, Posting
 from serving.resolution import Event, TransitionError, Verdict, deadline, follow
 
 
-def take(case: Case, event: Event, at: int, given_cents: int = 0) -> tuple[Case, Step]:
+def take(case: Case, event: Event, at: int, given_cents: int = 0, found: Label | None = None) -> tuple[Case, Step]:
     """Take one declared arrow: the case after it, and the step to be written down.
 
     Parameters
@@ -30,6 +30,8 @@ def take(case: Case, event: Event, at: int, given_cents: int = 0) -> tuple[Case,
         When, microseconds UTC; not before the case's last event.
     given_cents
         Money that came with it.
+    found
+        What an expert found, if that is the event.
 
     Raises
     ------
@@ -58,6 +60,7 @@ def take(case: Case, event: Event, at: int, given_cents: int = 0) -> tuple[Case,
         paid_at=at if any(p.step == PAY for p in postings) else case.paid_at,
         outcome=resolved.outcome if resolved else case.outcome,
         balances=balances,
+        found=found or case.found,
     )
     return after, Step(seq, at, arrow, tuple(postings), resolved)
 
@@ -70,7 +73,7 @@ def _resolved(case: Case, verdict: Verdict | None, seq: int, at: int) -> Resolve
     examined = case.action in (Action.DESK, Action.INVESTIGATE) and source is not Source.REVEALED
     propensity = case.propensity if examined or source is Source.AUTOMATIC else 1.0
     paid = case.amount_cents if verdict.outcome is Outcome.PAID else 0
-    return Resolved(f"{case.claim_id}.{seq}", at, source, verdict.outcome, verdict.label, propensity, paid)
+    return Resolved(f"{case.claim_id}.{seq}", at, source, verdict.outcome, verdict.label or case.found, propensity, paid)
 
 
 Respond = Callable[[Case], Iterable[Message]]
@@ -80,7 +83,15 @@ Compliant = Callable[[str, int], bool]
 """Tells of a seller and an instant whether the seller followed the policies then."""
 
 
-def advance(case: Case, inbox: Iterable[Message], seen: Iterable[str], as_of: int, respond: Respond, compliant: Compliant) -> Advance:
+def advance(
+    case: Case,
+    inbox: Iterable[Message],
+    seen: Iterable[str],
+    as_of: int,
+    respond: Respond,
+    compliant: Compliant,
+    conclude: Conclude = as_found,
+) -> Advance:
     """Move a case forward until nothing more happens by ``as_of``.
 
     Messages and the clock are taken in order of time; a message that arrives at the very deadline is in time. One that the
@@ -100,6 +111,8 @@ def advance(case: Case, inbox: Iterable[Message], seen: Iterable[str], as_of: in
         What the parties will say to the case in its present state; messages already seen are ignored.
     compliant
         The standing of sellers.
+    conclude
+        What is done after an expert's finding.
 
     Returns
     -------
@@ -108,7 +121,7 @@ def advance(case: Case, inbox: Iterable[Message], seen: Iterable[str], as_of: in
     """
     way = _Way(case, {m.message_id: m for m in inbox}, set(seen))
     while True:
-        event = event_at_once(way.case)
+        event = event_at_once(way.case, conclude)
         if event is not None:
             way.step(event, way.case.last_at)
             continue
@@ -143,8 +156,8 @@ class _Way:
         said = [m for m in (*self.waiting.values(), *respond(self.case)) if m.message_id not in self.seen]
         return min(said, key=lambda m: (max(m.at, self.case.last_at), m.message_id), default=None)
 
-    def step(self, event: Event, at: int, given_cents: int = 0) -> None:
-        self.case, step = take(self.case, event, at, given_cents)
+    def step(self, event: Event, at: int, given_cents: int = 0, found: Label | None = None) -> None:
+        self.case, step = take(self.case, event, at, given_cents, found)
         self.steps.append(step)
 
     def receive(self, message: Message, at: int, compliant: Compliant) -> None:
@@ -154,7 +167,7 @@ class _Way:
             self.fees.append(Posting(self.case.claim_id, f"fee.{message.message_id}", at, fee))
         try:
             event = event_of(self.case, message, compliant(self.case.seller_id, at))
-            self.step(event, at, message.amount_cents)
+            self.step(event, at, message.amount_cents, message.says if isinstance(message.says, Label) else None)
         except TransitionError as refusal:
             self.receipts.append(Receipt(message, f"not applicable in {refusal}", self.case.seq, at))
             self.note(message, at)

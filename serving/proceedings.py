@@ -98,7 +98,7 @@ def load(tx: Connection, claim_ids: list[str], facts: Mapping[str, ClaimFacts]) 
     return cases
 
 
-_DECIDED = ("claim_id", "decided_at", "action", "automatic_action", "route", "propensity")
+_DECIDED = ("claim_id", "decided_at", "action", "automatic_action", "route", "propensity", "p_valid", "p_unsubstantiated", "p_abusive")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class _Filed:
     deadline: int | None = None
     paid_at: int | None = None
     outcome: str | None = None
+    found: str | None = None
 
 
 def _as_filed(decision: Any, facts: Mapping[str, ClaimFacts]) -> _Filed:
@@ -151,6 +152,8 @@ def _case(row: Any, decision: Any, balances: Mapping[Account, int]) -> Case:
         paid_at=row.paid_at,
         outcome=Outcome(row.outcome) if row.outcome else None,
         balances=balances,
+        found=Label(row.found) if row.found else None,
+        proba=(decision.p_valid, decision.p_unsubstantiated, decision.p_abusive),
     )
 
 
@@ -212,7 +215,7 @@ def _write_states(tx: Connection, moved: list[tuple[Case, Advance]]) -> None:
     _insert(tx, PROCEEDINGS, opened)
     changed = [{f"new_{k}": v for k, v in _standing(after.case).items()} for before, after in moved if before.seq > 0]
     if changed:
-        columns = ("state", "seq", "since", "last_at", "deadline", "paid_at", "outcome")
+        columns = ("state", "seq", "since", "last_at", "deadline", "paid_at", "outcome", "found")
         change = update(PROCEEDINGS).where(PROCEEDINGS.c.claim_id == bindparam("new_claim_id"))
         tx.execute(change.values({column: bindparam(f"new_{column}") for column in columns}), changed)
 
@@ -232,6 +235,7 @@ def _standing(case: Case) -> dict[str, Any]:
         "deadline": case.deadline,
         "paid_at": case.paid_at,
         "outcome": case.outcome.value if case.outcome else None,
+        "found": case.found.value if case.found else None,
     }
 
 

@@ -28,6 +28,7 @@ class State(StrEnum):
     FILED = "filed"
     UNDER_REVIEW = "under_review"
     UNDER_INVESTIGATION = "under_investigation"
+    EXAMINED = "examined"
     EVIDENCE_REQUESTED = "evidence_requested"
     PROOF_REQUESTED = "proof_requested"
     APPROVED = "approved"
@@ -102,7 +103,8 @@ class Entry(StrEnum):
 class Verdict:
     """What becomes known with a transition: a row of the resolutions.
 
-    ``source`` is empty where it is whoever examined the case (desk, investigation or audit); ``label`` is empty where nobody examined it.
+    ``source`` is empty where it is whoever examined the case (desk, investigation or audit). ``label`` is empty where nobody examined
+    it, and where the finding of the expert is the label: the finding is then kept with the case (``case.found``).
     """
 
     source: Source | None
@@ -121,7 +123,7 @@ class Transition:
     verdict: Verdict | None = None
 
 
-INSTANT = (State.FILED, State.APPROVED, State.REINSTATED)
+INSTANT = (State.FILED, State.EXAMINED, State.APPROVED, State.REINSTATED)
 """States in which nothing is waited for: the next event follows at the same instant."""
 
 FINAL = (State.CLOSED,)
@@ -151,11 +153,13 @@ DEADLINES: dict[State, int] = {
 
 _PAID_UNSEEN = Verdict(Source.AUTOMATIC, Outcome.PAID, None)
 _FOUND_VALID = Verdict(None, Outcome.PAID, Label.VALID)
-_FOUND_UNSUBSTANTIATED = Verdict(None, Outcome.DENIED_UNSUBSTANTIATED, Label.UNSUBSTANTIATED)
-_FOUND_ABUSIVE = Verdict(None, Outcome.DENIED_ABUSIVE, Label.ABUSIVE)
+_EXAMINED_PAID = Verdict(None, Outcome.PAID, None)
+_EXAMINED_UNPROVEN = Verdict(None, Outcome.DENIED_UNSUBSTANTIATED, None)
+_EXAMINED_ABUSIVE = Verdict(None, Outcome.DENIED_ABUSIVE, None)
 _PROVEN = Verdict(Source.EVIDENCE, Outcome.PAID, Label.VALID)
-_PROVEN_LATE = Verdict(Source.EVIDENCE, Outcome.PAID, Label.UNSUBSTANTIATED)
+_PROVEN_LATE = Verdict(Source.EVIDENCE, Outcome.PAID, None)
 _UNPROVEN = Verdict(Source.EVIDENCE, Outcome.DENIED_UNSUBSTANTIATED, Label.UNSUBSTANTIATED)
+_STILL_UNPROVEN = Verdict(Source.EVIDENCE, Outcome.DENIED_UNSUBSTANTIATED, None)
 _REFUTED_AFTER_PAYMENT = Verdict(Source.EVIDENCE, Outcome.PAID, Label.UNSUBSTANTIATED)
 _REVEALED_AFTER_PAYMENT = Verdict(Source.REVEALED, Outcome.PAID, Label.ABUSIVE)
 _REVEALED_IN_TIME = Verdict(Source.REVEALED, Outcome.DENIED_ABUSIVE, Label.ABUSIVE)
@@ -163,10 +167,10 @@ _APPEAL_GRANTED = Verdict(Source.APPEAL, Outcome.PAID, Label.VALID)
 
 
 def _findings(state: State) -> tuple[Transition, ...]:
+    """List the arrows of a review: whatever was found, what it means for the claim is decided at once."""
+    found = (Event.FOUND_VALID, Event.FOUND_UNSUBSTANTIATED, Event.FOUND_ABUSIVE)
     return (
-        Transition(state, Event.FOUND_VALID, State.APPROVED, (), _FOUND_VALID),
-        Transition(state, Event.FOUND_UNSUBSTANTIATED, State.PROOF_REQUESTED, (), _FOUND_UNSUBSTANTIATED),
-        Transition(state, Event.FOUND_ABUSIVE, State.DENIED_ABUSIVE, (), _FOUND_ABUSIVE),
+        *(Transition(state, event, State.EXAMINED) for event in found),
         Transition(state, Event.ABUSE_REVEALED, State.DENIED_ABUSIVE, (), _REVEALED_IN_TIME),
     )
 
@@ -209,13 +213,18 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.UNDER_REVIEW, Event.DEADLINE, State.FILED),
     *_findings(State.UNDER_INVESTIGATION),
     Transition(State.UNDER_INVESTIGATION, Event.DEADLINE, State.FILED),
+    # Priced again with the finding: an expert may err, so a finding of abuse alone need not suffice to accuse.
+    Transition(State.EXAMINED, Event.DECIDED_PAY, State.APPROVED, (), _EXAMINED_PAID),
+    Transition(State.EXAMINED, Event.DECIDED_REQUEST_EVIDENCE, State.PROOF_REQUESTED, (), _EXAMINED_UNPROVEN),
+    Transition(State.EXAMINED, Event.DECIDED_DENY_UNSUBSTANTIATED, State.PROOF_REQUESTED, (), _EXAMINED_UNPROVEN),
+    Transition(State.EXAMINED, Event.DECIDED_DENY_ABUSIVE, State.DENIED_ABUSIVE, (), _EXAMINED_ABUSIVE),
     *_findings(State.EVIDENCE_REQUESTED),
     Transition(State.EVIDENCE_REQUESTED, Event.EVIDENCE_PROVIDED, State.APPROVED, (), _PROVEN),
     Transition(State.EVIDENCE_REQUESTED, Event.DEADLINE, State.DENIED_UNSUBSTANTIATED, (), _UNPROVEN),
-    # An expert saw that the claim as filed lacked proof: proof that comes now is paid, yet the label stays what was true at filing.
+    # An expert has examined the claim as filed: proof that comes now is paid, yet the label stays what the expert found.
     Transition(State.PROOF_REQUESTED, Event.EVIDENCE_PROVIDED, State.APPROVED, (), _PROVEN_LATE),
     Transition(State.PROOF_REQUESTED, Event.ABUSE_REVEALED, State.DENIED_ABUSIVE, (), _REVEALED_IN_TIME),
-    Transition(State.PROOF_REQUESTED, Event.DEADLINE, State.DENIED_UNSUBSTANTIATED, (), _UNPROVEN),
+    Transition(State.PROOF_REQUESTED, Event.DEADLINE, State.DENIED_UNSUBSTANTIATED, (), _STILL_UNPROVEN),
     Transition(State.APPROVED, Event.WITHIN_LIMIT, State.PROOF_AWAITED, (Entry.ADVANCE,)),
     Transition(State.APPROVED, Event.ABOVE_LIMIT, State.PRESENTED),
     Transition(State.PROOF_AWAITED, Event.INSURANCE_PROVEN, State.SETTLED, (Entry.ABSORB,)),

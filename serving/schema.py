@@ -117,6 +117,7 @@ PROCEEDINGS = Table(
     _instant("deadline", nullable=True),
     _instant("paid_at", nullable=True),
     Column("outcome", String),
+    Column("found", String),
 )
 """Where each claim stands between filed and closed; equal to the last of its events."""
 

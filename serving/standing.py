@@ -44,9 +44,10 @@ class Standing:
 
         Prices depend on it: up to the limit, nothing is asked back from such a seller.
         """
-        return np.array([self._insured(seller, micros(when)) for seller, when in zip(seller_ids, at, strict=True)], dtype=bool)
+        return np.array([self.insured_at(seller, micros(when)) for seller, when in zip(seller_ids, at, strict=True)], dtype=bool)
 
-    def _insured(self, seller_id: str, at: int) -> bool:
+    def insured_at(self, seller_id: str, at: int) -> bool:
+        """Tell it for one seller at one instant, microseconds UTC."""
         events = self._known.get(seller_id, [])
         before = [kind for _, kind in events[: bisect_left(events, at, key=lambda event: event[0])]]
         insurance = next((kind for kind in reversed(before) if kind in _INSURANCE), None)

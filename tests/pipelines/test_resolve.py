@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from data_contracts import ANSWERS, CONTRACTS
 from data_contracts.check import check
+from models.policy import default_policy
 from pipelines import experts, resolve
 from pipelines.home import Home
 from pipelines.lake import Lake
@@ -174,7 +175,7 @@ def test_what_is_settled_reaches_the_lake_once_even_if_a_run_died_between_store_
         store.record_decisions(TOWN.decisions)
         resolve.run(store, lake.tables(["claims"]), START + 3 * WEEK)  # killed before the lake was written
         for instant in (END, END, END + WEEK):
-            resolve.settle(home, store, instant)
+            resolve.settle(home, store, instant, default_policy())
         recorded = store.read("resolutions")
     assert_frame_equal(lake.read("resolutions").sort_values("resolution_id", ignore_index=True), recorded)
 

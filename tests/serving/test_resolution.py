@@ -111,10 +111,11 @@ def test_a_claim_unpaid_is_never_recovered_and_a_claim_paid_never_denied() -> No
             assert t.state in after_payment
 
 
-def test_an_automatic_verdict_has_no_label_and_every_other_has_one() -> None:
+def test_an_automatic_verdict_has_no_label_and_every_other_has_one_or_keeps_what_the_expert_found() -> None:
     for t in TRANSITIONS:
         if t.verdict is not None:
-            assert (t.verdict.label is None) == (t.verdict.source == "automatic")
+            keeps_the_finding = t.state in (State.EXAMINED, State.PROOF_REQUESTED) and t.verdict.source != "revealed"
+            assert (t.verdict.label is None) == (t.verdict.source == "automatic" or keeps_the_finding)
 
 
 def test_the_published_clocks_are_kept() -> None:
