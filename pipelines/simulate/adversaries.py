@@ -94,7 +94,7 @@ def _fabrications(count: int, accounts: Ints, stage: Stage, rng: np.random.Gener
 
 def _on_offer(at: Ints, stage: Stage, rng: np.random.Generator) -> Ints:
     """Draw popular products, dearer ones a little more often, that were on offer at given times."""
-    weight = stage.products.popularity * stage.products.price.astype(np.float64) ** 0.15
+    weight = stage.products.popularity * stage.products.price.astype(np.float64) ** 0.1
     product = rng.choice(len(weight), len(at), p=weight / weight.sum())
     late = stage.products.listed[product] > at
     product[late] = rng.choice(stage.old_products(), int(late.sum()))

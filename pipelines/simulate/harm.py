@@ -66,12 +66,16 @@ def match(incident: Ints, weight: Floats, orders: Orders, rng: np.random.Generat
     delivered = orders.delivered[pool]
     taken = np.zeros(size, dtype=bool)
     chosen = np.full(len(incident), NEVER, dtype=np.int64)
-    for width in (2.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0):
+    for width in (2.0, 4.0, 16.0, 64.0, 256.0, *[np.inf] * 8):
         open_ = np.flatnonzero(chosen == NEVER)
         target = incident[open_] - (rng.exponential(45.0, len(open_)) * DAY).astype(np.int64)
         newest = np.searchsorted(delivered, incident[open_], side="right") - 1
         place = np.clip(np.searchsorted(delivered, target, side="right") - 1, 0, None)
-        place = np.minimum(place + np.round(rng.normal(0.0, width, len(open_))).astype(np.int64), newest)
+        if np.isinf(width):  # whoever is still without an order takes any that was delivered before
+            place = ((newest + 1) * rng.random(len(open_))).astype(np.int64)
+        else:
+            place = place + np.round(rng.normal(0.0, width, len(open_))).astype(np.int64)
+        place = np.minimum(place, newest)
         fits = np.flatnonzero((place >= 0) & ~taken[np.clip(place, 0, None)])
         _, first = np.unique(place[fits], return_index=True)
         winners = fits[first]
@@ -103,7 +107,7 @@ def plan_from_orders(
     who, what = orders.customer, orders.product
     weight = customers.claiming[who] * products.hazard[what] * (orders.delivered < horizon.end) * free
     if abusive:
-        weight = weight * np.where(customers.opportunist[who], _OPPORTUNIST_WEIGHT, 1.0) * np.where(orders.amount > 100_000, 1.35, 1.0)
+        weight = weight * np.where(customers.opportunist[who], _OPPORTUNIST_WEIGHT, 1.0) * np.where(orders.amount > 100_000, 1.5, 1.0)
     order = match(incident, weight, orders, rng)
     found = order != NEVER
     order = order[found]

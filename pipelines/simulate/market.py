@@ -100,7 +100,7 @@ class Market:
     fire_from: float = 10_000.0
     fire_alpha: float = 1.2
     price_correlation: float = 0.45
-    bunching: float = 0.46
+    bunching: float = 0.44
     inventors_bunching: float = 0.30
     padding_factor: float = 2.6
     burst_share: float = 0.06
@@ -112,11 +112,11 @@ class Market:
     padders_reuse: float = 0.15
     coached_share: float = 0.30
     rings_reuse: float = 0.70
-    quick_filing: float = 0.03
+    quick_filing: float = 0.01
     rotation_days: float = 60.0
     own_identity: float = 0.25
     public_device_share: float = 0.012
-    desk_share: float = 0.21
+    desk_share: float = 0.24
     audit_propensity: float = 0.08
     revealed_share: float = 0.05
     account_days: float = 420.0

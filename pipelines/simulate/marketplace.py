@@ -174,8 +174,9 @@ def _plan_scripted(claims: int, goods: _Goods, market: Market, horizon: Horizon,
 
 def _open_accounts(goods: _Goods, scripted: pd.DataFrame, market: Market, rng: np.random.Generator) -> _Goods:
     """Open the accounts of inventors before their first order: some months before for most, years for some."""
-    plots = scripted[scripted["scheme"] != BURST]
-    first = plots.groupby("customer")["ordered"].min()
+    inventors = scripted.loc[scripted["scheme"] != BURST, "customer"]
+    # An inventor may honestly have bought a defective product before: the account is older than that order as well.
+    first = scripted[scripted["customer"].isin(inventors)].groupby("customer")["ordered"].min()
     age = rng.lognormal(np.log(market.account_days), 1.1, len(first))
     opened = first.to_numpy() - (np.minimum(age, 1500.0) * DAY).astype(np.int64)
     customers = goods.customers.opened(first.index.to_numpy(), opened, rng.random(len(first)) < 0.10)
