@@ -23,6 +23,7 @@ from pipelines import pictures
 from pipelines.evaluate import Evaluation
 from pipelines.home import Home
 from pipelines.lake import replacing
+from pipelines.wording import dollars
 from serving.ledger import balances, borne
 from serving.queue import CaseState
 from serving.standing import Standing
@@ -93,15 +94,6 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
 
 
 _ENVIRONMENT = Environment(loader=PackageLoader("pipelines"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
-
-
-def dollars(cents: float) -> str:
-    """Write cents as dollars.
-
-    >>> dollars(123456), dollars(-1999)
-    ('$1,235', '-$20')
-    """
-    return f"{'-' if cents < 0 else ''}${abs(cents) / 100:,.0f}"
 
 
 def _cards(rows: pd.DataFrame, store: Store, evaluation: Evaluation | None) -> list[dict[str, str]]:

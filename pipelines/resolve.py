@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from data_contracts import RESOLUTIONS, Action, Label
+from data_contracts import ANSWERS, RESOLUTIONS, Action, Label
+from data_contracts.check import check
 from models.policy import Policy
 from models.review import action_after
 from pipelines.home import Home
 from pipelines.lake import Lake
+from pipelines.source import read_file
+from pipelines.validate import Counts, count
 from serving import casework, proceedings
 from serving.case import Advance, Case, Message, as_found
 from serving.instants import micros
@@ -146,6 +150,38 @@ def settle(
         if lake.count(RESOLUTIONS.name, batch) != len(rows):
             lake.append(RESOLUTIONS.name, rows, batch)
     return done
+
+
+def receive(home: Home, store: Store, file: Path) -> Counts:
+    """Put a file of answers into the inbox: good rows to the store, bad rows to quarantine with every reason.
+
+    Parameters
+    ----------
+    home
+        Lake (the claims that answers refer to) and quarantine.
+    store
+        Its inbox receives the answers; one that is there already is left alone.
+    file
+        ``.csv`` or ``.parquet`` with the columns of the contract ``answers``.
+
+    Returns
+    -------
+    Counts
+        Rows read, accepted and quarantined.
+
+    Raises
+    ------
+    data_contracts.ContractError
+        If the file cannot be read by the contract at all.
+    """
+    arrived = read_file(file, ANSWERS)
+    lake = Lake(home.root)
+    halves = check(arrived.frame, ANSWERS, {"claims": lake.read("claims")})
+    quarantined = pd.concat([halves.quarantined, arrived.broken], ignore_index=True)
+    if len(quarantined):
+        lake.quarantine(ANSWERS.name, quarantined, f"received-{file.stem}")
+    store.add_answers(halves.accepted)
+    return count(ANSWERS.name, arrived, halves, quarantined)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,11 @@ class Simulation:
     end: datetime
     planted: dict[str, int]
 
+    @staticmethod
+    def exists(home: Home) -> bool:
+        """Tell whether a home's marketplace is simulated."""
+        return (home.raw / _FILE).is_file()
+
     @classmethod
     def of(cls, home: Home) -> Simulation:
         """Read the time line of a home.
