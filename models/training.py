@@ -1,7 +1,9 @@
 """Labels and feature rows → a bundle with everything that was measured on the way.
 
-The order of time is kept throughout: boosters grow on the earliest window, are stopped on the next, calibration maps are
-fitted on that same window and chosen on the latest, and the comparison with the baselines is made on the latest as well.
+The order of time is kept throughout. Boosters grow on the earliest window and are stopped on the next, which settles the number of
+trees. With that number, a series of models, each grown on everything before its fold, gives every later claim a score that its own
+label had no part in: calibration maps are fitted on these scores up to the latest window and chosen there, and the
+comparison with the baselines is made there as well.
 The bundle is then grown again on *all* windows to the number of trees found, and the chosen map is fitted once more on
 both later windows: the claims to come resemble the latest ones most. All figures are those of the model before that last
 step, which never saw the window that judges it. Whether the bundle replaces the champion is judged elsewhere, on time that
@@ -17,18 +19,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from data_contracts import LABELS
 from models.baselines import compare, fit_all
 from models.bundle import Bundle
 from models.calibration import choose
 from models.calibration import fit as fit_calibration
-from models.classifier import Hyperparameters, fit, grow_again
+from models.classifier import Classifier, Hyperparameters, fit, grow_again
 from models.inputs import Described, Inputs
-from models.splits import ENTITIES, Split, Window, split_at, time_split
+from models.splits import ENTITIES, Split, Window, no_shared_component, split_at, time_split
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class TrainingSettings:
         Days between the growing and the stopping window, for labels still on their way.
     hub_cap
         An identifier in more claims than this relates nobody (see :func:`models.splits.components`).
+    folds, first_share
+        The scores for calibration: how many folds of equal size cover the time between the first share of the labelled claims and
+        the latest window.
     fit_cap
         Largest weight of a row in growing the boosters, ≥ 1.
     seed
@@ -55,6 +62,8 @@ class TrainingSettings:
     judge_share: float = 0.15
     gap_days: int = 0
     hub_cap: int = 20
+    folds: int = 5
+    first_share: float = 0.3
     fit_cap: float = 1.0
     seed: int = 0
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
@@ -75,7 +84,7 @@ class Trained:
     judge
         Boolean mask over the training rows.
     proba
-        Calibrated probabilities of all rows, shape (rows, 3), by the model that was judged: honest where ``judge`` is true.
+        Calibrated probabilities, shape (rows, 3), each by a model grown on earlier claims only; NaN before the first fold.
     labels, weights
         Class and weight of the same rows, shape (rows,).
     """
@@ -139,18 +148,51 @@ def train(
     inputs = Inputs.of(features, described)
     split, judge = _windows(rows, labels, settings)
     even, hyper = np.minimum(weights, settings.fit_cap), settings.hyperparameters
-    judged = fit(features, labels, even, split.train, split.valid, inputs, hyper, settings.seed, num_threads)
-    scores = judged.raw(features, num_threads)
-    calibration, losses = choose(scores, labels, weights, split.valid, judge)
-    proba = calibration.proba(scores)
-    baselines = fit_all(features, labels, weights, split.train, inputs)
+    stopped = fit(features, labels, even, split.train, split.valid, inputs, hyper, settings.seed, num_threads)
+    scores, earlier = _out_of_time_scores(stopped, rows, features, labels, even, judge, settings, num_threads)
+    scored = ~np.isnan(scores[:, 0])
+    calibration, losses = choose(scores, labels, weights, scored & ~judge, judge)
+    proba = np.full_like(scores, np.nan)
+    proba[scored] = calibration.proba(scores[scored])
+    baselines = fit_all(features, labels, weights, earlier, inputs)
     candidates = {"touchstone": proba[judge], **{name: predict(features[judge]) for name, predict in baselines.items()}}
     table = compare(candidates, labels[judge], weights[judge])
     trained = _manifest(rows, labels, split, judge, losses, table, settings, as_of, data_hash)
-    later = split.valid | judge
-    final = grow_again(judged, features, labels, even, hyper, settings.seed, num_threads)
-    refitted = fit_calibration(calibration.kind, scores[later], labels[later], weights[later])
+    final = grow_again(stopped, features, labels, even, hyper, settings.seed, num_threads)
+    refitted = fit_calibration(calibration.kind, scores[scored], labels[scored], weights[scored])
     return Trained(Bundle(final, refitted, catalog_hash, trained), table, split, judge, proba, labels, weights)
+
+
+def _out_of_time_scores(
+    stopped: Classifier,
+    rows: pd.DataFrame,
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    judge: np.ndarray,
+    settings: TrainingSettings,
+    num_threads: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Score claims by models grown on nothing but earlier claims that share no component with them.
+
+    Returns
+    -------
+    tuple
+        Scores, shape (rows, 3), NaN before the first fold; and the mask of the rows that grew the model of the latest window.
+    """
+    scores = np.full((len(rows), len(LABELS)), np.nan)
+    place, last = np.arange(len(rows)), int(len(rows) - judge.sum())
+    edges = [*np.linspace(int(settings.first_share * len(rows)), last, settings.folds + 1).astype(int), len(rows)]
+    earlier = place < last
+    for start, end in pairwise(edges):
+        fold = (place >= start) & (place < end)
+        earlier = no_shared_component(rows, place < start, fold, hub_cap=settings.hub_cap)
+        if fold.any() and earlier.any():
+            grown = grow_again(
+                stopped, features[earlier], labels[earlier], weights[earlier], settings.hyperparameters, settings.seed, num_threads
+            )
+            scores[fold] = grown.raw(features[fold], num_threads)
+    return scores, earlier
 
 
 def _windows(rows: pd.DataFrame, labels: np.ndarray, settings: TrainingSettings) -> tuple[Split, np.ndarray]:
