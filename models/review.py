@@ -52,6 +52,39 @@ class Capacity:
         return cls(*(int(tier.cases * tier.experts * days / tier.days + 1e-9) for tier in policy.tiers))
 
 
+def capacity_left(policy: Policy, taken: pd.DataFrame, decided_at: pd.Timestamp) -> Capacity:
+    """Return what the experts can still take on the day of an instant.
+
+    Parameters
+    ----------
+    policy
+        Capacities.
+    taken
+        ``action`` and ``decided_at`` of the decisions that sent a claim to an expert, at least those of the same month.
+    decided_at
+        When the next decision falls, in UTC; midnight belongs to the day that ends with it.
+
+    Notes
+    -----
+    The desk's cases are counted by day. Investigations are few, so their month accrues day by day: by the d-th day, what d days
+    allow may have been opened.
+
+    Examples
+    --------
+    >>> from models.policy import default_policy
+    >>> noon = pd.Timestamp("2025-03-02T12:00:00", tz="UTC")
+    >>> taken = pd.DataFrame({"action": ["DESK", "DESK"], "decided_at": [noon, noon - pd.Timedelta(days=1)]})
+    >>> capacity_left(default_policy(), taken, noon)
+    Capacity(desk=23, investigations=1)
+    """
+    day = (decided_at - pd.Timedelta(microseconds=1)).floor("D")
+    at = taken["decided_at"] - pd.Timedelta(microseconds=1)
+    desk = int(((taken["action"] == Action.DESK.value) & (at.dt.floor("D") == day)).sum())
+    begun = int(((taken["action"] == Action.INVESTIGATE.value) & (at >= day.replace(day=1)) & (at < decided_at)).sum())
+    today, month = Capacity.of(policy, days=1), Capacity.of(policy, days=day.day)
+    return Capacity(max(0, today.desk - desk), max(0, month.investigations - begun))
+
+
 def review_values(policy: Policy, proba: np.ndarray, costs: np.ndarray, confusions: Sequence[np.ndarray] | None = None) -> np.ndarray:
     """Return the value of review of each claim by each tier.
 

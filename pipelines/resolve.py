@@ -20,6 +20,7 @@ from models.policy import Policy
 from models.review import action_after
 from pipelines.home import Home
 from pipelines.lake import Lake
+from pipelines.received import export_claims
 from pipelines.source import read_file
 from pipelines.validate import Counts, count
 from serving import casework, proceedings
@@ -142,6 +143,7 @@ def settle(
     Resolutions recorded at one instant are one batch of the lake, so a run that was killed between store and lake is
     completed by the next one. Parameters as in :func:`run`.
     """
+    export_claims(home, store)
     lake = Lake(home.root)
     done = run(store, lake.tables(["claims", "seller_events"]), as_of, parties, progress, policy)
     recorded = store.read(RESOLUTIONS.name)

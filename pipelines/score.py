@@ -18,12 +18,13 @@ from features.facts import Tables
 from features.matrix import build_matrix
 from models.bundle import Bundle
 from models.policy import Policy
-from models.review import Capacity
+from models.review import Capacity, capacity_left
 from models.scorer import score_claims
 from models.shelf import Shelf
 from pipelines.home import Home
 from pipelines.lake import Lake
-from serving.queue import Tier
+from pipelines.received import export_claims
+from serving.queue import minutes_of
 from serving.standing import Standing
 from serving.store import Store
 
@@ -86,8 +87,9 @@ def score(
         If there is no champion, or it does not fit this code.
     """
     bundle = Shelf(home.bundles).get("champion", CATALOG.hash)
-    tables = Lake(home.root).tables() if tables is None else tables
     with Store(home.store_url, synchronous="NORMAL") as store:
+        export_claims(home, store)
+        tables = Lake(home.root).tables() if tables is None else tables
         pending = undecided(store, tables["claims"], as_of, since)
         counts: dict[str, int] = {}
         if len(pending):
@@ -97,7 +99,7 @@ def score(
             for day, claims in pending.groupby(pending["filed_at"].dt.floor("D"), sort=True):
                 decided_at = min(day + pd.Timedelta(days=1), pd.Timestamp(as_of))
                 decisions = decide(claims, capacity_left(policy, taken, decided_at), decided_at)
-                store.record_decisions(decisions, _minutes(policy))
+                store.record_decisions(decisions, minutes_of(policy))
                 taken = pd.concat([taken, decisions.loc[decisions["action"].isin(_REVIEWED), ["action", "decided_at"]]])
                 for action, count in decisions["action"].value_counts().items():
                     counts[str(action)] = counts.get(str(action), 0) + int(count)
@@ -132,31 +134,6 @@ class _Road:
         return score_claims(self.bundle, self.policy, rows, claims, insured, capacity, decided_at, num_threads=self.num_threads)
 
 
-def capacity_left(policy: Policy, taken: pd.DataFrame, decided_at: pd.Timestamp) -> Capacity:
-    """Return what the experts can still take on the day that ends at ``decided_at``.
-
-    Parameters
-    ----------
-    policy
-        Capacities.
-    taken
-        ``action`` and ``decided_at`` of the decisions that sent a claim to an expert.
-    decided_at
-        End of the day.
-
-    Notes
-    -----
-    The desk's cases are counted by day. Investigations are few, so their month accrues day by day: by the d-th day, what d days
-    allow may have been opened.
-    """
-    day = (decided_at - pd.Timedelta(microseconds=1)).floor("D")
-    at = taken["decided_at"] - pd.Timedelta(microseconds=1)
-    desk = int(((taken["action"] == Action.DESK.value) & (at.dt.floor("D") == day)).sum())
-    begun = int(((taken["action"] == Action.INVESTIGATE.value) & (at >= day.replace(day=1)) & (at < decided_at)).sum())
-    today, month = Capacity.of(policy, days=1), Capacity.of(policy, days=day.day)
-    return Capacity(max(0, today.desk - desk), max(0, month.investigations - begun))
-
-
 def export_decisions(home: Home, store: Store) -> None:
     """Bring the lake's copy of the decisions up to the store, one batch per month of decision."""
     decisions = store.read("decisions")
@@ -164,7 +141,3 @@ def export_decisions(home: Home, store: Store) -> None:
     for month, rows in decisions.groupby(decisions["decided_at"].dt.strftime("%Y-%m"), sort=True):
         if lake.count("decisions", str(month)) != len(rows):
             lake.append("decisions", rows, batch=str(month))
-
-
-def _minutes(policy: Policy) -> dict[str, int]:
-    return {Tier.DESK.value: policy.desk.minutes, Tier.INVESTIGATION.value: policy.investigation.minutes}

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, insert, or_, select, update
 
 from data_contracts import Action, Label
+from models.policy import Policy
 from serving.instants import DAY
 from serving.resolution import DEADLINES, State
 from serving.schema import CASES, EXPERT_ANSWERS
@@ -68,6 +69,11 @@ class Lease:
     token: int
     leased_at: int
     expires_at: int
+
+
+def minutes_of(policy: Policy) -> dict[str, int]:
+    """Return the expected minutes per case by tier as a policy states them."""
+    return {Tier.DESK.value: policy.desk.minutes, Tier.INVESTIGATION.value: policy.investigation.minutes}
 
 
 def open_cases(tx: Connection, decisions: Iterable[Mapping[str, Any]], minutes: Mapping[str, int] = MINUTES) -> None:

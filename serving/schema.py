@@ -1,6 +1,6 @@
 """The tables of the case store, in a form that SQLite and PostgreSQL both take.
 
-Three kinds of table: *logs* that are only ever appended to (decisions, expert answers, answers of the parties, receipts,
+Three kinds of table: *logs* that are only ever appended to (claims received, decisions, expert answers, answers of the parties, receipts,
 events, postings, ledger lines, resolutions), *current state* that can be rebuilt from the logs (cases in the queue,
 proceedings), and *marks* (how far a batch has come). Instants are ``int64`` microseconds UTC, money is ``int64`` cents.
 """
@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from data_contracts import ANSWERS, DECISIONS, RESOLUTIONS, Contract
+from data_contracts import ANSWERS, CLAIMS, DECISIONS, RESOLUTIONS, Contract
 
 METADATA = MetaData()
 """Every table below."""
@@ -60,6 +60,9 @@ def _instant(name: str, nullable: bool = False) -> Column[Any]:
 def _claim(table: str = "decisions", primary_key: bool = False) -> Column[Any]:
     return Column("claim_id", String, ForeignKey(f"{table}.claim_id"), nullable=False, primary_key=primary_key)
 
+
+CLAIMS_TABLE = Table("claims", METADATA, *_of(CLAIMS))
+"""Claims as the endpoint received them, as :data:`data_contracts.CLAIMS`; copied to the lake from here. Batches never write it."""
 
 DECISIONS_TABLE = Table("decisions", METADATA, *_of(DECISIONS))
 """One row per decided claim, as :data:`data_contracts.DECISIONS`; never changed."""

@@ -14,15 +14,17 @@ from typing import Any, Literal
 import pandas as pd
 from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Table, create_engine, event, insert, inspect, select, update
 
-from data_contracts import ANSWERS, DECISIONS, Action, Contract
+from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract
 from serving import queue
 from serving.instants import instants, micros
-from serving.schema import ANSWERS_TABLE, DECISIONS_TABLE, MARKS, METADATA
+from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, METADATA
 
 CHUNK = 5_000
 """Keys per ``IN (…)``: below the bound on parameters of every database in use."""
 
 Synchronous = Literal["NORMAL", "FULL"]
+
+_REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
 
 
 class Store:
@@ -117,11 +119,8 @@ class Store:
         int
             How many decisions were new.
         """
-        rows = rows_of(DECISIONS, frame)
         with self.write() as tx:
-            new = _insert_new(tx, DECISIONS_TABLE, rows)
-            queue.open_cases(tx, [row for row in new if row["action"] in (Action.DESK, Action.INVESTIGATE)], minutes or queue.MINUTES)
-        return len(new)
+            return add_decisions(tx, frame, minutes)
 
     def decided(self, claim_ids: Iterable[str]) -> set[str]:
         """Return which of the claims are already decided."""
@@ -133,6 +132,32 @@ class Store:
         rows = rows_of(ANSWERS, frame)
         with self.write() as tx:
             return len(_insert_new(tx, ANSWERS_TABLE, rows))
+
+
+def add_decisions(tx: Connection, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None) -> int:
+    """Keep decisions and open their cases inside the caller's transaction; see :meth:`Store.record_decisions`."""
+    new = _insert_new(tx, DECISIONS_TABLE, rows_of(DECISIONS, frame))
+    queue.open_cases(tx, [row for row in new if row["action"] in _REVIEWED], minutes or queue.MINUTES)
+    return len(new)
+
+
+def add_claims(tx: Connection, frame: pd.DataFrame) -> int:
+    """Keep claims as they were received; a claim that is there already keeps its first form. Returns how many were new."""
+    return len(_insert_new(tx, CLAIMS_TABLE, rows_of(CLAIMS, frame)))
+
+
+def find(tx: Connection, table: Table, key: str) -> dict[str, Any] | None:
+    """Return one row by its key, as it is stored; ``None`` if it is not there."""
+    row = tx.execute(select(table).where(next(iter(table.primary_key.columns)) == key)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def sent_to_experts(tx: Connection, since: int) -> pd.DataFrame:
+    """Return ``action`` and ``decided_at`` of the decisions from ``since`` on (microseconds UTC) that sent a claim to an expert."""
+    columns = (DECISIONS_TABLE.c.action, DECISIONS_TABLE.c.decided_at)
+    query = select(*columns).where(columns[0].in_(_REVIEWED), columns[1] >= since).order_by(*columns)
+    rows = tx.execute(query).all()
+    return pd.DataFrame({"action": pd.Series([row[0] for row in rows], dtype="str"), "decided_at": instants([row[1] for row in rows])})
 
 
 def mark(tx: Connection, name: str) -> int | None:

@@ -1,0 +1,131 @@
+"""The endpoint in operation: over HTTP, through a kill, and together with the batch."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from models.bundle import BundleError
+from models.policy import default_policy
+from pipelines.home import Home
+from pipelines.lake import Lake
+from pipelines.received import export_claims
+from pipelines.resolve import settle
+from pipelines.score import score
+from pipelines.serve import compose, serve
+from serving.settings import Settings, SettingsError
+from serving.store import Store
+from tests.serving.homes import POLICY, Small, body, claim, small
+
+ROOT = Path(__file__).parents[2]
+NEW = {"claim_id": "C-new"}
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    return small(tmp_path_factory.mktemp("home") / "home")
+
+
+@pytest.fixture
+def mine(market: Small, tmp_path: Path) -> Small:
+    """The same home with a store of its own and nothing received."""
+    (tmp_path / "bundles").symlink_to(market.home.bundles)
+    Lake(tmp_path).publish({name: frame for name, frame in market.tables.items() if len(frame)}, {}, "initial")
+    return Small(Home(tmp_path), market.bundle, market.tables, market.live_from, market.end)
+
+
+def test_claims_that_were_received_reach_the_lake_once_and_as_they_were(mine: Small) -> None:
+    before = Lake(mine.home.root).read("claims")
+    with Store(mine.home.store_url, "NORMAL") as store:
+        engine = mine.engine(store, mine.tables)
+        engine.score(claim(mine.live), mine.now)  # in the lake already
+        assert export_claims(mine.home, store) == 0
+        engine.score(claim(mine.live, 1, **NEW), mine.now)
+        assert export_claims(mine.home, store) == 1
+        assert export_claims(mine.home, store) == 0
+        engine.score(claim(mine.live, 1, claim_id="C-newer"), mine.now)
+        assert export_claims(mine.home, store) == 2  # the batch of the month is written anew
+    after = Lake(mine.home.root).read("claims").set_index("claim_id")
+    assert len(after) == len(before) + 2 and after.index.is_unique
+    expected = mine.live.iloc[[1]].assign(**NEW).set_index("claim_id")
+    assert_frame_equal(after.loc[["C-new"]], expected)
+
+
+def test_the_batch_passes_over_what_the_endpoint_decided_and_decides_the_rest_with_it_as_history(mine: Small) -> None:
+    with Store(mine.home.store_url, "NORMAL") as store:
+        first = mine.engine(store, mine.tables).score(claim(mine.live, 0, **NEW), mine.now)
+    found = score(mine.home, mine.now, POLICY, since=mine.live_from)
+    assert (found.decided, found.pending) == (len(mine.live), 0)
+    with Store(mine.home.store_url, "NORMAL") as store:
+        assert mine.engine(store).decision("C-new") == first
+        known = Lake(mine.home.root).tables()
+        assert set(known["decisions"]["claim_id"]) == {*mine.live["claim_id"], "C-new"} <= set(known["claims"]["claim_id"])
+
+
+def test_a_claim_of_the_endpoint_is_carried_to_its_resolution_like_any_other(mine: Small) -> None:
+    with Store(mine.home.store_url, "NORMAL") as store:
+        mine.engine(store, mine.tables).score(claim(mine.live, 0, **NEW), mine.now)
+        done = settle(mine.home, store, pd.Timestamp(mine.now + timedelta(days=200)), default_policy())
+        assert done.opened == 1 and store.read("proceedings")["claim_id"].tolist() == ["C-new"]
+
+
+def test_without_a_champion_or_with_wrong_settings_nothing_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store("sqlite://") as store, pytest.raises(BundleError, match="run touchstone train first"):
+        compose(Home(tmp_path), POLICY, store, Settings())
+    monkeypatch.setenv("TOUCHSTONE_SERVE_PORT", "many")
+    with pytest.raises(SettingsError, match="TOUCHSTONE_SERVE_PORT: expected a whole number"):
+        serve(Home(tmp_path), POLICY)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
+def test_killed_without_warning_and_started_again_it_answers_the_same_byte_for_byte(mine: Small) -> None:
+    asked = body(mine.live) | NEW
+    with served(mine.home, signal.SIGKILL) as client:
+        first = client.post("/v1/claims:score", json=asked)
+        assert first.status_code == 200, first.text
+    with served(mine.home, signal.SIGTERM) as client:
+        assert client.post("/v1/claims:score", json=asked).content == first.content
+        assert client.get("/v1/decisions/C-new").content == first.content
+        assert client.post("/v1/claims:score", json=asked | {"amount_cents": 7}).status_code == 409
+    assert "C-new" in set(Lake(mine.home.root).read("claims")["claim_id"])
+
+
+@contextmanager
+def served(home: Home, end: signal.Signals) -> Iterator[httpx.Client]:
+    """Run the real server in a process of its own, and end it by a signal."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = (
+        "from pathlib import Path; from models.policy import default_policy; from pipelines.home import Home; "
+        f"from pipelines.serve import serve; serve(Home(Path({str(home.root)!r})), default_policy(), '127.0.0.1', {port})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            said = wait_for("Uvicorn running on", server)
+            assert server.poll() is None, said
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                assert client.get("/readyz").status_code == 200
+                yield client
+        finally:
+            server.send_signal(end)
+            server.communicate()
+
+
+def wait_for(words: str, server: subprocess.Popen[str]) -> str:
+    """Read what a process says until it says the words, or ends."""
+    said = ""
+    while words not in said and (line := server.stderr.readline()):  # type: ignore[union-attr]
+        said += line
+    return said
