@@ -27,6 +27,9 @@ from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
 KINDS: tuple[str, ...] = ("none", "temperature", "nested", "vector")
 """The candidates, simpler ones first: the first of equals is chosen."""
 
+SHIFTING: tuple[str, ...] = ("nested", "vector")
+"""Those that can move prevalences as well."""
+
 _TINY = 1e-12
 _STIFFNESS = 1e-3
 _SHORTEST = 30.0
@@ -82,7 +85,7 @@ class Calibration:
         return cls(value["kind"], tuple(value["scales"]), tuple(value["shifts"]))
 
 
-def fit(kind: str, scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Calibration:
+def fit(kind: str, scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, likelihood: np.ndarray | None = None) -> Calibration:
     """Fit one candidate by weighted log-loss.
 
     Parameters
@@ -93,9 +96,15 @@ def fit(kind: str, scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) 
         Log-probabilities, shape (rows, 3).
     labels, weights
         Class and weight of each row, shape (rows,). Rows of weight 0 are not read.
+    likelihood
+        P(label of the row | truth) for each truth, shape (rows, 3): who labels may err (:func:`models.experts.label_likelihood`). Without
+        it labels are taken for the truth.
 
     Notes
     -----
+    The loss is -log Σ_y p(y)·P(label | y), so that the map is fitted to probabilities of the *truth* from labels of fallible experts
+    (forward correction; Patrini et al., Making deep neural networks robust to label noise, CVPR 2017).
+
     Scales are fitted as logarithms from 1 and shifts from 0 with a weak quadratic pull back to that start, so that a
     window with few rows of a class cannot send a parameter to infinity. Fewer than 30 rows fit nothing: ``none``.
     """
@@ -106,13 +115,13 @@ def fit(kind: str, scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) 
     count, shifted = {"none": (0, False), "temperature": (1, False), "nested": (2, True), "vector": (3, True)}[kind]
     if count == 0 or len(scores) < _SHORTEST:
         return Calibration()
-    truth = np.array([LABELS.index(label) for label in labels])
+    given = _certain(labels) if likelihood is None else np.asarray(likelihood, dtype=np.float64)[used]
 
     def unpack(theta: np.ndarray) -> Calibration:
         return Calibration(kind, tuple(np.exp(theta[:count]).tolist()), tuple(theta[count:].tolist()))
 
     def loss(theta: np.ndarray) -> float:
-        return _log_loss(unpack(theta).proba(scores), truth, weights) + _STIFFNESS * float(theta @ theta)
+        return _log_loss(unpack(theta).proba(scores), given, weights) + _STIFFNESS * float(theta @ theta)
 
     start = np.zeros(count * (2 if shifted else 1))
     found = minimize(loss, start, method="L-BFGS-B", bounds=[(-3.0, 3.0)] * len(start))
@@ -123,11 +132,11 @@ def choose(
     scores: np.ndarray,
     labels: np.ndarray,
     weights: np.ndarray,
-    fit_rows: np.ndarray,
-    choose_rows: np.ndarray,
+    fold: np.ndarray,
     kinds: tuple[str, ...] = KINDS,
+    likelihood: np.ndarray | None = None,
 ) -> tuple[Calibration, dict[str, float]]:
-    """Fit every candidate on one window and choose by log-loss on a later one.
+    """Choose a candidate by log-loss on later time, fold after fold.
 
     Parameters
     ----------
@@ -135,29 +144,54 @@ def choose(
         Log-probabilities, shape (rows, 3).
     labels, weights
         Class and weight of each row.
-    fit_rows, choose_rows
-        Boolean masks of the earlier and the later window. Without a row to choose on, nothing is calibrated.
+    fold
+        Place of each row's window in time, shape (rows,): 0, 1, …; -1 for rows that take no part.
     kinds
         The candidates.
+    likelihood
+        As in :func:`fit`.
 
     Returns
     -------
     tuple
-        The chosen map, as fitted on the earlier window, and the later log-loss of every candidate.
+        The chosen map, as fitted on everything before the last fold, and the log-loss of every candidate over all folds but
+        the first, each fold by a map fitted on the folds before it. With a single fold nothing is calibrated.
+
+    Notes
+    -----
+    One later window decides by chance between candidates that are close; several, each seen only after the map was fitted, decide by
+    all the time there is.
     """
-    labels, weights = np.asarray(labels), np.asarray(weights, dtype=np.float64)
-    later = np.asarray(choose_rows) & (weights > 0)
-    if not later.any():
+    labels, weights, fold = np.asarray(labels), np.asarray(weights, dtype=np.float64), np.asarray(fold)
+    taking_part = (fold >= 0) & (weights > 0)
+    given = _certain(labels) if likelihood is None else np.asarray(likelihood, dtype=np.float64)
+    last = int(fold[taking_part].max(initial=0))
+    chosen: dict[str, Calibration] = {}
+    lost = dict.fromkeys(kinds, 0.0)
+    weight = 0.0
+    for now in range(1, last + 1):
+        before, here = taking_part & (fold < now), taking_part & (fold == now)
+        if not here.any() or not before.any():
+            continue
+        chosen = {kind: fit(kind, scores[before], labels[before], weights[before], given[before]) for kind in kinds}
+        weight += weights[here].sum()
+        for kind in kinds:
+            lost[kind] += weights[here].sum() * _log_loss(chosen[kind].proba(scores[here]), given[here], weights[here])
+    if not chosen:
         return Calibration(), {}
-    fitted = {kind: fit(kind, scores[fit_rows], labels[fit_rows], weights[fit_rows]) for kind in kinds}
-    truth = np.array([LABELS.index(label) for label in labels[later]])
-    losses = {kind: _log_loss(fitted[kind].proba(scores[later]), truth, weights[later]) for kind in kinds}
-    return fitted[min(kinds, key=lambda kind: losses[kind])], losses
+    losses = {kind: lost[kind] / weight for kind in kinds}
+    return chosen[min(kinds, key=lambda kind: losses[kind])], losses
 
 
-def _log_loss(proba: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> float:
-    picked = np.clip(proba[np.arange(len(truth)), truth], _TINY, 1.0)
-    return float(np.average(-np.log(picked), weights=weights))
+def _certain(labels: np.ndarray) -> np.ndarray:
+    """Return the likelihood of labels that are the truth, shape (rows, 3): one where truth and label agree, else zero."""
+    certain: np.ndarray = (np.asarray(labels)[:, None] == np.array(LABELS)[None, :]).astype(np.float64)
+    return certain
+
+
+def _log_loss(proba: np.ndarray, given: np.ndarray, weights: np.ndarray) -> float:
+    seen = np.clip((proba * given).sum(axis=1), _TINY, 1.0)
+    return float(np.average(-np.log(seen), weights=weights))
 
 
 def _normalised(scores: np.ndarray) -> np.ndarray:

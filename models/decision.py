@@ -64,7 +64,7 @@ def audited(audit: Audit, claim_ids: pd.Series) -> np.ndarray:
     --------
     >>> import pandas as pd
     >>> ids = pd.Series([f"C{i}" for i in range(10_000)])
-    >>> int(audited(Audit(0.02, "a"), ids).sum())
+    >>> int(audited(Audit(0.02, "a", 0.5), ids).sum())
     189
     """
     return np.array([_uniform(audit.seed, str(claim)) < audit.rate for claim in claim_ids], dtype=bool)

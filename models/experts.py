@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from data_contracts import LABELS
@@ -49,6 +51,34 @@ def estimate_confusion(answers: np.ndarray, truths: np.ndarray, prior: np.ndarra
         counts[place[truth], place[answer]] += 1.0
     posterior: np.ndarray = (strength * prior + counts) / (strength + counts.sum(axis=1, keepdims=True))
     return posterior
+
+
+def label_likelihood(labels: np.ndarray, sources: np.ndarray, confusions: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return how likely each row's label is under each truth, given how its source errs.
+
+    Parameters
+    ----------
+    labels
+        Class of each row, shape (rows,).
+    sources
+        Where each label comes from, shape (rows,).
+    confusions
+        P(label | truth) by source, shape (3, 3) each; a source that is not named is taken for infallible.
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, 3): P(label of the row | truth).
+
+    Examples
+    --------
+    >>> desk = np.array([[0.9, 0.1, 0.0], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    >>> label_likelihood(np.array(["abusive", "abusive"]), np.array(["desk", "revealed"]), {"desk": desk}).tolist()
+    [[0.0, 0.1, 0.8], [0.0, 0.0, 1.0]]
+    """
+    place = np.array([LABELS.index(str(label)) for label in labels], dtype=np.intp)
+    certain = np.eye(len(LABELS))
+    return np.array([confusions.get(str(source), certain)[:, k] for source, k in zip(sources, place, strict=True)]).reshape(-1, len(LABELS))
 
 
 def after_answer(proba: np.ndarray, answer: np.ndarray, confusion: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def log_loss(labels: np.ndarray, proba: np.ndarray, weights: np.ndarray) -> floa
     return float(np.average(-np.log(picked), weights=np.asarray(weights)[used]))
 
 
-def reliability(labels: np.ndarray, proba: np.ndarray, weights: np.ndarray, label: str, bins: int = 15, smallest: int = 20) -> pd.DataFrame:
+def reliability(labels: np.ndarray, proba: np.ndarray, weights: np.ndarray, label: str, bins: int = 10, smallest: int = 20) -> pd.DataFrame:
     """Compare predicted and observed shares of a class in bins of equal mass.
 
     Parameters
@@ -103,7 +103,7 @@ def reliability(labels: np.ndarray, proba: np.ndarray, weights: np.ndarray, labe
     )
 
 
-def classwise_ece(labels: np.ndarray, proba: np.ndarray, weights: np.ndarray, bins: int = 15, smallest: int = 20) -> float:
+def classwise_ece(labels: np.ndarray, proba: np.ndarray, weights: np.ndarray, bins: int = 10, smallest: int = 20) -> float:
     """Return the classwise expected calibration error with bins of equal mass.
 
     Parameters

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from data_contracts import LABELS
+from data_contracts.resolutions import Source
 
 
 class PolicyError(ValueError):
@@ -106,10 +107,11 @@ class Denial:
 
 @dataclass(frozen=True)
 class Audit:
-    """The random audit of automatic decisions: its rate, in [0.001, 1], and the seed of the draw."""
+    """The random audit: its rate, in [0.001, 1], the seed of the draw, and the share of the desk's errors that remains in it."""
 
     rate: float
     seed: str
+    error_share: float
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,23 @@ class Policy:
     def tiers(self) -> tuple[Tier, Tier]:
         """Desk and investigation, in this order everywhere."""
         return self.desk, self.investigation
+
+
+def label_confusions(policy: Policy) -> dict[str, np.ndarray]:
+    """Return P(label | truth) by source of the label: what proof or an appeal brings rests on an examination and errs like the desk.
+
+    >>> label_confusions(default_policy())["audit"].round(3).tolist()[0]
+    [0.962, 0.03, 0.008]
+    """
+    desk, investigation = np.array(policy.desk.confusion), np.array(policy.investigation.confusion)
+    audit = (1 - policy.audit.error_share) * np.eye(len(LABELS)) + policy.audit.error_share * desk
+    return {
+        Source.DESK.value: desk,
+        Source.EVIDENCE.value: desk,
+        Source.APPEAL.value: desk,
+        Source.AUDIT.value: audit,
+        Source.INVESTIGATION.value: investigation,
+    }
 
 
 def default_policy() -> Policy:

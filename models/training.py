@@ -16,7 +16,7 @@ full weights, because both speak about all claims.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
@@ -28,9 +28,10 @@ import pandas as pd
 from data_contracts import LABELS
 from models.baselines import compare, fit_all
 from models.bundle import Bundle
-from models.calibration import choose
+from models.calibration import KINDS, SHIFTING, choose
 from models.calibration import fit as fit_calibration
 from models.classifier import Classifier, Hyperparameters, fit, grow_again
+from models.experts import label_likelihood
 from models.inputs import Described, Inputs
 from models.splits import ENTITIES, Split, Window, no_shared_component, split_at, time_split
 
@@ -63,7 +64,7 @@ class TrainingSettings:
     gap_days: int = 0
     hub_cap: int = 20
     folds: int = 5
-    first_share: float = 0.3
+    first_share: float = 0.4
     fit_cap: float = 1.0
     seed: int = 0
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
@@ -108,6 +109,7 @@ def train(
     settings: TrainingSettings | None = None,
     data_hash: str = "",
     num_threads: int = 1,
+    confusions: Mapping[str, np.ndarray] | None = None,
 ) -> Trained:
     """Train on the labels known at an instant.
 
@@ -131,6 +133,9 @@ def train(
         Of the tables read, for the manifest.
     num_threads
         Threads for the boosters; results do not depend on it.
+    confusions
+        How each source of labels errs, P(label | truth) by source (:func:`models.policy.label_confusions`): calibration then aims at the
+        truth instead of at the labels. Without it labels are taken for the truth.
 
     Raises
     ------
@@ -149,18 +154,28 @@ def train(
     split, judge = _windows(rows, labels, settings)
     even, hyper = np.minimum(weights, settings.fit_cap), settings.hyperparameters
     stopped = fit(features, labels, even, split.train, split.valid, inputs, hyper, settings.seed, num_threads)
-    scores, earlier = _out_of_time_scores(stopped, rows, features, labels, even, judge, settings, num_threads)
-    scored = ~np.isnan(scores[:, 0])
-    calibration, losses = choose(scores, labels, weights, scored & ~judge, judge)
+    scores, fold, earlier = _out_of_time_scores(stopped, rows, features, labels, even, judge, settings, num_threads)
+    scored = fold >= 0
+    likelihood = label_likelihood(labels, rows["source"].to_numpy(), confusions or {})
+    # Boosters count labels alike, so where weights differ their raw scores speak of the labelled claims, not of all: a shift is due.
+    kinds = KINDS if np.array_equal(even, weights) and not confusions else SHIFTING
+    calibration, losses = choose(scores, labels, weights, fold, kinds, likelihood)
     proba = np.full_like(scores, np.nan)
     proba[scored] = calibration.proba(scores[scored])
     baselines = fit_all(features, labels, weights, earlier, inputs)
-    candidates = {"touchstone": proba[judge], **{name: predict(features[judge]) for name, predict in baselines.items()}}
+    stated = _as_stated(proba[judge], rows["source"].to_numpy()[judge], confusions or {})
+    candidates = {"touchstone": stated, **{name: predict(features[judge]) for name, predict in baselines.items()}}
     table = compare(candidates, labels[judge], weights[judge])
     trained = _manifest(rows, labels, split, judge, losses, table, settings, as_of, data_hash)
     final = grow_again(stopped, features, labels, even, hyper, settings.seed, num_threads)
-    refitted = fit_calibration(calibration.kind, scores[scored], labels[scored], weights[scored])
+    refitted = fit_calibration(calibration.kind, scores[scored], labels[scored], weights[scored], likelihood[scored])
     return Trained(Bundle(final, refitted, catalog_hash, trained), table, split, judge, proba, labels, weights)
+
+
+def _as_stated(proba: np.ndarray, sources: np.ndarray, confusions: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Turn probabilities of the truth into probabilities of the label that each source would give, to be compared with labels."""
+    certain = np.eye(len(LABELS))
+    return np.array([p @ confusions.get(str(source), certain) for p, source in zip(proba, sources, strict=True)]).reshape(-1, len(LABELS))
 
 
 def _out_of_time_scores(
@@ -172,27 +187,30 @@ def _out_of_time_scores(
     judge: np.ndarray,
     settings: TrainingSettings,
     num_threads: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Score claims by models grown on nothing but earlier claims that share no component with them.
 
     Returns
     -------
     tuple
-        Scores, shape (rows, 3), NaN before the first fold; and the mask of the rows that grew the model of the latest window.
+        Scores, shape (rows, 3), NaN before the first fold; the fold of each row, -1 before the first; and the mask of the rows that grew
+        the model of the latest window.
     """
     scores = np.full((len(rows), len(LABELS)), np.nan)
     place, last = np.arange(len(rows)), int(len(rows) - judge.sum())
     edges = [*np.linspace(int(settings.first_share * len(rows)), last, settings.folds + 1).astype(int), len(rows)]
     earlier = place < last
-    for start, end in pairwise(edges):
+    folds = np.full(len(rows), -1)
+    for number, (start, end) in enumerate(pairwise(edges)):
         fold = (place >= start) & (place < end)
         earlier = no_shared_component(rows, place < start, fold, hub_cap=settings.hub_cap)
         if fold.any() and earlier.any():
+            folds[fold] = number
             grown = grow_again(
                 stopped, features[earlier], labels[earlier], weights[earlier], settings.hyperparameters, settings.seed, num_threads
             )
             scores[fold] = grown.raw(features[fold], num_threads)
-    return scores, earlier
+    return scores, folds, earlier
 
 
 def _windows(rows: pd.DataFrame, labels: np.ndarray, settings: TrainingSettings) -> tuple[Split, np.ndarray]:

@@ -181,7 +181,7 @@ def build(home: HomeOption = None) -> None:
 
 
 @app.command()
-def train(as_of: AsOf, home: HomeOption = None) -> None:
+def train(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:
     """Train on the labels known at an instant; the first bundle becomes champion, later ones challenger.
 
     Example: touchstone train --as-of 2025-04-01
@@ -190,7 +190,7 @@ def train(as_of: AsOf, home: HomeOption = None) -> None:
 
     where = Home.at(home)
     with errors.status("training"):
-        found = run(where, instant(as_of))
+        found = run(where, instant(as_of), read_policy(policy))
     table = Table(title="Model and baselines on the latest labelled claims (weighted by 1/propensity)", title_justify="left")
     for column in found.table.columns:
         table.add_column(str(column).replace("_", " "), justify="left" if column == "model" else "right")

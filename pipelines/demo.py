@@ -119,10 +119,10 @@ def demo(home: Home, policy: Policy, progress: Progress, orders: int = 300_000, 
     progress("simulate a marketplace", 1, 1)
     validated = _step(progress, "validate against the contracts", lambda: validate(home))
     _step(progress, "build features as of filing", lambda: build(home))
-    trained = _step(progress, "train the champion", lambda: train(home, live_from))
+    trained = _step(progress, "train the champion", lambda: train(home, live_from, policy))
     resolution = live(home, policy, live_from, end, progress, seed)
     settled = end + SETTLING_WEEKS * CYCLE
-    retrained = _step(progress, "train a challenger on what was learned", lambda: train(home, end - HELD_BACK))
+    retrained = _step(progress, "train a challenger on what was learned", lambda: train(home, end - HELD_BACK, policy))
     verdict = _step(progress, "compare challenger and champion", lambda: promote(home, settled, policy))
     progress("write the report", 0, 1)
     tables = Lake(home.root).tables()

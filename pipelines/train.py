@@ -20,6 +20,7 @@ from features.facts import Tables
 from models.bundle import contracts_hash
 from models.labels import as_known
 from models.metrics import reliability
+from models.policy import Policy, default_policy, label_confusions
 from models.shelf import Alias, Shelf
 from models.training import Trained, TrainingSettings
 from models.training import train as fit_bundle
@@ -56,6 +57,7 @@ class TrainingRun:
 def train(
     home: Home,
     as_of: datetime,
+    policy: Policy | None = None,
     settings: TrainingSettings | None = None,
     tables: Tables | None = None,
     tracking: bool = True,
@@ -69,6 +71,8 @@ def train(
         Lake, matrix, bundles and MLflow store.
     as_of
         Claims filed and labels known strictly before it are used.
+    policy
+        How experts err, so that probabilities are those of the truth; the shipped policy where left out.
     settings
         Windows, seed, hyperparameters.
     tables
@@ -91,7 +95,9 @@ def train(
     build(home, tables)
     matrix = matrix_of(home, tables, claims)
     data_hash = hash_of(matrix, known)
-    trained = fit_bundle(matrix, claims, known, as_of, CATALOG.hash, CATALOG, settings, data_hash, num_threads)
+    trained = fit_bundle(
+        matrix, claims, known, as_of, CATALOG.hash, CATALOG, settings, data_hash, num_threads, label_confusions(policy or default_policy())
+    )
     shelf = Shelf(home.bundles)
     name = shelf.put(trained.bundle)
     alias: Alias = "champion" if shelf.aliases().get("champion") in (None, name) else "challenger"

@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pytest
 
+from data_contracts import LABELS
 from models.calibration import KINDS, Calibration, choose, fit
 from tests.models.synthetic import sample
 
 DATA = sample(4000, seed=5)
 TRUE = np.log(DATA.truth)
-FIRST = np.arange(4000) < 2000
+HALVES = (np.arange(4000) >= 2000).astype(int)
+QUARTERS = np.arange(4000) // 1000
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -31,15 +33,15 @@ def test_a_known_overconfidence_is_undone() -> None:
 
 def test_a_shift_of_prevalence_is_undone_by_vector_and_by_nested_and_not_by_temperature() -> None:
     shifted = TRUE + np.array([0.0, 0.8, -1.0])
-    _, losses = choose(shifted, DATA.labels, DATA.weights, FIRST, ~FIRST)
-    best = choose(TRUE, DATA.labels, DATA.weights, FIRST, ~FIRST)[1]["none"]
+    _, losses = choose(shifted, DATA.labels, DATA.weights, HALVES)
+    best = choose(TRUE, DATA.labels, DATA.weights, HALVES)[1]["none"]
     assert losses["vector"] < best + 0.01
     assert losses["nested"] < best + 0.02
     assert losses["temperature"] > best + 0.05
 
 
 def test_probabilities_that_are_already_right_are_left_nearly_alone() -> None:
-    found, losses = choose(TRUE, DATA.labels, DATA.weights, FIRST, ~FIRST)
+    found, losses = choose(TRUE, DATA.labels, DATA.weights, HALVES)
     assert losses[found.kind] == min(losses.values()) <= losses["none"]
     assert losses["none"] - losses[found.kind] < 0.004
 
@@ -80,7 +82,7 @@ def test_weights_count_like_repeated_rows() -> None:
 
 def test_too_few_rows_fit_nothing_and_no_later_rows_choose_nothing() -> None:
     assert fit("vector", TRUE[:20], DATA.labels[:20], DATA.weights[:20]) == Calibration()
-    assert choose(TRUE, DATA.labels, DATA.weights, FIRST, np.zeros(4000, bool)) == (Calibration(), {})
+    assert choose(TRUE, DATA.labels, DATA.weights, np.zeros(4000, int)) == (Calibration(), {})
 
 
 def test_a_kind_that_does_not_exist_or_does_not_fit_is_refused() -> None:
@@ -90,3 +92,22 @@ def test_a_kind_that_does_not_exist_or_does_not_fit_is_refused() -> None:
         Calibration("temperature", (1.0, 2.0))
     with pytest.raises(ValueError, match="positive scales"):
         Calibration("temperature", (-1.0,))
+
+
+def test_the_loss_of_a_candidate_is_that_of_maps_fitted_on_earlier_folds_only() -> None:
+    scores = TRUE * 1.6 + np.array([0.2, 0.0, -0.3])
+    _, losses = choose(scores, DATA.labels, DATA.weights, QUARTERS, ("temperature",))
+    total = 0.0
+    for now in (1, 2, 3):
+        before, here = now > QUARTERS, now == QUARTERS
+        proba = fit("temperature", scores[before], DATA.labels[before], DATA.weights[before]).proba(scores[here])
+        picked = proba[np.arange(1000), [LABELS.index(label) for label in DATA.labels[here]]]
+        total -= (DATA.weights[here] * np.log(picked)).sum()
+    assert losses["temperature"] == pytest.approx(total / DATA.weights[QUARTERS > 0].sum(), abs=1e-12)
+
+
+def test_rows_outside_every_fold_have_no_say() -> None:
+    fold = np.where(np.arange(4000) < 500, -1, HALVES)
+    strange = DATA.labels.copy()
+    strange[:500] = "abusive"
+    assert choose(TRUE, strange, DATA.weights, fold) == choose(TRUE, DATA.labels, DATA.weights, fold)

@@ -57,14 +57,14 @@ def test_nobody_is_called_abusive_while_validity_is_a_real_possibility() -> None
 
 
 def test_the_audit_draws_its_rate_and_depends_on_nothing_but_seed_and_claim() -> None:
-    drawn = audited(Audit(0.05, "s"), IDS)
+    drawn = audited(Audit(0.05, "s", 0.5), IDS)
     assert abs(drawn.mean() - 0.05) < 0.006
     shuffled = IDS.sample(frac=1, random_state=0)
-    assert np.array_equal(audited(Audit(0.05, "s"), shuffled), drawn[shuffled.index])
-    assert not np.array_equal(audited(Audit(0.05, "t"), IDS), drawn)
+    assert np.array_equal(audited(Audit(0.05, "s", 0.5), shuffled), drawn[shuffled.index])
+    assert not np.array_equal(audited(Audit(0.05, "t", 0.5), IDS), drawn)
 
 
 def test_a_higher_rate_only_adds_to_the_draw_and_the_rate_one_draws_all() -> None:
-    low, high = audited(Audit(0.02, "s"), IDS), audited(Audit(0.2, "s"), IDS)
+    low, high = audited(Audit(0.02, "s", 0.5), IDS), audited(Audit(0.2, "s", 0.5), IDS)
     assert not (low & ~high).any()
-    assert audited(Audit(1.0, "s"), IDS).all()
+    assert audited(Audit(1.0, "s", 0.5), IDS).all()
