@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from data_contracts import LABELS
 from models.costs import AUTOMATIC, cost_matrix, expected_costs
 from models.experts import after_answer
 from models.policy import default_policy
-from models.review import Capacity, action_after, review_values, route
+from models.review import Capacity, action_after, capacity_left, review_values, route
 
 POLICY = default_policy()
 MINUTES = [tier.minutes for tier in POLICY.tiers]
@@ -128,3 +129,21 @@ def test_capacity_counts_whole_cases_and_refuses_negative_ones() -> None:
     assert Capacity.of(POLICY, 1) == Capacity(24, 0)
     with pytest.raises(ValueError, match="expected 0 or more cases"):
         Capacity(-1, 0)
+
+
+@settings(max_examples=20)
+@given(SEEDS)
+def test_asked_before_every_decision_no_day_and_no_month_sends_more_than_it_can(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tight = replace(POLICY, desk=replace(POLICY.desk, cases=2, days=1, experts=1))
+    taken = pd.DataFrame({"action": pd.Series(dtype="str"), "decided_at": pd.Series(dtype="datetime64[us, UTC]")})
+    for minutes in np.sort(rng.integers(0, 70 * 1440, 40)):
+        at = pd.Timestamp("2025-01-10", tz="UTC") + pd.Timedelta(minutes=int(minutes))
+        left = capacity_left(tight, taken, at)
+        action = "DESK" if rng.random() < 0.6 else "INVESTIGATE"
+        if (left.desk if action == "DESK" else left.investigations) > 0:
+            taken = pd.concat([taken, pd.DataFrame({"action": [action], "decided_at": [at]})], ignore_index=True)
+    days = (taken["decided_at"] - pd.Timedelta(microseconds=1)).dt
+    assert taken[taken["action"] == "DESK"].groupby(days.strftime("%Y-%m-%d")).size().le(2).all()
+    month = Capacity.of(tight, days=31).investigations
+    assert taken[taken["action"] == "INVESTIGATE"].groupby(days.strftime("%Y-%m")).size().le(month).all()

@@ -15,8 +15,8 @@ from data_contracts.check import check
 from serving import queue
 from serving.instants import DAY, micros
 from serving.queue import Tier
-from serving.schema import CASE_EVENTS, METADATA
-from serving.store import Store, mark, set_mark
+from serving.schema import CASE_EVENTS, CLAIMS_TABLE, METADATA
+from serving.store import Store, add_claims, find, mark, sent_to_experts, set_mark
 from tests.serving.cases import START, town
 
 TOWN = town(120, seed=1)
@@ -53,6 +53,28 @@ def test_every_decision_that_needs_an_expert_opens_exactly_one_case() -> None:
     assert set(cases.index) == set(wanted.index)
     assert (cases["value_cents"] == wanted["review_value_cents"].reindex(cases.index)).all()
     assert (cases["due_at"] > cases["opened_at"]).all()
+
+
+def test_received_claims_come_back_as_they_were_and_keep_their_first_form() -> None:
+    with Store("sqlite://") as store:
+        with store.write() as tx:
+            assert add_claims(tx, TOWN.claims) == len(TOWN.claims)
+            assert add_claims(tx, TOWN.claims.assign(amount_cents=1)) == 0
+            found = find(tx, CLAIMS_TABLE, "C000003")
+            assert found is not None and found["amount_cents"] == TOWN.claims.set_index("claim_id")["amount_cents"]["C000003"]
+            assert find(tx, CLAIMS_TABLE, "nobody") is None
+        assert_frame_equal(store.read("claims"), TOWN.claims.sort_values("claim_id").reset_index(drop=True))
+
+
+def test_what_was_sent_to_experts_since_an_instant_is_counted_from_the_decisions() -> None:
+    since = START + pd.Timedelta(days=21)
+    sent = TOWN.decisions[TOWN.decisions["action"].isin(["DESK", "INVESTIGATE"]) & (TOWN.decisions["decided_at"] >= since)]
+    expected = sent[["action", "decided_at"]].sort_values(["action", "decided_at"], ignore_index=True)
+    with Store("sqlite://") as store:
+        store.record_decisions(TOWN.decisions)
+        with store.view() as view:
+            assert_frame_equal(sent_to_experts(view, micros(since)), expected)
+            assert sent_to_experts(view, micros(since + pd.Timedelta(days=9999))).empty
 
 
 def test_a_decided_claim_keeps_its_first_decision() -> None:
