@@ -1,0 +1,122 @@
+"""Promotion over a home: the challenger has to win on claims later than both, and the sealed truth has no part in it."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from data_contracts import LABELS
+from models.bundle import BundleError
+from models.classifier import Hyperparameters
+from models.policy import default_policy
+from models.promotion import FEWEST, Verdict
+from models.shelf import Shelf
+from models.training import TrainingSettings
+from pipelines.lake import Lake
+from pipelines.promote import promote
+from pipelines.simulate.sealed import read_truth
+from pipelines.train import train
+from tests.pipelines.conftest import Market
+
+MONTH = pd.Timedelta(days=30)
+QUICK = TrainingSettings(hyperparameters=Hyperparameters(max_rounds=30, learning_rate=0.15))
+
+
+def examine_everything(market: Market, lies: bool = False) -> None:
+    """Label every claim the day after it was filed: by the truth, or valid as abusive and abusive as valid."""
+    lake = Lake(market.home.root)
+    claims, row = lake.read("claims"), lake.read("resolutions").head(1)
+    labels = claims["claim_id"].map(read_truth(market.home.root).set_index("claim_id")["truth"])
+    if lies:
+        labels = labels.map(dict(zip(LABELS, LABELS[::-1], strict=True)))
+    rows = pd.concat([row] * len(claims), ignore_index=True).assign(
+        resolution_id=[f"X{i}" for i in range(len(claims))],
+        **{name: claims[name].to_numpy() for name in ("claim_id", "customer_id", "seller_id", "product_id")},
+        source="audit",
+        outcome="paid",
+        label=labels.astype("str").to_numpy(),
+        propensity=1.0,
+        paid_cents=0,
+        resolved_at=claims["filed_at"].to_numpy(),
+        known_at=(claims["filed_at"] + pd.Timedelta(days=1)).to_numpy(),
+    )
+    for batch in lake.batches("resolutions"):
+        lake.append("resolutions", rows.iloc[:0], batch)
+    lake.append("resolutions", rows.astype({"resolved_at": "datetime64[us, UTC]", "known_at": "datetime64[us, UTC]"}), "examined")
+
+
+def without_large_claims(market: Market) -> None:
+    """Cap every amount: a single large claim would outweigh all others of so small a market."""
+    lake = Lake(market.home.root)
+    claims = lake.read("claims")
+    lake.append("claims", claims.assign(amount_cents=claims["amount_cents"].clip(upper=30_000)), "initial")
+
+
+def rivals(market: Market, *, liar_first: bool) -> tuple[str, str]:
+    """Train a champion and then a challenger half a year before the end, one of them on lies."""
+    without_large_claims(market)
+    Shelf(market.home.bundles).point("champion", None)
+    names = []
+    for lies in (liar_first, not liar_first):
+        examine_everything(market, lies)
+        names.append(train(market.home, market.simulation.end - 6 * MONTH, settings=QUICK, tracking=False).bundle)
+    examine_everything(market)
+    return names[0], names[1]
+
+
+def judged(market: Market) -> Verdict:
+    return promote(market.home, market.simulation.end + MONTH, default_policy(), tracking=False)
+
+
+def test_a_challenger_taught_by_the_truth_replaces_a_champion_taught_by_lies(market: Market) -> None:
+    champion, challenger = rivals(market, liar_first=True)
+    assert Shelf(market.home.bundles).aliases() == {"champion": champion, "challenger": challenger}
+    verdict = judged(market)
+    assert verdict.promote and verdict.claims >= FEWEST and verdict.saving_cents.low > 0
+    assert Shelf(market.home.bundles).aliases() == {"champion": challenger, "previous": champion}
+    written = json.loads((market.home.runs / f"promote-{market.simulation.end + MONTH:%Y-%m-%d}.json").read_text())
+    assert (written["promote"], written["why"]) == (True, verdict.why)
+    assert (written["champion_bundle"], written["challenger_bundle"]) == (champion, challenger)
+
+
+def test_a_challenger_taught_by_lies_leaves_everything_where_it_was(market: Market) -> None:
+    champion, challenger = rivals(market, liar_first=False)
+    assert not judged(market).promote
+    assert Shelf(market.home.bundles).aliases() == {"champion": champion, "challenger": challenger}
+
+
+def test_a_challenger_that_is_the_champion_is_never_promoted(market: Market) -> None:
+    shelf = Shelf(market.home.bundles)
+    shelf.point("challenger", shelf.aliases()["champion"])
+    examine_everything(market)
+    verdict = judged(market)
+    assert not verdict.promote and verdict.claims >= FEWEST
+    assert (verdict.saving_cents.low, verdict.saving_cents.high) == (0.0, 0.0)
+
+
+def test_only_claims_filed_after_both_were_trained_and_labels_known_by_then_are_compared(market: Market) -> None:
+    shelf, claims = Shelf(market.home.bundles), Lake(market.home.root).read("claims")
+    shelf.point("challenger", shelf.aliases()["champion"])
+    examine_everything(market)
+    start, as_of = market.simulation.live_from, market.simulation.live_from + MONTH
+    verdict = promote(market.home, as_of, default_policy(), tracking=False)
+    filed = claims["filed_at"]
+    assert verdict.claims == int(((filed >= start) & (filed + pd.Timedelta(days=1) < as_of)).sum())
+
+
+def test_with_nobody_examined_since_nothing_is_promoted(market: Market) -> None:
+    shelf = Shelf(market.home.bundles)
+    shelf.point("challenger", shelf.aliases()["champion"])
+    verdict = judged(market)
+    assert not verdict.promote and verdict.why.startswith("only 0 labelled claims are later")
+
+
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+def test_without_both_models_there_is_nothing_to_compare(market: Market, alias: str) -> None:
+    shelf = Shelf(market.home.bundles)
+    shelf.point("challenger", shelf.aliases()["champion"])
+    shelf.point(alias, None)
+    with pytest.raises(BundleError, match=f"alias '{alias}'"):
+        judged(market)
