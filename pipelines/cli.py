@@ -336,6 +336,22 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
 
 
 @app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default 8000.")] = None,
+    policy: PolicyFile = None,
+    home: HomeOption = None,
+) -> None:
+    """Serve the scoring endpoint: POST /v1/claims:score decides one claim and keeps the decision before it answers.
+
+    Example: touchstone serve --port 8000
+    """
+    from pipelines.serve import serve as run
+
+    run(Home.at(home), read_policy(policy), host, port)
+
+
+@app.command()
 def demo(
     orders: Annotated[int, typer.Option(help="Orders to simulate.")] = 300_000,
     claims: Annotated[int, typer.Option(help="Claims to simulate.")] = 20_000,

@@ -125,20 +125,23 @@ def bars(amounts: Mapping[str, float], colour: str = _INK, money: bool = True) -
     names = list(amounts)[::-1]
     values = np.array([amounts[name] for name in names], dtype=float) / (100 if money else 1)
     drawn = axes.barh(names, values, color=colour, height=0.62)
-    axes.bar_label(drawn, labels=[f"${v:,.0f}" if money else f"{v:,.3g}" for v in values], padding=4, fontsize=9)
+    axes.bar_label(drawn, labels=[f"${v:,.0f}" if money else f"{v:,.0f}" for v in values], padding=4, fontsize=9)
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
-    axes.margins(x=0.18)
+    axes.margins(x=0.18, y=0.02)
     return figure
 
 
-def ages(days: np.ndarray, limit: float) -> Figure:
-    """Draw the ages in days of the open cases; a line marks the limit after which a case is late."""
+def ages(days: Mapping[str, np.ndarray], limit: float) -> Figure:
+    """Draw how old cases are, in days, by kind of case; a line marks the limit after which a case is late."""
     figure, axes = _axes()
-    axes.hist(days, bins=np.arange(0, max(float(days.max(initial=0)), limit) + 2).tolist(), color=COLOURS["valid"])
-    axes.axvline(limit, color=COLOURS["abusive"], linewidth=1, linestyle="--", label=f"due after {limit:g} days")
-    axes.set(xlabel="days in the queue", ylabel="cases")
+    oldest = max([limit, *(float(np.max(values, initial=0.0)) for values in days.values())])
+    edges = np.arange(0.0, oldest + 2.0).tolist()
+    shades = [COLOURS["valid"], COLOURS["unsubstantiated"]]
+    axes.hist(list(days.values()), bins=edges, stacked=True, color=shades[: len(days)], label=list(days))
+    axes.axvline(limit, color=COLOURS["abusive"], linewidth=1, linestyle="--", label=f"late after {limit:g} days")
+    axes.set(xlabel="days", ylabel="cases")
     axes.legend(frameon=False, fontsize=9)
     return figure
 

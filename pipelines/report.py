@@ -169,7 +169,7 @@ def _quality(rows: pd.DataFrame, known: pd.DataFrame, evaluation: Evaluation | N
 def _costs(policy: Policy, rows: pd.DataFrame, tables: Tables, evaluation: Evaluation | None) -> Section:
     insured = Standing(tables["seller_events"]).insured(rows["seller_id"], rows["filed_at"])
     today = Capacity.of(policy, days=1).desk
-    tried = np.unique(np.linspace(0, 2 * today, 9).round().astype(int))
+    tried = np.unique(np.round(today * np.linspace(0, 1.25, 13) ** 2).astype(int))
     expected = expected_cost_by_capacity(policy, rows, rows["amount_cents"].to_numpy(), insured, tried.tolist())
     drawn = [_picture(pictures.cost_by_capacity(tried, expected, today), "Expected cost of the claims against desk cases a day")]
     if evaluation is not None:
@@ -201,14 +201,18 @@ def _money(store: Store) -> Section:
 
 def _queue(store: Store, as_of: datetime) -> Section:
     cases = store.read("cases")
-    open_ = cases[cases["state"].isin((CaseState.OPEN.value, CaseState.LEASED.value))]
-    days = ((pd.Timestamp(as_of) - open_["opened_at"]) / pd.Timedelta(days=1)).to_numpy(dtype=float)
-    limit = float(((cases["due_at"] - cases["opened_at"]) / pd.Timedelta(days=1)).min()) if len(cases) else 0.0
+    answered = store.read("expert_answers").groupby("claim_id")["answered_at"].min().rename("ended_at")
+    cases = cases.merge(answered, left_on="claim_id", right_index=True, how="left", validate="one_to_one")
+    day = pd.Timedelta(days=1)
+    age = ((cases["ended_at"].fillna(pd.Timestamp(as_of)) - cases["opened_at"]) / day).to_numpy(dtype=float)
+    waiting = cases["state"].isin((CaseState.OPEN.value, CaseState.LEASED.value)).to_numpy()
+    limit = float(((cases["due_at"] - cases["opened_at"]) / day).min()) if len(cases) else 0.0
     counts = cases.groupby(["tier", "state"]).size()
+    ages = {"answered, days until the answer": age[cases["ended_at"].notna()], "still open, days so far": age[waiting]}
     return Section(
         "The experts' queue",
-        "Ages of the cases that wait for an expert or are with one.",
-        [_picture(pictures.ages(days, limit), "Ages of open cases in days")] if len(open_) else (),
+        f"How long cases took or have been waiting; {int(waiting.sum()):,} are open on {as_of:%d %B %Y}.",
+        [_picture(pictures.ages(ages, limit), "Days that cases of the queue took, and ages of open ones")] if len(cases) else (),
         ("tier and state", "cases"),
         [(f"{tier}, {state}", f"{count:,}") for (tier, state), count in counts.items()],
     )
