@@ -87,7 +87,8 @@ def precision_recall(truth: np.ndarray, proba: np.ndarray, weight: np.ndarray) -
             axes.plot(recall, precision, color=COLOURS[label], linewidth=2, label=label)
             axes.axhline(np.average(hit, weights=weight), color=COLOURS[label], linewidth=0.8, linestyle=":")
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-    axes.legend(frameon=False, fontsize=9)
+    if axes.lines:  # with a single class nothing can be ranked
+        axes.legend(frameon=False, fontsize=9)
     return figure
 
 
