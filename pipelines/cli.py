@@ -72,7 +72,7 @@ def show(title: str, facts: dict[str, Any], summary: Path | None = None) -> None
     """Print facts as a two-column table and, if asked, write them as JSON."""
     table = Table(title=title, show_header=False, title_justify="left")
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+        table.add_row(name if name.isupper() else name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
     console.print(table)
     if summary is not None:
         summary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
@@ -192,10 +192,12 @@ def train(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> No
     with errors.status("training"):
         found = run(where, instant(as_of), read_policy(policy))
     table = Table(title="Model and baselines on the latest labelled claims (weighted by 1/propensity)", title_justify="left")
-    for column in found.table.columns:
-        table.add_column(str(column).replace("_", " "), justify="left" if column == "model" else "right")
-    for row in found.table.itertuples(index=False):
-        table.add_row(*(value if isinstance(value, str) else f"{value:.3f}" for value in row))
+    compared = found.table.set_index("model").T
+    table.add_column("metric")
+    for model in compared.columns:
+        table.add_column(str(model), justify="right")
+    for metric, values in compared.iterrows():
+        table.add_row(str(metric).replace("_", " "), *(f"{value:.3f}" for value in values))
     console.print(table)
     labelled = ", ".join(f"{count:,} {label}" for label, count in found.labelled.items())
     show("Trained", {"labels known": labelled, "bundle": found.bundle[:12], "alias": found.alias, "mlflow": where.mlflow_url})
