@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, select_autoescape
+from jinja2 import Environment, PackageLoader
 
 from data_contracts import LABELS, Action
 from features.facts import Tables
@@ -93,7 +93,7 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
     return path
 
 
-_ENVIRONMENT = Environment(loader=PackageLoader("pipelines"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
+_ENVIRONMENT = Environment(loader=PackageLoader("pipelines"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def _cards(rows: pd.DataFrame, store: Store, evaluation: Evaluation | None) -> list[dict[str, str]]:
