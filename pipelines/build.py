@@ -41,12 +41,20 @@ def build(home: Home, tables: Tables | None = None) -> Built:
         Where the lake is; the matrix goes to ``features/matrix.parquet``.
     tables
         The lake's tables, if they are at hand already.
+
+    Raises
+    ------
+    ValueError
+        If there are no claims.
     """
     source, path = _made_from(home), home.features / _FILE
     if _kept_from(path) == source:
         kept = pq.read_metadata(path)
         return Built(kept.num_rows, kept.num_columns - 1, CATALOG.hash)
-    matrix = build_matrix(Lake(home.root).tables() if tables is None else tables)
+    tables = Lake(home.root).tables() if tables is None else tables
+    if tables["claims"].empty:
+        raise ValueError(f"{home.root}: expected claims in the lake, found none; run touchstone validate first")
+    matrix = build_matrix(tables)
     content = pa.Table.from_pandas(matrix)
     content = content.replace_schema_metadata({**(content.schema.metadata or {}), _MADE_FROM: source})
     with replacing(path) as draft:

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.home import Home
-
-if TYPE_CHECKING:
-    from models.policy import Policy
+from pipelines.terminal import AsOf, HomeOption, PolicyFile, SummaryFile, console, errors, instant, progress_bar, read_policy, show
 
 app = typer.Typer(
     name="touchstone",
@@ -33,61 +27,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Tell valid marketplace claims from unsubstantiated and abusive ones, price the decision, learn from the outcome.",
 )
-console = Console()
-errors = Console(stderr=True)
-
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder of runtime data; default: $TOUCHSTONE_HOME, else ./.touchstone.", show_default=False)
-]
-AsOf = Annotated[
-    str, typer.Option("--as-of", help="Instant in UTC: nothing at or after it is known, e.g. 2025-04-01 or 2025-04-01T12:00:00Z.")
-]
-SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Also write the summary to this JSON file.")]
-
-
-def instant(text: str) -> datetime:
-    """Read an instant given on the command line; a date is its midnight in UTC.
-
-    >>> instant("2025-04-01").isoformat()
-    '2025-04-01T00:00:00+00:00'
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"expected a date or an instant in UTC such as 2025-04-01, found {text!r}") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
-
-
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """Show progress on standard error, so that standard output stays clean for scripts."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=False) as progress:
-        yield progress
-
-
-def show(title: str, facts: dict[str, Any], summary: Path | None = None) -> None:
-    """Print facts as a two-column table and, if asked, write them as JSON."""
-    table = Table(title=title, show_header=False, title_justify="left")
-    for name, value in facts.items():
-        table.add_row(name if name.isupper() else name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-    console.print(table)
-    if summary is not None:
-        summary.write_text(json.dumps(facts, indent=2, default=str) + "\n")
-
-
-PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", help="Prices and capacities, a TOML file; default: the shipped policy.", show_default=False)
-]
-
-
-def read_policy(file: Path | None) -> Policy:
-    """Read a policy file, or the shipped policy where none is given."""
-    from models.policy import Policy, default_policy
-
-    return default_policy() if file is None else Policy.parse(file.read_text(encoding="utf-8"))
 
 
 @app.command()
@@ -190,7 +129,7 @@ def train(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> No
 
     where = Home.at(home)
     with errors.status("training"):
-        found = run(where, instant(as_of), read_policy(policy))
+        found = run(where, as_of, read_policy(policy))
     table = Table(title="Model and baselines on the latest labelled claims (weighted by 1/propensity)", title_justify="left")
     compared = found.table.set_index("model").T
     table.add_column("metric")
@@ -213,7 +152,7 @@ def promote(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> 
     """
     from pipelines.promote import promote as run
 
-    verdict = run(Home.at(home), instant(as_of), read_policy(policy))
+    verdict = run(Home.at(home), as_of, read_policy(policy))
     console.print(verdict.why, soft_wrap=True)
     raise typer.Exit(0 if verdict.promote else 1)
 
@@ -222,7 +161,12 @@ def promote(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> 
 def score(
     as_of: AsOf,
     since: Annotated[
-        str | None, typer.Option(help="Claims filed earlier are not ours; default: all, or since nobody decided (simulation).")
+        datetime | None,
+        typer.Option(
+            parser=instant,
+            metavar="<instant>",
+            help="Claims filed earlier are not ours; default: all, or since nobody decided (simulation).",
+        ),
     ] = None,
     policy: PolicyFile = None,
     home: HomeOption = None,
@@ -234,12 +178,10 @@ def score(
     from pipelines.score import score as run
 
     where = Home.at(home)
-    first = instant(since) if since else _live_from(where)
+    first = since or _live_from(where)
     with progress_bar() as bar:
         task = bar.add_task("deciding", total=None)
-        found = run(
-            where, instant(as_of), read_policy(policy), first, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        found = run(where, as_of, read_policy(policy), first, progress=lambda done, total: bar.update(task, completed=done, total=total))
     show("Decided", {"new decisions": found.decided, **found.by_action, "still undecided": found.pending})
 
 
@@ -259,13 +201,13 @@ def experts(
     from pipelines.simulated import examined_truths
     from serving.store import Store
 
-    where = Home.at(home)
+    where = _decided(Home.at(home))
     with Store(where.store_url) as store, progress_bar() as bar:
         task = bar.add_task("experts at work, day by day", total=None)
         done = work(
             store,
             examined_truths(where),
-            pd.Timestamp(instant(as_of)),
+            pd.Timestamp(as_of),
             seed,
             progress=lambda day, days: bar.update(task, completed=day, total=days),
         )
@@ -290,7 +232,7 @@ def resolve(
     from pipelines.simulated import Simulation, parties
     from serving.store import Store
 
-    where = Home.at(home)
+    where = _decided(Home.at(home))
     facts: dict[str, Any] = {}
     with Store(where.store_url) as store, progress_bar() as bar:
         task = bar.add_task("resolving", total=None)
@@ -301,7 +243,7 @@ def resolve(
         done = settle(
             where,
             store,
-            pd.Timestamp(instant(as_of)),
+            pd.Timestamp(as_of),
             read_policy(policy),
             said,
             lambda cases, total: bar.update(task, completed=cases, total=total),
@@ -329,11 +271,11 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
     from pipelines.simulated import Simulation
     from serving.store import Store
 
-    where, prices = Home.at(home), read_policy(policy)
+    where, prices = _decided(Home.at(home)), read_policy(policy)
     tables = Lake(where.root).tables()
     with Store(where.store_url) as store, errors.status("writing the report"):
         judged = evaluate(where, prices, store, tables) if Simulation.exists(where) else None
-        page = run(where, instant(as_of), prices, store, tables, judged)
+        page = run(where, as_of, prices, store, tables, judged)
     console.print(f"Report: {page}", soft_wrap=True)
 
 
@@ -382,6 +324,13 @@ def demo(
         console.print(table)
     if summary is not None:
         summary.write_text(json.dumps(found.summary(), indent=2) + "\n", encoding="utf-8")
+
+
+def _decided(home: Home) -> Home:
+    """Refuse a home in which nothing was ever decided, before a store is made in it."""
+    if not home.store.is_file():
+        raise FileNotFoundError(f"{home.store}: expected a store of decided claims, found none; run touchstone score first")
+    return home
 
 
 def _live_from(home: Home) -> datetime | None:

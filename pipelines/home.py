@@ -75,9 +75,14 @@ class Home:
         return self.root / "runs"
 
     @property
+    def store(self) -> Path:
+        """The file of the case store."""
+        return self.root / "store.db"
+
+    @property
     def store_url(self) -> str:
         """The case store: decisions, queue, answers, ledger, audit (SQLite)."""
-        return f"sqlite:///{self.root / 'store.db'}"
+        return f"sqlite:///{self.store}"
 
     @property
     def mlflow_url(self) -> str:
