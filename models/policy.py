@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from data_contracts import LABELS
+from data_contracts import LABELS, Label
 from data_contracts.resolutions import Source
 
 
@@ -54,6 +54,8 @@ class Wrongful:
         Shares of the amount: interest on what is paid late; what the customer never gets although it was owed.
     accusation_multiple
         How many times worse it is to call the claim abusive, 5 to 20.
+    corrected_share
+        Share of wrongful findings that proof or an appeal puts right, so that the label which is learned from is right after all.
     """
 
     customer_value_cents: int
@@ -62,6 +64,7 @@ class Wrongful:
     late_payment_share: float
     unpaid_share: float
     accusation_multiple: float
+    corrected_share: float
 
 
 @dataclass(frozen=True)
@@ -201,20 +204,26 @@ class Policy:
 
 
 def label_confusions(policy: Policy) -> dict[str, np.ndarray]:
-    """Return P(label | truth) by source of the label: what proof or an appeal brings rests on an examination and errs like the desk.
+    """Return P(label | truth) by source of the label, as it stands once proof and appeals have put right what they will.
+
+    Only claimants who were wronged appeal or bring proof with success, so only the errors on valid claims shrink. A label that came by
+    proof or appeal rests on an examination and is judged like the desk's.
 
     >>> label_confusions(default_policy())["audit"].round(3).tolist()[0]
-    [0.962, 0.03, 0.008]
+    [0.994, 0.005, 0.001]
     """
-    desk, investigation = np.array(policy.desk.confusion), np.array(policy.investigation.confusion)
-    audit = (1 - policy.audit.error_share) * np.eye(len(LABELS)) + policy.audit.error_share * desk
-    return {
-        Source.DESK.value: desk,
-        Source.EVIDENCE.value: desk,
-        Source.APPEAL.value: desk,
-        Source.AUDIT.value: audit,
-        Source.INVESTIGATION.value: investigation,
-    }
+    certain = np.eye(len(LABELS))
+
+    def settled(confusion: np.ndarray) -> np.ndarray:
+        remaining = np.where(np.array(LABELS) == Label.VALID.value, 1 - policy.wrongful.corrected_share, 1.0)[:, None]
+        errs: np.ndarray = certain + remaining * (confusion - certain)
+        return errs
+
+    desk = np.array(policy.desk.confusion)
+    audit = settled(certain + policy.audit.error_share * (desk - certain))
+    investigation = settled(np.array(policy.investigation.confusion))
+    examined = {Source.AUDIT.value: audit, Source.INVESTIGATION.value: investigation}
+    return examined | dict.fromkeys((Source.DESK.value, Source.EVIDENCE.value, Source.APPEAL.value), settled(desk))
 
 
 def default_policy() -> Policy:
