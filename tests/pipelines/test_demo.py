@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from features.matrix import build_matrix
+from models.bundle import load
 from models.policy import default_policy
 from pipelines.demo import demo
 from pipelines.home import Home
@@ -47,6 +50,17 @@ def test_every_live_claim_is_decided_and_every_decided_claim_is_open_or_resolved
     assert set(decided["claim_id"]) == set(live["claim_id"])
     assert played.summary["claims_decided"] == len(decided) == played.summary["cases_open"] + played.summary["cases_resolved"]
     assert played.summary["cases_resolved"] > 0.9 * len(decided)
+
+
+def test_what_was_decided_live_is_what_a_rebuild_over_everything_known_later_decides(played: Played) -> None:
+    home = played.market.home
+    tables = Lake(home.root).tables()
+    with Store(home.store_url) as store:
+        decided = store.read("decisions").sort_values("claim_id", ignore_index=True)
+    claims = tables["claims"].set_index("claim_id").loc[decided["claim_id"]].reset_index()
+    rebuilt = load(home.bundles / decided["bundle"].iloc[0]).predict_proba(build_matrix(tables, claims))
+    assert decided["bundle"].nunique() == 1
+    np.testing.assert_array_equal(rebuilt, decided[["p_valid", "p_unsubstantiated", "p_abusive"]].to_numpy())
 
 
 def test_the_ledger_balances_and_what_customers_kept_was_borne_by_somebody(played: Played) -> None:
