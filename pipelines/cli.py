@@ -343,7 +343,7 @@ def main() -> None:
     """Run the command line; errors of input end with code 2 and a message instead of a traceback."""
     try:
         app(standalone_mode=True)
-    except (OSError, LookupError, ValueError) as error:
+    except (OSError, ValueError) as error:
         # Every error of input is one of these; anything else is a bug here and keeps its traceback.
         errors.print("[bold red]error:[/]", Text(str(error)), soft_wrap=True)
         sys.exit(2)
