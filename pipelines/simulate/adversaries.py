@@ -66,7 +66,7 @@ def plan_plots(count: int, stage: Stage, rng: np.random.Generator) -> pd.DataFra
             used += int(group["customer"].nunique())
             done += len(group)
             plots.append(group)
-    return pd.concat([plot for plot in plots if len(plot)], ignore_index=True)
+    return pd.concat(plots, ignore_index=True)
 
 
 def _timed(filed: Ints, mean_days: float, stage: Stage, rng: np.random.Generator) -> dict[str, Ints]:
