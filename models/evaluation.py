@@ -156,7 +156,9 @@ def expected_cost_by_capacity(
     proba = decisions[PROBABILITIES].to_numpy()
     values = review_values(policy, proba, table)
     automatic = expected_costs(proba, table).min(axis=1).sum()
-    days = [np.asarray(rows) for rows in decisions.groupby("decided_at").indices.values()]
+    # Claims of one day share its capacity, whether a batch decided them together or the endpoint one by one; midnight ends a day.
+    day = (decisions["decided_at"] - pd.Timedelta(microseconds=1)).dt.floor("D")
+    days = [np.asarray(rows) for rows in decisions.groupby(day).indices.values()]
     minutes = [tier.minutes for tier in policy.tiers]
     accrued = [Capacity.of(policy, days=d + 1).investigations - Capacity.of(policy, days=d).investigations for d in range(len(days))]
     totals = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,9 +46,12 @@ class Shelf:
 
     def point(self, alias: Alias, name: str | None) -> None:
         """Let an alias name a bundle, or nothing, in one step."""
-        aliases = self.aliases() | ({alias: name} if name else {})
-        if name is None:
-            aliases.pop(alias, None)
+        self.move({alias: name})
+
+    def move(self, names: Mapping[Alias, str | None]) -> None:
+        """Let several aliases name bundles, or nothing, all in one step."""
+        kept = {alias: name for alias, name in self.aliases().items() if alias not in names}
+        aliases = kept | {alias: name for alias, name in names.items() if name}
         draft = self.folder / f".aliases.{os.getpid()}.tmp"
         draft.write_text(json.dumps(aliases, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         draft.replace(self.folder / "aliases.json")

@@ -79,7 +79,7 @@ def validate(
         table.add_row(name, f"{counts.read:,}", f"{counts.accepted:,}", f"{counts.quarantined:,}", counts.top_reason)
     console.print(table)
     if result.docs is not None:
-        console.print(f"Data docs: {result.docs}", soft_wrap=True)
+        console.print(f"Data docs: {result.docs}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -267,16 +267,17 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
     """
     from pipelines.evaluate import evaluate
     from pipelines.lake import Lake
+    from pipelines.received import export_claims
     from pipelines.report import report as run
     from pipelines.simulated import Simulation
     from serving.store import Store
 
     where, prices = _decided(Home.at(home)), read_policy(policy)
-    tables = Lake(where.root).tables()
     with Store(where.store_url) as store, errors.status("writing the report"):
-        judged = evaluate(where, prices, store, tables) if Simulation.exists(where) else None
-        page = run(where, as_of, prices, store, tables, judged)
-    console.print(f"Report: {page}", soft_wrap=True)
+        export_claims(where, store)
+        tables = Lake(where.root).tables()
+        page = run(where, as_of, prices, store, tables, evaluate(where, prices, store, tables) if Simulation.exists(where) else None)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from models.metrics import Interval
 from pipelines.demo import Demo
@@ -74,7 +75,7 @@ def _table(title: str, facts: dict[str, str]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # a path may hold what looks like markup
     return table
 
 

@@ -89,9 +89,7 @@ def _written(verdict: Verdict, champion: Bundle, challenger: Bundle) -> dict[str
 
 
 def _move(home: Home, shelf: Shelf, champion: Bundle, challenger: Bundle, tracking: bool) -> None:
-    shelf.point("previous", champion.hash)
-    shelf.point("champion", challenger.hash)
-    shelf.point("challenger", None)
+    # The shelf decides, so it comes last and in one step: after a kill the same comparison can be run again.
     if tracking:
         from models import registry  # seconds to import
 
@@ -99,3 +97,4 @@ def _move(home: Home, shelf: Shelf, champion: Bundle, challenger: Bundle, tracki
         found = registry.get_alias(where, registry.CHALLENGER)
         if found is not None and found.bundle_hash == challenger.hash:
             registry.set_alias(where, registry.CHAMPION, found.version)
+    shelf.move({"previous": champion.hash, "champion": challenger.hash, "challenger": None})

@@ -7,6 +7,8 @@ undisturbed run ends.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,21 +171,28 @@ def receive(home: Home, store: Store, file: Path) -> Counts:
     Returns
     -------
     Counts
-        Rows read, accepted and quarantined.
+        Rows read, accepted and quarantined; the quarantine's batch is named by the file and its content.
 
     Raises
     ------
     data_contracts.ContractError
         If the file cannot be read by the contract at all.
     """
+    export_claims(home, store)
     arrived = read_file(file, ANSWERS)
     lake = Lake(home.root)
     halves = check(arrived.frame, ANSWERS, {"claims": lake.read("claims")})
     quarantined = pd.concat([halves.quarantined, arrived.broken], ignore_index=True)
     if len(quarantined):
-        lake.quarantine(ANSWERS.name, quarantined, f"received-{file.stem}")
+        lake.quarantine(ANSWERS.name, quarantined, _batch_of(file))
     store.add_answers(halves.accepted)
     return count(ANSWERS.name, arrived, halves, quarantined)
+
+
+def _batch_of(file: Path) -> str:
+    """Name a file's batch so that another file of the same name replaces nothing, whatever characters the name has."""
+    content = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    return f"received-{re.sub('[^A-Za-z0-9_.+-]', '-', file.stem)}-{content}"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from models.policy import Policy
@@ -60,10 +62,11 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def show(title: str, facts: dict[str, Any], summary: Path | None = None) -> None:
-    """Print facts as a two-column table and, if asked, write them as JSON."""
-    table = Table(title=title, show_header=False, title_justify="left")
+    """Print facts as a two-column table, every character as it is, and, if asked, write them as JSON."""
+    table = Table(title=escape(title), show_header=False, title_justify="left")
     for name, value in facts.items():
-        table.add_row(name if name.isupper() else name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+        words = name if name.isupper() else name.replace("_", " ")
+        table.add_row(Text(words), Text(f"{value:,}" if isinstance(value, int) else str(value)))
     console.print(table)
     if summary is not None:
         summary.write_text(json.dumps(facts, indent=2, default=str) + "\n")

@@ -140,3 +140,11 @@ def test_the_same_generator_gives_the_same_intervals() -> None:
     proba = found.decisions[PROBABILITIES].to_numpy()
     once, again = (quality(found.truth, proba, np.arange(150) // 2, np.random.default_rng(7), draws=40) for _ in range(2))
     assert once == again
+
+
+def test_claims_decided_one_by_one_share_the_capacity_of_their_day() -> None:
+    found = book(5)
+    seconds = pd.to_timedelta(np.arange(len(found.decisions)), unit="s")
+    apart = found.decisions.assign(decided_at=found.decisions["decided_at"] - pd.Timedelta(hours=12) + seconds)
+    together, singly = (expected_cost_by_capacity(POLICY, d, found.amount, found.insured, [0, 1, 3]) for d in (found.decisions, apart))
+    assert np.array_equal(together, singly)

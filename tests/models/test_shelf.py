@@ -81,3 +81,19 @@ def test_an_alias_of_a_bundle_that_is_gone_is_an_error_that_names_the_folder(she
     shelf.point("champion", "f" * 64)
     with pytest.raises(BundleError, match="f" * 64):
         shelf.get("champion")
+
+
+def test_several_aliases_move_together_or_not_at_all(shelf: Shelf, trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = shelf.put(trained.bundle)
+    shelf.move({"champion": first, "challenger": "a" * 64})
+    before = shelf.aliases()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="full"):
+        patch.setattr(Path, "replace", full)
+        shelf.move({"champion": "a" * 64, "previous": first, "challenger": None})
+    assert shelf.aliases() == before
+    shelf.move({"champion": "a" * 64, "previous": first, "challenger": None})
+    assert shelf.aliases() == {"champion": "a" * 64, "previous": first}
+
+
+def full(*_: object) -> None:
+    raise OSError("the disk is full")

@@ -120,3 +120,18 @@ def test_without_both_models_there_is_nothing_to_compare(market: Market, alias: 
     shelf.point(alias, None)
     with pytest.raises(BundleError, match=f"alias '{alias}'"):
         judged(market)
+
+
+def test_a_promotion_that_died_before_the_shelf_was_moved_is_done_by_the_next(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    champion, challenger = rivals(market, liar_first=True)
+    before = Shelf(market.home.bundles).aliases()
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Shelf, "move", dies)
+        judged(market)
+    assert Shelf(market.home.bundles).aliases() == before
+    assert judged(market).promote
+    assert Shelf(market.home.bundles).aliases() == {"champion": challenger, "previous": champion}

@@ -20,7 +20,7 @@ from serving.case import Case, Message
 from serving.ledger import PAY
 from serving.proceedings import UnknownClaimError
 from serving.schema import METADATA
-from serving.store import Store
+from serving.store import Store, add_claims
 from tests.serving.cases import START, WEEK, Town, town
 
 TOWN = town(400, seed=2)
@@ -193,3 +193,34 @@ def test_progress_is_told_to_the_end() -> None:
         store.record_decisions(TOWN.decisions)
         resolve.run(store, TOWN.tables, END, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (len(TOWN.decisions), len(TOWN.decisions))
+
+
+def test_answers_to_claims_of_the_endpoint_are_received_before_anything_is_settled(tmp_path: Path) -> None:
+    home, file = Home(tmp_path / "home"), tmp_path / "answers of today (1).parquet"
+    said_of_all().to_parquet(file, index=False)
+    home.root.mkdir()
+    with Store(home.store_url) as store:
+        with store.write() as tx:
+            add_claims(tx, TOWN.claims)
+        counts = resolve.receive(home, store, file)
+        assert (counts.accepted, counts.quarantined) == (counts.read, 0)
+        assert len(store.read("answers")) == counts.read > 0
+
+
+def test_files_of_one_name_never_lose_each_others_quarantined_rows(tmp_path: Path) -> None:
+    said = said_of_all()
+    with Store("sqlite://") as store:
+        for name in ("monday", "tuesday", "tuesday"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            said.assign(claim_id=f"unknown {name}").to_parquet(tmp_path / name / "answers (1).parquet", index=False)
+            resolve.receive(Home(tmp_path), store, tmp_path / name / "answers (1).parquet")
+    lost = Lake(tmp_path).quarantined("answers")
+    assert lost["claim_id"].value_counts().to_dict() == {"unknown monday": len(said), "unknown tuesday": len(said)}
+
+
+def said_of_all() -> pd.DataFrame:
+    """What parties say in a town, as it would be written to a file."""
+    with Store("sqlite://") as store:
+        store.record_decisions(TOWN.decisions)
+        resolve.run(store, TOWN.tables, END, SimulatedParties(TOWN.world))
+        return store.read("answers")
