@@ -26,6 +26,7 @@ from pipelines.score import score
 from pipelines.serve import compose, serve
 from serving.settings import Settings, SettingsError
 from serving.store import Store
+from tests.console import touchstone
 from tests.serving.homes import POLICY, Small, body, claim, small
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,15 @@ def test_a_claim_of_the_endpoint_is_carried_to_its_resolution_like_any_other(min
         mine.engine(store, mine.tables).score(claim(mine.live, 0, **NEW), mine.now)
         done = settle(mine.home, store, pd.Timestamp(mine.now + timedelta(days=200)), default_policy())
         assert done.opened == 1 and store.read("proceedings")["claim_id"].tolist() == ["C-new"]
+
+
+def test_the_report_counts_a_claim_of_the_endpoint_that_no_batch_has_seen(mine: Small) -> None:
+    with Store(mine.home.store_url, "NORMAL") as store:
+        for row in range(3):
+            mine.engine(store, mine.tables).score(claim(mine.live, row, claim_id=f"C-{row}"), mine.now)
+    done = touchstone("report", "--as-of", f"{mine.now + timedelta(days=1):%Y-%m-%d}", "--home", str(mine.home.root))
+    assert done.code == 0, done.err
+    assert "3 claims decided" in (mine.home.reports / "report.html").read_text(encoding="utf-8")
 
 
 def test_without_a_champion_or_with_wrong_settings_nothing_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
