@@ -73,7 +73,8 @@ def score(
     policy
         Prices and capacities.
     since
-        Claims filed earlier are somebody else's (another process decided them); by default all claims are ours.
+        Claims filed earlier are somebody else's (another process decides them); by default every claim is ours that the lake does not
+        show as resolved.
     tables
         The lake's tables, if they are at hand already.
     progress
@@ -90,7 +91,7 @@ def score(
     with Store(home.store_url, synchronous="NORMAL") as store:
         export_claims(home, store)
         tables = Lake(home.root).tables() if tables is None else tables
-        pending = undecided(store, tables["claims"], as_of, since)
+        pending = undecided(store, tables["claims"], as_of, since, tables["resolutions"])
         counts: dict[str, int] = {}
         if len(pending):
             decide = _Road(bundle, policy, build_matrix(tables, pending), Standing(tables["seller_events"]), num_threads)
@@ -106,14 +107,22 @@ def score(
                 done += len(claims)
                 if progress is not None:
                     progress(done, len(pending))
-        left = undecided(store, tables["claims"], as_of, since)
+        left = undecided(store, tables["claims"], as_of, since, tables["resolutions"])
         export_decisions(home, store)
     return Scored(len(pending) - len(left), dict(sorted(counts.items())), len(left))
 
 
-def undecided(store: Store, claims: pd.DataFrame, as_of: datetime, since: datetime | None = None) -> pd.DataFrame:
-    """Return the claims filed in [since, as_of) without a decision, in order of filing."""
+def undecided(
+    store: Store, claims: pd.DataFrame, as_of: datetime, since: datetime | None = None, resolutions: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the claims filed in [since, as_of) without a decision, in order of filing.
+
+    Claims that were resolved without a decision of ours, as far as ``resolutions`` were known by ``as_of``, were another process's:
+    deciding them again would pay them again.
+    """
     ours = claims[(claims["filed_at"] < as_of) & ((claims["filed_at"] >= since) if since is not None else True)]
+    if resolutions is not None:
+        ours = ours[~ours["claim_id"].isin(resolutions.loc[resolutions["known_at"] < as_of, "claim_id"])]
     open_ = ours[~ours["claim_id"].isin(store.decided(ours["claim_id"]))]
     return open_.sort_values(["filed_at", "claim_id"], ignore_index=True)
 

@@ -79,7 +79,11 @@ def simulate_into(
     ------
     ValueError
         If sizes or times are out of range.
+    FileExistsError
+        If decisions were already taken in this home: they belong to another marketplace.
     """
+    if home.store.exists():
+        raise FileExistsError(f"{home.store}: expected a home without decisions, found a case store; choose another --home or move it away")
     live_from = months_after(start, months - live_months)
     simulated = simulate(orders, claims, seed, start, months, live_from, dirt=dirt)
     write(simulated, home.root)

@@ -144,3 +144,13 @@ def test_without_a_champion_nothing_is_decided(market: Market, tmp_path: Path) -
     with pytest.raises(BundleError, match="run touchstone train first"):
         run(market, until(market))
     assert not (market.home.root / "store.db").exists()
+
+
+def test_claims_that_another_process_resolved_are_never_decided_again(market: Market) -> None:
+    tables = Lake(market.home.root).tables()
+    as_of = market.simulation.end
+    with Store("sqlite://") as store:
+        ours = undecided(store, tables["claims"], as_of, None, tables["resolutions"])
+    foreign = tables["resolutions"].loc[tables["resolutions"]["known_at"] < as_of, "claim_id"]
+    assert len(foreign) and not ours["claim_id"].isin(foreign).any()
+    assert set(ours["claim_id"]) | set(foreign) == set(tables["claims"]["claim_id"])

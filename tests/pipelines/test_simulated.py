@@ -99,3 +99,12 @@ def test_sizes_that_make_no_marketplace_write_nothing(tmp_path: Path) -> None:
 
 def test_the_time_line_holds_nothing_but_its_own_fields(small: Market) -> None:
     assert set(json.loads((small.home.raw / "market.json").read_text())) == set(asdict(small.simulation))
+
+
+def test_a_home_with_decisions_is_never_given_another_marketplace(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with Store(home.store_url):
+        pass
+    with pytest.raises(FileExistsError, match="expected a home without decisions"):
+        simulate_into(home, 2_000, 200)
+    assert not home.raw.exists()
