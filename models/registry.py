@@ -60,12 +60,6 @@ class Registry:
     artifacts: str | None = None
     model: str = "touchstone"
 
-    @classmethod
-    def local(cls, home: Path) -> Registry:
-        """Return the store of a home folder: ``mlflow.db`` and ``mlartifacts/``; nothing is created yet."""
-        home = Path(home).resolve()
-        return cls(f"sqlite:///{home / 'mlflow.db'}", (home / "mlartifacts").as_uri())
-
 
 @dataclass(frozen=True)
 class Registered:

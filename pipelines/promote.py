@@ -93,7 +93,7 @@ def _move(home: Home, shelf: Shelf, champion: Bundle, challenger: Bundle, tracki
     if tracking:
         from models import registry  # seconds to import
 
-        where = registry.Registry.local(home.root)
+        where = registry.Registry(home.mlflow_url, home.mlflow_artifacts.as_uri())
         found = registry.get_alias(where, registry.CHALLENGER)
         if found is not None and found.bundle_hash == challenger.hash:
             registry.set_alias(where, registry.CHAMPION, found.version)

@@ -136,7 +136,7 @@ def _record(home: Home, trained: Trained, known: pd.DataFrame, settings: Trainin
         "contract_hash": contracts_hash(),
     }
     metrics = {k: float(v) for k, v in trained.table.iloc[0].items() if isinstance(v, int | float | np.floating)}
-    where = registry.Registry.local(home.root)
+    where = registry.Registry(home.mlflow_url, home.mlflow_artifacts.as_uri())
     done = registry.log_run(where, trained.bundle, f"train {as_of:%Y-%m-%d}", params, metrics, figures, {"comparison.csv": trained.table})
     registry.set_alias(where, alias, done.version)
     return done.version

@@ -19,7 +19,8 @@ from tests.models.synthetic import Sample
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    return Registry.local(tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home")
+    return Registry(f"sqlite:///{home / 'mlflow.db'}", (home / "mlartifacts").as_uri())
 
 
 @pytest.fixture(scope="module")

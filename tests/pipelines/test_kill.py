@@ -30,7 +30,7 @@ from serving.schema import METADATA
 from serving.store import Store
 from tests.console import touchstone
 from tests.pipelines.conftest import Market
-from tests.pipelines.test_kill_store import on_every_step
+from tests.pipelines.test_kill_store import killed_at, on_every_step
 
 ROOT = Path(__file__).parents[2]
 POINTS, SEED = 10, 20240917
@@ -97,15 +97,7 @@ def count(home: str, calls: list[list[str]], note: Path) -> None:
 
 def die(home: str, calls: list[list[str]], last: int) -> None:
     """Run until a step and end there without warning."""
-    left = last
-
-    def step() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    on_every_step_of_store_and_lake(step)
+    on_every_step_of_store_and_lake(killed_at(last))
     run(home, calls)
 
 

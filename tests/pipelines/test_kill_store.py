@@ -56,8 +56,8 @@ def counted(url: str) -> int:
     return steps
 
 
-def dying(url: str, step: int) -> None:
-    """Work, and be killed without warning before the given step."""
+def killed_at(step: int) -> Callable[[], None]:
+    """Return what to call on every step so that this process is killed without warning at the given one."""
     left = step
 
     def die() -> None:
@@ -66,7 +66,12 @@ def dying(url: str, step: int) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    on_every_step(die)
+    return die
+
+
+def dying(url: str, step: int) -> None:
+    """Work, and be killed without warning before the given step."""
+    on_every_step(killed_at(step))
     work(url)
 
 
