@@ -6,7 +6,7 @@ key is missing has no history to speak of: its feature is undefined (NaN), not z
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,11 +49,27 @@ def evaluate(features: Sequence[Windowed], facts: Facts) -> dict[str, Floats]:
         (probes,) float64 by name, in the order of the probes; features whose source or key is missing are left out.
     """
     parts = list(dict.fromkeys(part for feature in features for part in feature.parts))
+    return combine(features, measure(parts, facts))
+
+
+def measure(parts: Sequence[Aggregate], facts: Facts) -> dict[Aggregate, Floats]:
+    """Compute aggregates for the claims asked about; those whose source or key is missing are left out.
+
+    Returns
+    -------
+    dict
+        (probes,) float64 by aggregate, in the order of the probes.
+    """
     values: dict[Aggregate, Floats] = {}
     for source in dict.fromkeys(part.source for part in parts):
         events = select(facts, source)
         if events is not None:
             values |= _evaluate_source(events, [part for part in parts if part.source == source], facts)
+    return values
+
+
+def combine(features: Iterable[Windowed], values: Mapping[Aggregate, Floats]) -> dict[str, Floats]:
+    """Make features of their aggregates, wherever those were measured; features that lack one are left out."""
     found = {f.name: _combine(f, values) for f in features if all(part in values for part in f.parts)}
     return {name: np.where(np.isfinite(column), column, np.nan) for name, column in found.items()}
 
@@ -133,7 +149,7 @@ def _measure(part: Aggregate, keyed: Keyed) -> Floats:
     return total if part.how != "mean" else ratio(total, count)
 
 
-def _combine(feature: Windowed, values: dict[Aggregate, Floats]) -> Floats:
+def _combine(feature: Windowed, values: Mapping[Aggregate, Floats]) -> Floats:
     if isinstance(feature, Ratio):
         return ratio(values[feature.top], values[feature.bottom])
     if isinstance(feature, Difference):
