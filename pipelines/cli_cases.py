@@ -1,0 +1,159 @@
+"""Commands about claims and their cases: score, experts, resolve, report, serve."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.home import Home
+from pipelines.terminal import AsOf, HomeOption, PolicyFile, console, errors, instant, progress_bar, read_policy, show
+
+
+def score(
+    as_of: AsOf,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=instant,
+            metavar="<instant>",
+            help="Claims filed earlier are not ours; default: all, or since nobody decided (simulation).",
+        ),
+    ] = None,
+    policy: PolicyFile = None,
+    home: HomeOption = None,
+) -> None:
+    """Decide every claim filed before an instant that has no decision yet. Running it again changes nothing.
+
+    Example: touchstone score --as-of 2025-04-08
+    """
+    from pipelines.score import score as run
+
+    where = Home.at(home)
+    first = since or _live_from(where)
+    with progress_bar() as bar:
+        task = bar.add_task("deciding", total=None)
+        found = run(where, as_of, read_policy(policy), first, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    show("Decided", {"new decisions": found.decided, **found.by_action, "still undecided": found.pending})
+
+
+def experts(
+    as_of: AsOf,
+    seed: Annotated[int, typer.Option(help="Fixes all chance of the simulated firm.")] = 0,
+    home: HomeOption = None,
+) -> None:
+    """Let the simulated external firm work the queue up to an instant (simulated marketplaces only).
+
+    Example: touchstone experts --as-of 2025-04-08
+    """
+    import pandas as pd
+
+    from pipelines.experts import work
+    from pipelines.simulated import examined_truths
+    from serving.store import Store
+
+    where = _decided(Home.at(home))
+    with Store(where.store_url) as store, progress_bar() as bar:
+        task = bar.add_task("experts at work, day by day", total=None)
+        done = work(
+            store,
+            examined_truths(where),
+            pd.Timestamp(as_of),
+            seed,
+            progress=lambda day, days: bar.update(task, completed=day, total=days),
+        )
+    show("Experts", {"days worked": done.days, "cases taken": done.leased, "cases answered": done.answered})
+
+
+def resolve(
+    as_of: AsOf,
+    answers: Annotated[Path | None, typer.Option(help="File of answers (contract answers) of sellers, insurers, customers.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes the habits of simulated parties.")] = 0,
+    policy: PolicyFile = None,
+    home: HomeOption = None,
+) -> None:
+    """Carry every case forward by answers and clocks: pay, recover, deny, cure, appeal; verdicts become resolutions.
+
+    Example: touchstone resolve --as-of 2025-04-08
+    """
+    import pandas as pd
+
+    from pipelines.resolve import receive, settle
+    from pipelines.simulated import Simulation, parties
+    from serving.store import Store
+
+    where = _decided(Home.at(home))
+    facts: dict[str, Any] = {}
+    with Store(where.store_url) as store, progress_bar() as bar:
+        task = bar.add_task("resolving", total=None)
+        if answers is not None:
+            counts = receive(where, store, answers)
+            facts = {"answers accepted": counts.accepted, "answers quarantined": counts.quarantined}
+        said = parties(where, seed) if Simulation.exists(where) else None
+        done = settle(
+            where,
+            store,
+            pd.Timestamp(as_of),
+            read_policy(policy),
+            said,
+            lambda cases, total: bar.update(task, completed=cases, total=total),
+        )
+    facts |= {
+        "events": done.events,
+        "verdicts": done.verdicts,
+        "cases open": done.cases_open,
+        "cases resolved": done.cases_resolved,
+        **{f"borne by {who.replace('_', ' ')}": f"${cents / 100:,.2f}" for who, cents in done.borne_cents.items() if cents},
+        "ledger balance cents": done.ledger_balance_cents,
+    }
+    show("Resolved", facts)
+
+
+def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:
+    """Write one self-contained HTML page with pictures about everything decided so far.
+
+    Example: touchstone report --as-of 2025-09-01
+    """
+    from pipelines.evaluate import evaluate
+    from pipelines.lake import Lake
+    from pipelines.received import export_claims
+    from pipelines.report import report as run
+    from pipelines.simulated import Simulation
+    from serving.store import Store
+
+    where, prices = _decided(Home.at(home)), read_policy(policy)
+    with Store(where.store_url) as store, errors.status("writing the report"):
+        export_claims(where, store)
+        tables = Lake(where.root).tables()
+        page = run(where, as_of, prices, store, tables, evaluate(where, prices, store, tables) if Simulation.exists(where) else None)
+    console.print(f"Report: {page}", soft_wrap=True, markup=False)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default 8000.")] = None,
+    policy: PolicyFile = None,
+    home: HomeOption = None,
+) -> None:
+    """Serve the scoring endpoint: POST /v1/claims:score decides one claim and keeps the decision before it answers.
+
+    Example: touchstone serve --port 8000
+    """
+    from pipelines.serve import serve as run
+
+    run(Home.at(home), read_policy(policy), host, port)
+
+
+def _decided(home: Home) -> Home:
+    """Refuse a home in which nothing was ever decided, before a store is made in it."""
+    if not home.store.is_file():
+        raise FileNotFoundError(f"{home.store}: expected a store of decided claims, found none; run touchstone score first")
+    return home
+
+
+def _live_from(home: Home) -> datetime | None:
+    from pipelines.simulated import Simulation
+
+    return Simulation.of(home).live_from if Simulation.exists(home) else None

@@ -1,0 +1,98 @@
+"""Commands about data: simulate, validate, ingest, build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from pipelines.home import Home
+from pipelines.terminal import HomeOption, SummaryFile, console, errors, show
+
+
+def simulate(
+    orders: Annotated[int, typer.Option(help="Orders to simulate.")] = 300_000,
+    claims: Annotated[int, typer.Option(help="Claims to simulate.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same files.")] = 0,
+    months: Annotated[int, typer.Option(help="Length of the simulated history.")] = 18,
+    live_months: Annotated[int, typer.Option(help="The last months, whose claims nobody has decided yet.")] = 3,
+    dirt: Annotated[float, typer.Option(help="Share of rows that break their contract, as real files have them.")] = 0.002,
+    home: HomeOption = None,
+) -> None:
+    """Simulate a marketplace: customers, sellers, orders, claims, adversaries and late resolutions, into raw/.
+
+    Example: touchstone simulate --orders 100000 --claims 8000 --seed 7
+    """
+    from pipelines.simulated import simulate_into
+
+    found = simulate_into(Home.at(home), orders, claims, seed, months, live_months, dirt)
+    show(
+        "Simulated",
+        {
+            "orders": found.orders,
+            "claims": found.claims,
+            "claims filed": f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}",
+            "nobody has decided since": f"{found.live_from:%Y-%m-%d}",
+            "broken rows planted": sum(found.planted.values()),
+        },
+    )
+
+
+def validate(
+    source: Annotated[Path | None, typer.Option(help="Folder of <table>.parquet or .csv files; default: raw/ of the home.")] = None,
+    batch: Annotated[str, typer.Option(help="Name of this batch; the same name again replaces it.")] = "initial",
+    docs: Annotated[bool, typer.Option(help="Run the Great Expectations suites and write their HTML data docs.")] = True,
+    home: HomeOption = None,
+) -> None:
+    """Check tables against their contracts: good rows to the lake, bad rows to quarantine with every reason.
+
+    Example: touchstone validate --source exports/ --batch 2025-04-01
+    """
+    from pipelines.validate import validate as run
+
+    result = run(Home.at(home), source=source, batch=batch, docs=docs)
+    table = Table(title="Validated", title_justify="left")
+    for heading in ("table", "read", "accepted", "quarantined", "most frequent reason"):
+        table.add_column(heading, justify="left" if heading in ("table", "most frequent reason") else "right")
+    for name, counts in result.tables.items():
+        table.add_row(name, f"{counts.read:,}", f"{counts.accepted:,}", f"{counts.quarantined:,}", counts.top_reason)
+    console.print(table)
+    if result.docs is not None:
+        console.print(f"Data docs: {result.docs}", soft_wrap=True, markup=False)
+
+
+def ingest(
+    file: Annotated[Path, typer.Argument(help="A .csv or .parquet file of claims, one per row.")],
+    mapping: Annotated[Path, typer.Option(help="TOML file that says what the columns mean.")],
+    train: Annotated[bool, typer.Option("--train", help="Also train, and judge on later claims.")] = False,
+    holdout_ids: Annotated[Path | None, typer.Option(help="With --train: CSV of claim numbers to judge on as well.")] = None,
+    summary: SummaryFile = None,
+    home: HomeOption = None,
+) -> None:
+    """Bring a real claims file into the contract's shape; label what it labels, quarantine what it cannot mean.
+
+    Example: touchstone ingest claims.csv --mapping pipelines/mappings/travelers.toml --train --holdout-ids ids.csv
+    """
+    from pipelines.ingest import ingest as run
+    from pipelines.train_ingested import train_ingested
+
+    found = run(Home.at(home), file, mapping)
+    facts: dict[str, Any] = dict(found.summary())
+    if train:
+        with errors.status("training, with settings chosen inside the training rows"):
+            facts |= train_ingested(found, holdout_ids).summary()
+    show(f"Ingested {file.name}", facts, summary)
+
+
+def build(home: HomeOption = None) -> None:
+    """Compute the features of every claim as of its filing, into features/matrix.parquet.
+
+    Example: touchstone build
+    """
+    from pipelines.build import build as run
+
+    with errors.status("computing features"):
+        found = run(Home.at(home))
+    show("Built", {"claims": found.claims, "features": found.features, "catalogue": found.catalog_hash[:12]})
