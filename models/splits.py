@@ -195,23 +195,29 @@ def time_split(
 def rolling_origin(
     frame: pd.DataFrame,
     labels: np.ndarray,
-    first_cut: pd.Timestamp,
-    step: pd.Timedelta,
-    folds: int,
+    cuts: Sequence[pd.Timestamp],
+    until: pd.Timestamp | None = None,
     gap: pd.Timedelta | None = None,
     known_at: pd.Series | None = None,
     columns: Sequence[str] = ENTITIES,
     hub_cap: int = 20,
 ) -> Iterator[Split]:
-    """Yield splits whose cut moves on by ``step``; each later window is one step long and training always starts at the beginning.
+    """Yield one split per cut: everything before it trains, claims up to the next cut are the later window.
 
     Parameters
     ----------
-    first_cut, step, folds
-        Where the first later window begins, how long each is, how many there are.
+    cuts
+        Where the later windows begin, rising. Each ends where the next begins; the last one at ``until``, or never.
     frame, labels, gap, known_at, columns, hub_cap
-        As in :func:`split_at`.
+        As in :func:`split_at`. With ``known_at`` the gap is each label's own delay: a claim trains only if its label was known at the
+        cut. ``gap`` is for labels whose delay is declared instead of recorded.
+
+    Examples
+    --------
+    >>> days = pd.to_datetime(["2025-01-01", "2025-01-02", "2025-01-03", "2025-01-04"], utc=True)
+    >>> frame, labels = pd.DataFrame({"filed_at": days}), np.array(["valid"] * 4)
+    >>> [(int(split.train.sum()), int(split.valid.sum())) for split in rolling_origin(frame, labels, [days[1], days[2]])]
+    [(1, 1), (2, 2)]
     """
-    for fold in range(folds):
-        cut = first_cut + fold * step
-        yield split_at(frame, labels, cut, cut + step, gap, known_at, columns, hub_cap)
+    for cut, end in zip(cuts, [*cuts[1:], until], strict=True):
+        yield split_at(frame, labels, cut, end, gap, known_at, columns, hub_cap)

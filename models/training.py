@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,10 +29,11 @@ from models.baselines import compare, fit_all
 from models.bundle import Bundle
 from models.calibration import KINDS, SHIFTING, choose
 from models.calibration import fit as fit_calibration
-from models.classifier import Classifier, Hyperparameters, fit, grow_again
+from models.classifier import Hyperparameters, fit, grow_again
 from models.experts import label_likelihood
 from models.inputs import Described, Inputs
-from models.splits import ENTITIES, Split, Window, no_shared_component, split_at, time_split
+from models.out_of_time import out_of_time_scores
+from models.splits import ENTITIES, Split, Window, rolling_origin, split_at, time_split
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,13 @@ def train(
     split, judge = _windows(rows, labels, settings)
     even, hyper = np.minimum(weights, settings.fit_cap), settings.hyperparameters
     stopped = fit(features, labels, even, split.train, split.valid, inputs, hyper, settings.seed, num_threads)
-    scores, fold, earlier = _out_of_time_scores(stopped, rows, features, labels, even, judge, settings, num_threads)
-    scored = fold >= 0
+    folds = list(rolling_origin(rows, labels, _cuts(rows, judge, settings), hub_cap=settings.hub_cap))
+    scores, fold = out_of_time_scores(
+        folds,
+        features,
+        lambda earlier: grow_again(stopped, features[earlier], labels[earlier], even[earlier], hyper, settings.seed, num_threads).raw,
+    )
+    scored, earlier = fold >= 0, folds[-1].train
     likelihood = label_likelihood(labels, rows["source"].to_numpy(), confusions or {})
     # Boosters count labels alike, so where weights differ their raw scores speak of the labelled claims, not of all: a shift is due.
     kinds = KINDS if np.array_equal(even, weights) and not confusions else SHIFTING
@@ -178,39 +183,11 @@ def _as_stated(proba: np.ndarray, sources: np.ndarray, confusions: Mapping[str, 
     return np.array([p @ confusions.get(str(source), certain) for p, source in zip(proba, sources, strict=True)]).reshape(-1, len(LABELS))
 
 
-def _out_of_time_scores(
-    stopped: Classifier,
-    rows: pd.DataFrame,
-    features: pd.DataFrame,
-    labels: np.ndarray,
-    weights: np.ndarray,
-    judge: np.ndarray,
-    settings: TrainingSettings,
-    num_threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Score claims by models grown on nothing but earlier claims that share no component with them.
-
-    Returns
-    -------
-    tuple
-        Scores, shape (rows, 3), NaN before the first fold; the fold of each row, -1 before the first; and the mask of the rows that grew
-        the model of the latest window.
-    """
-    scores = np.full((len(rows), len(LABELS)), np.nan)
-    place, last = np.arange(len(rows)), int(len(rows) - judge.sum())
-    edges = [*np.linspace(int(settings.first_share * len(rows)), last, settings.folds + 1).astype(int), len(rows)]
-    earlier = place < last
-    folds = np.full(len(rows), -1)
-    for number, (start, end) in enumerate(pairwise(edges)):
-        fold = (place >= start) & (place < end)
-        earlier = no_shared_component(rows, place < start, fold, hub_cap=settings.hub_cap)
-        if fold.any() and earlier.any():
-            folds[fold] = number
-            grown = grow_again(
-                stopped, features[earlier], labels[earlier], weights[earlier], settings.hyperparameters, settings.seed, num_threads
-            )
-            scores[fold] = grown.raw(features[fold], num_threads)
-    return scores, folds, earlier
+def _cuts(rows: pd.DataFrame, judge: np.ndarray, settings: TrainingSettings) -> list[pd.Timestamp]:
+    """Return where the folds begin: of equal size between the first share of the claims and the latest window, which is the last."""
+    last = int(len(rows) - judge.sum())
+    edges = np.linspace(int(settings.first_share * len(rows)), last, settings.folds + 1).astype(int)
+    return [rows["filed_at"].iloc[edge] for edge in edges]
 
 
 def _windows(rows: pd.DataFrame, labels: np.ndarray, settings: TrainingSettings) -> tuple[Split, np.ndarray]:

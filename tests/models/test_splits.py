@@ -104,8 +104,10 @@ def test_a_split_logs_dates_sizes_and_classes() -> None:
 
 def test_rolling_windows_follow_one_another_without_overlap_and_training_only_grows() -> None:
     frame = market()
-    folds = list(rolling_origin(frame, LABELLED, START + 80 * DAY, 30 * DAY, 4, columns=()))
-    assert [fold.cut for fold in folds] == [START + (80 + 30 * k) * DAY for k in range(4)]
+    cuts = [START + (80 + 30 * k) * DAY for k in range(4)]
+    folds = list(rolling_origin(frame, LABELLED, cuts, START + 200 * DAY, columns=()))
+    assert [fold.cut for fold in folds] == cuts
+    assert all((frame.filed_at[fold.valid] < end).all() for fold, end in zip(folds, [*cuts[1:], START + 200 * DAY], strict=True))
     for earlier, later in itertools.pairwise(folds):
         assert not (earlier.valid & later.valid).any()
         assert not (earlier.train & ~later.train).any()
