@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_args
 
@@ -17,7 +17,8 @@ from features.entries_claim import CLAIM_ENTRIES
 from features.entries_history import HISTORY_ENTRIES
 from features.entries_links import DUPLICATE_ENTRIES, LINK_ENTRIES
 from features.entry import Entry, Group
-from features.spec import Direct, SpecError
+from features.sources import SOURCES
+from features.spec import Aggregate, Selection, SpecError, Windowed
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,17 @@ class Catalog:
     ----------
     entries
         In the order of the matrix's columns.
+    sources
+        Sources of history that the entries use besides those of :mod:`features.sources`, by name.
+    counts_itself
+        Whether windows may hold the instant of filing itself, for definitions made elsewhere that count the very event
+        asked about. A catalogue that decides claims never does.
 
     Raises
     ------
     SpecError
-        If a name occurs twice or a window would see an event at the instant of filing.
+        If a name occurs twice, an aggregate is on a source that nobody defines, or a window would see an event at the
+        instant of filing although ``counts_itself`` is not said.
 
     Examples
     --------
@@ -45,18 +52,25 @@ class Catalog:
     """
 
     entries: tuple[Entry, ...]
+    sources: Mapping[str, Selection] = field(default_factory=dict)
+    counts_itself: bool = False
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise SpecError(f"catalogue: expected every name once, found {', '.join(repeated)} repeatedly; remove one of each")
+        if taken := sorted(set(self.sources) & set(SOURCES)):
+            raise SpecError(f"catalogue: expected new names of sources, found {', '.join(taken)}; choose others")
         for entry in self.entries:
-            for part in () if isinstance(entry.feature, Direct) else entry.feature.parts:
-                if not part.over.is_strict:
-                    raise SpecError(
-                        f"{entry.name}: expected a window strictly before filing, found closed={part.over.closed!r} without lag"
-                    )
+            for part in entry.feature.parts if isinstance(entry.feature, Windowed) else ():
+                self._must_be_sound(entry.name, part)
+
+    def _must_be_sound(self, name: str, part: Aggregate) -> None:
+        if part.source not in (*SOURCES, *self.sources):
+            raise SpecError(f"{name}: expected a source of {', '.join((*SOURCES, *self.sources))}; found {part.source!r}")
+        if not (part.over.is_strict or self.counts_itself):
+            raise SpecError(f"{name}: expected a window strictly before filing, found closed={part.over.closed!r} without lag")
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -82,17 +96,21 @@ class Catalog:
         unknown = set(groups) - set(get_args(Group))
         if unknown:
             raise SpecError(f"group: expected one of {', '.join(get_args(Group))}, found {', '.join(sorted(unknown))}")
-        return Catalog(tuple(entry for entry in self.entries if entry.group not in groups))
+        return replace(self, entries=tuple(entry for entry in self.entries if entry.group not in groups))
 
     def compile(self) -> dict[str, Any]:
         """Return the list as plain JSON values, with its hash."""
-        return {"hash": self.hash, "features": [entry.compile() for entry in self.entries]}
+        return {"hash": self.hash, **self._plain()}
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the compiled features: equal catalogues, equal hashes."""
-        plain = json.dumps([entry.compile() for entry in self.entries], sort_keys=True, ensure_ascii=False)
+        """SHA-256 of the compiled features and sources: equal catalogues, equal hashes."""
+        plain = json.dumps(self._plain(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(plain.encode()).hexdigest()
+
+    def _plain(self) -> dict[str, Any]:
+        own = {"sources": {name: asdict(selection) for name, selection in self.sources.items()}} if self.sources else {}
+        return {**own, "features": [entry.compile() for entry in self.entries]}
 
 
 CATALOG = Catalog((*CLAIM_ENTRIES, *HISTORY_ENTRIES, *LINK_ENTRIES, *DUPLICATE_ENTRIES))

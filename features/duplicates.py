@@ -87,7 +87,7 @@ def contents(kind: str, facts: Facts) -> Contents:
     coded = pc.dictionary_encode(joint)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    times = np.concatenate([facts.instants(table, "filed_at") for table in ("claims", PROBES)])
+    times = np.concatenate([facts.known("claims"), facts.instants(PROBES, "filed_at")])
     n = len(coded.dictionary)
     if kind == "narrative":
         first = np.full(n, np.iinfo(np.int64).max)
@@ -105,7 +105,7 @@ def contents(kind: str, facts: Facts) -> Contents:
 def _measure(found: Contents, facts: Facts) -> tuple[Floats, Floats, Floats]:
     """Count the uses of every probe's content and of its neighbours before filing, by others and by the same customer."""
     filed, whose = facts.instants(PROBES, "filed_at"), facts.codes(PROBES, "customer_id")
-    told, teller = facts.instants("claims", "filed_at"), facts.codes("claims", "customer_id")
+    told, teller = facts.known("claims"), facts.codes("claims", "customer_id")
     known = (found.asked >= 0) & (whose >= 0)
     probe, content = _spread(found, known)
     past = history.group(np.where((told == NEVER) | (teller < 0), -1, found.held), told, len(found.starts) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from features.spec import Aggregate, Direct, Feature
+from features.spec import Aggregate, Computed, Direct, Feature
 
 Group = Literal[
     "amount",
@@ -74,7 +74,10 @@ class Entry:
 def _definition(feature: Feature) -> dict[str, Any]:
     if isinstance(feature, Direct):
         return {"family": feature.family, "needs": list(feature.needs)}
+    if isinstance(feature, Computed):
+        return {"function": feature.where, "needs": list(feature.needs)}
     if isinstance(feature, Aggregate):
         window = {"days": feature.over.days, "lag_days": feature.over.lag_days, "closed": feature.over.closed}
-        return {"on": feature.on, "by": list(feature.by), "how": feature.how, "over": window}
-    return {type(feature).__name__.lower(): [_definition(part) for part in feature.parts]}
+        among = {} if feature.among is None else {"among": feature.among}
+        return {"on": feature.on, "by": list(feature.by), "how": feature.how, **among, "over": window}
+    return {type(feature).__name__.lower(): [_definition(operand) for operand in feature.operands]}

@@ -15,15 +15,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts import CONTRACTS
 from features.history import NEVER, Floats, Ints
+from features.spec import ENTITIES, Selection
 
 Tables = Mapping[str, pd.DataFrame]
 
 PROBES = "probes"
 """Name under which the claims asked about are read."""
 
-ENTITIES = ("customer_id", "seller_id", "product_id", "order_id", "device_id", "address_id", "payment_id", "phone_id")
-"""Columns whose codes are shared by all tables."""
+RECORDED = "recorded_at"
+"""The column that says when the marketplace's own system learned of a row, where that was later than the row itself says."""
 
 _EVENT_TABLES = (PROBES, "claims", "orders", "returns", "resolutions", "seller_events")
 
@@ -42,6 +44,8 @@ class Facts:
         Frames by contract name; tables and columns may be missing, which :meth:`has` tells.
     probes
         Claims, one row each, with at least ``claim_id`` and ``filed_at``.
+    sources
+        Sources of history that a catalogue brings, by name.
 
     Raises
     ------
@@ -59,6 +63,7 @@ class Facts:
 
     tables: Tables
     probes: pd.DataFrame
+    sources: Mapping[str, Selection] = field(default_factory=dict)
     _seen: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +97,24 @@ class Facts:
         """Read a column of whole numbers or of truths (0, 1); ``NEVER`` where missing."""
         return self._once((table, column), _whole)
 
+    def numbers(self, table: str, column: str) -> Ints:
+        """Read a column of whole numbers, truths or instants, whichever it holds; ``NEVER`` where missing."""
+        if pd.api.types.is_datetime64_any_dtype(self.frame(table)[column]):
+            return self.instants(table, column)
+        return self.integers(table, column)
+
+    def known(self, table: str, at: str | None = None) -> Ints:
+        """Read the instant from which on each row may be used, ``NEVER`` where unknown.
+
+        It is that of column ``at``, by default the one its contract names, or ``recorded_at`` if that is later.
+        """
+        if at is None and table not in CONTRACTS:
+            raise FeatureError(f"known: expected a table with a contract or a column of instants, found {table!r} alone")
+        known = self.instants(table, at or CONTRACTS[table].known_at)
+        if not self.has(f"{table}.{RECORDED}"):
+            return known
+        return np.where(known == NEVER, NEVER, np.maximum(known, self.instants(table, RECORDED)))
+
     def _once(self, where: tuple[str, str], convert: object) -> Ints:
         if where not in self._seen:
             table, column = where
@@ -122,7 +145,8 @@ class Facts:
     def _encode(self, column: str) -> None:
         """Factorise one identifier column jointly over all tables that have it."""
         alias = self.tables.get("claims") is self.probes
-        holders = [t for t in _EVENT_TABLES if column in self.keys(t) and not (alias and t == PROBES)]
+        tables = dict.fromkeys((*_EVENT_TABLES, *(source.table for source in self.sources.values())))
+        holders = [t for t in tables if column in self.keys(t) and not (alias and t == PROBES)]
         parts = [self.texts(table, column) for table in holders]
         joint = pa.chunked_array([chunk for part in parts for chunk in part.chunks], type=pa.large_string()).combine_chunks()
         coded = pc.dictionary_encode(joint)
@@ -193,6 +217,16 @@ def _microseconds(column: pd.Series) -> Ints:
 
 
 def _whole(column: pd.Series) -> Ints:
+    if pd.api.types.is_string_dtype(column) and column.notna().any():
+        raise _not_whole(column, column.notna())
+    if pd.api.types.is_float_dtype(column) and bool((broken := column % 1 != 0)[column.notna()].any()):
+        raise _not_whole(column, broken & column.notna())
     if column.isna().any() or column.dtype == object:
         return np.asarray(column.astype("Int64").fillna(NEVER).to_numpy(dtype=np.int64), dtype=np.int64)
     return np.asarray(column.to_numpy(), dtype=np.int64)
+
+
+def _not_whole(column: pd.Series, where: pd.Series) -> FeatureError:
+    return FeatureError(
+        f"{column.name}: expected whole numbers or truths, found {column.dtype} such as {str(column[where].iloc[0])[:40]!r}"
+    )

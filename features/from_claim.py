@@ -1,7 +1,7 @@
 """Features of the claim itself: what is asked for, when, with which evidence, and how it agrees with its order.
 
 The order, the accounts and the listing are looked up as of filing: one that is dated at or after filing is not known, and
-neither is a delivery; what is computed from it is then undefined (NaN).
+neither is a delivery, nor an order that was recorded only later; what is computed from it is then undefined (NaN).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _filed(facts: Facts) -> Ints:
 def _known_row(facts: Facts, table: str, known_at: str) -> Ints:
     """Row of the table that the claim names, −1 if it has none or it was not known before filing."""
     rows = facts.rows(PROBES, _KEYS[table], table)
-    known = take(facts.instants(table, known_at), rows, NEVER)
+    known = take(facts.known(table, known_at), rows, NEVER)
     return np.where((known != NEVER) & (known < _filed(facts)), rows, -1)
 
 

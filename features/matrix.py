@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from features import duplicates, from_claim, links, windows
 from features.catalog import CATALOG, Catalog
 from features.facts import Facts, FeatureError, Tables
 from features.history import Floats
-from features.spec import Direct
+from features.spec import Computed, Direct, Windowed
 
 Extra = Literal["numeric", "categorical"]
 
@@ -62,7 +63,7 @@ def build_matrix(
     """
     if probes is None and "claims" not in tables:
         raise FeatureError(f"build_matrix: expected a table 'claims' or probes, found {sorted(tables)}")
-    facts = Facts(tables, tables["claims"] if probes is None else probes)
+    facts = Facts(tables, tables["claims"] if probes is None else probes, catalog.sources)
     missing = [name for name in extras or {} if name not in facts.probes.columns]
     if missing:
         raise FeatureError(f"extras: expected columns of the claims, found no {', '.join(missing)}; leave them out or add them")
@@ -76,12 +77,23 @@ def build_matrix(
 
 def _values(catalog: Catalog, facts: Facts) -> dict[str, Floats]:
     features = [entry.feature for entry in catalog]
-    values = windows.evaluate([f for f in features if not isinstance(f, Direct)], facts)
+    values = windows.evaluate([f for f in features if isinstance(f, Windowed)], facts)
+    values |= {f.name: _computed(f, facts) for f in features if isinstance(f, Computed) and facts.has(*f.needs)}
     for family, compute in _FAMILIES.items():
         names = [f.name for f in features if isinstance(f, Direct) and f.family == family and facts.has(*f.needs)]
         if names:
             values |= compute(names, facts)
     return values
+
+
+def _computed(feature: Computed, facts: Facts) -> Floats:
+    """Run a user's function; what it returns must have one number per claim."""
+    found = np.asarray(feature.compute(facts))
+    if found.shape != (len(facts.probes),) or found.dtype.kind not in "fiub":
+        expected = f"({len(facts.probes)},) numbers, one per claim"
+        raise FeatureError(f"{feature.name}: expected {expected}, found {found.dtype} of shape {found.shape} from {feature.where}")
+    values = found.astype(np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _extra(column: pd.Series, kind: Extra) -> pd.Series:

@@ -1,7 +1,8 @@
 """Sources of history: selections of the tables whose time is when the marketplace *learned* the fact.
 
-An order counts from ``ordered_at``, a claim from ``filed_at``, an outcome from ``known_at``. Because of that, the delay of
-labels needs no special case anywhere else.
+An order counts from ``ordered_at``, a claim from ``filed_at``, an outcome from ``known_at``, and each of them from
+``recorded_at`` where it reached the marketplace's own system only then. Because of that, the delay of labels and events
+that arrive late need no special case anywhere else.
 
 A fact that can be revised (a claim's label, a seller's insurance) is a *standing*: a source of changes, +1 when something
 becomes true and −1 when it ceases to be, so that the sum of all changes before an instant is what stood at that instant.
@@ -9,13 +10,15 @@ becomes true and −1 when it ceases to be, so that the sum of all changes befor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from features.facts import ENTITIES, Facts, FeatureError, take
+from data_contracts import CONTRACTS
+from features.facts import Facts, FeatureError, take
 from features.history import NEVER, Ints
+from features.spec import ENTITIES, Selection
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,7 @@ class Events:
     times
         (n,) microseconds at which each became known.
     columns
-        (n,) integers by name: codes of keys (−1 where missing), cents, changes.
+        (n,) integers by name: codes of keys (−1 where missing); cents, truths, instants (``NEVER`` where missing); changes.
     """
 
     times: Ints
@@ -38,37 +41,14 @@ class Events:
         return Events(self.times[kept], {name: values[kept] for name, values in self.columns.items()})
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Rows of one table, perhaps only those whose ``column`` is one of ``values``, known at ``at``."""
-
-    table: str
-    at: str
-    numbers: tuple[str, ...] = ()
-    column: str | None = None
-    values: tuple[str, ...] = ()
-
-    def read(self, facts: Facts) -> Events | None:
-        """Select; ``None`` where the table or a column that the selection itself needs is missing."""
-        if not facts.has(f"{self.table}.{self.at}") or (self.column and not facts.has(f"{self.table}.{self.column}")):
-            return None
-        numbers = {n: facts.integers(self.table, n) for n in self.numbers if facts.has(f"{self.table}.{n}")}
-        columns = _keys(facts, self.table) | {n: np.where(v == NEVER, 0, v) for n, v in numbers.items()}
-        events = Events(facts.instants(self.table, self.at), columns)
-        if self.column is None:
-            return events
-        matches = [facts.equals(self.table, self.column, value) for value in self.values]
-        return events.only(np.flatnonzero(np.logical_or.reduce(matches)))
-
-
 SELECTIONS: dict[str, Selection] = {
-    "orders": Selection("orders", "ordered_at", ("amount_cents",)),
-    "returns": Selection("returns", "returned_at", ("refund_cents",)),
-    "claims": Selection("claims", "filed_at", ("amount_cents",)),
-    "injuries": Selection("claims", "filed_at", ("amount_cents",), "kind", ("injury",)),
-    "violations": Selection("seller_events", "known_at", (), "kind", ("policy_violation",)),
-    "lapses": Selection("seller_events", "known_at", (), "kind", ("insurance_lapsed", "insurance_forged")),
-    "recalls": Selection("seller_events", "known_at", (), "kind", ("recall",)),
+    "orders": Selection("orders", "ordered_at"),
+    "returns": Selection("returns", "returned_at"),
+    "claims": Selection("claims", "filed_at"),
+    "injuries": Selection("claims", "filed_at", "kind", ("injury",)),
+    "violations": Selection("seller_events", "known_at", "kind", ("policy_violation",)),
+    "lapses": Selection("seller_events", "known_at", "kind", ("insurance_lapsed", "insurance_forged")),
+    "recalls": Selection("seller_events", "known_at", "kind", ("recall",)),
 }
 """Sources that are a plain selection."""
 
@@ -76,15 +56,18 @@ STANDING_COLUMNS = ("examined", "abusive", "unsubstantiated", "paid", "denied", 
 """What a resolution changes: whether the claim counts as examined, found abusive …, and the cents paid."""
 
 
-def select(facts: Facts, name: str) -> Events | None:
+def select(facts: Facts, name: str, numbers: Collection[str] = ()) -> Events | None:
     """Read a source in time order.
 
     Parameters
     ----------
     facts
-        The tables.
+        The tables, and the sources that a catalogue added.
     name
-        One of :data:`SOURCES`.
+        One of :data:`SOURCES` or of ``facts.sources``.
+    numbers
+        Columns wanted besides the keys: whole numbers, truths or instants of the source's table. One that the table lacks
+        although its contract has it is left out of the events.
 
     Returns
     -------
@@ -94,11 +77,15 @@ def select(facts: Facts, name: str) -> Events | None:
     Raises
     ------
     FeatureError
-        If there is no source of that name.
+        If there is no source of that name, or no such column in it.
     """
-    if name not in SOURCES:
-        raise FeatureError(f"source: expected one of {', '.join(SOURCES)}, found {name!r}")
-    events = SELECTIONS[name].read(facts) if name in SELECTIONS else _DERIVED[name](facts)
+    if name in _DERIVED:
+        _must_offer(name, _OFFERS[name], numbers)
+        events = _DERIVED[name](facts)
+    elif name in SELECTIONS or name in facts.sources:
+        events = _read(name, SELECTIONS.get(name) or facts.sources[name], facts, numbers)
+    else:
+        raise FeatureError(f"source: expected one of {', '.join((*SOURCES, *facts.sources))}, found {name!r}")
     if events is None:
         return None
     if len(events.times) == 0 or (events.times[0] != NEVER and bool(np.all(events.times[1:] >= events.times[:-1]))):
@@ -107,13 +94,35 @@ def select(facts: Facts, name: str) -> Events | None:
     return events.only(order[np.searchsorted(events.times[order], NEVER, side="right") :])
 
 
+def _read(name: str, selection: Selection, facts: Facts, numbers: Collection[str] = ()) -> Events | None:
+    """Read a selection; ``None`` where the table or a column that the selection itself needs is missing."""
+    table = selection.table
+    if not facts.has(f"{table}.{selection.at}") or (selection.column and not facts.has(f"{table}.{selection.column}")):
+        return None
+    contract = CONTRACTS[table].arrow.names if table in CONTRACTS else ()
+    _must_offer(name, dict.fromkeys((*map(str, facts.frame(table).columns), *contract)), numbers)
+    columns = _keys(facts, table) | {n: facts.numbers(table, n) for n in numbers if n not in ENTITIES and facts.has(f"{table}.{n}")}
+    events = Events(facts.known(table, selection.at), columns)
+    if selection.column is None:
+        return events
+    matches = [facts.equals(table, selection.column, value) for value in selection.values]
+    return events.only(np.flatnonzero(np.logical_or.reduce(matches)))
+
+
+def _must_offer(name: str, offered: Collection[str], numbers: Collection[str]) -> None:
+    """Refuse a column that nobody knows; one that is merely absent from these tables is no mistake."""
+    unknown = [number for number in numbers if number not in (*ENTITIES, *offered)]
+    if unknown:
+        raise FeatureError(f"source {name!r}: expected columns of {', '.join(offered)}; found {', '.join(map(repr, unknown))}")
+
+
 def _keys(facts: Facts, table: str) -> dict[str, Ints]:
     return {key: facts.codes(table, key) for key in facts.keys(table)}
 
 
 def _sightings(facts: Facts) -> Events | None:
     """Read every time a customer was seen with a device, address, payment or phone: by an order or by a claim."""
-    parts = [part for part in (SELECTIONS["orders"].read(facts), SELECTIONS["claims"].read(facts)) if part is not None]
+    parts = [part for part in (_read(name, SELECTIONS[name], facts) for name in ("orders", "claims")) if part is not None]
     if not parts:
         return None
     names = {name for part in parts for name in part.columns if name in ENTITIES}
@@ -125,13 +134,14 @@ def _standing(facts: Facts) -> Events | None:
     """Read what each resolution changed in the standing of its claim.
 
     A later resolution replaces outcome and payment. A later one without a label leaves the label as it was: not having
-    looked again says nothing about what was found.
+    looked again says nothing about what was found. A resolution counts from when both it and its claim were known.
     """
     needs = ("claim_id", "known_at", "resolution_id", "label", "outcome", "paid_cents")
     if not facts.has(*(f"resolutions.{name}" for name in needs), "claims.claim_id"):
         return None
     table = "resolutions"
     claim = facts.rows(table, "claim_id", "claims")
+    known = np.maximum(facts.known(table), take(facts.known("claims"), claim, NEVER))
     order = np.lexsort((facts.ranks(table, "resolution_id"), facts.instants(table, "known_at"), claim))
     order = order[claim[order] >= 0]
     first = np.ones(len(order), dtype=bool)
@@ -144,7 +154,7 @@ def _standing(facts: Facts) -> Events | None:
     state["denied"] = 1 - state["paid"]
     state["paid_cents"] = facts.integers(table, "paid_cents")[order]
     keys = {key: take(codes, claim[order], -1) for key, codes in _keys(facts, "claims").items()}
-    return Events(facts.instants(table, "known_at")[order], keys | {name: _changes(values, first) for name, values in state.items()})
+    return Events(known[order], keys | {name: _changes(values, first) for name, values in state.items()})
 
 
 def _latest_labelled(labelled: np.ndarray, first: np.ndarray) -> Ints:
@@ -213,6 +223,12 @@ _DERIVED: dict[str, Callable[[Facts], Events | None]] = {
     "findings": _turned("abusive"),
     "denials": _turned("denied"),
     "seller_standing": _seller_standing,
+}
+
+_OFFERS: dict[str, tuple[str, ...]] = {
+    "sightings": (),
+    **dict.fromkeys(("standing", "findings", "denials"), STANDING_COLUMNS),
+    "seller_standing": ("insured", "violating"),
 }
 
 SOURCES: tuple[str, ...] = (*SELECTIONS, *_DERIVED)

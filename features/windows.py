@@ -6,7 +6,7 @@ key is missing has no history to speak of: its feature is undefined (NaN), not z
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from features import history
 from features.facts import PROBES, Facts, ratio, take
 from features.history import NEVER, Floats, History, Ints
 from features.sources import Events, select
-from features.spec import DAY_US, Aggregate, Difference, Ratio, Windowed
+from features.spec import DAY_US, Aggregate, Ratio, Windowed
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +61,23 @@ def measure(parts: Sequence[Aggregate], facts: Facts) -> dict[Aggregate, Floats]
         (probes,) float64 by aggregate, in the order of the probes.
     """
     values: dict[Aggregate, Floats] = {}
+    parts = list(dict.fromkeys(measured for part in parts for measured in part.parts))
     for source in dict.fromkeys(part.source for part in parts):
-        events = select(facts, source)
+        mine = [part for part in parts if part.source == source]
+        events = select(facts, source, dict.fromkeys(part.column for part in mine if part.column))
         if events is not None:
-            values |= _evaluate_source(events, [part for part in parts if part.source == source], facts)
+            for held, usable in _with_values(events, mine):
+                values |= _evaluate_source(held, usable, facts)
     return values
+
+
+def _with_values(events: Events, parts: list[Aggregate]) -> Iterator[tuple[Events, list[Aggregate]]]:
+    """Pair aggregates with the events they are over: one that reads a column passes over events without a value in it."""
+    gaps = {p.column: np.flatnonzero(events.columns[p.column] != NEVER) for p in parts if p.column and p.column in events.columns}
+    gaps = {column: rows for column, rows in gaps.items() if len(rows) < len(events.times)}
+    yield events, [part for part in parts if part.column not in gaps]
+    for column, rows in gaps.items():
+        yield events.only(rows), [part for part in parts if part.column == column]
 
 
 def combine(features: Iterable[Windowed], values: Mapping[Aggregate, Floats]) -> dict[str, Floats]:
@@ -137,6 +149,8 @@ def _measure(part: Aggregate, keyed: Keyed) -> Floats:
         place = lower if part.how == "since_first" else upper - 1
         moments = take(keyed.past.times, np.where(count > 0, place, -1), 0)
         return np.where(count > 0, (keyed.probes.times - moments) / DAY_US, np.nan)
+    if part.how == "last":
+        return np.where(count > 0, _last(keyed.past, column)[upper - 1], np.nan)
     if part.how == "distinct":
         return history.distinct(keyed.past, column, lower, upper).astype(np.float64)
     if part.how in ("min", "max"):
@@ -149,9 +163,19 @@ def _measure(part: Aggregate, keyed: Keyed) -> Floats:
     return total if part.how != "mean" else ratio(total, count)
 
 
+def _last(past: History, values: Ints) -> Floats:
+    """(events,) by position the value of the latest event up to there, the largest of those at its instant."""
+    held = past.gather(values)
+    begins = np.ones(len(held), dtype=bool)
+    begins[1:] = (np.diff(past.times) != 0) | (np.diff(past.keys) != 0)
+    if not len(held):
+        return np.full(1, np.nan)  # position −1 of no events, never shown
+    largest: Floats = np.maximum.reduceat(held, np.flatnonzero(begins)).astype(np.float64)[np.cumsum(begins) - 1]
+    return largest
+
+
 def _combine(feature: Windowed, values: Mapping[Aggregate, Floats]) -> Floats:
-    if isinstance(feature, Ratio):
-        return ratio(values[feature.top], values[feature.bottom])
-    if isinstance(feature, Difference):
-        return values[feature.left] - values[feature.right]
-    return values[feature]
+    if isinstance(feature, Aggregate):
+        return values[feature] if feature.measured is feature else _combine(feature.measured, values)
+    first, second = (_combine(operand, values) for operand in feature.operands)
+    return ratio(first, second) if isinstance(feature, Ratio) else first - second

@@ -68,10 +68,13 @@ def sql(part: Aggregate) -> str:
     keys, value, events = ", ".join(part.by), f"e.{part.column}", SOURCES[part.source]
     if part.how == "first_seen":
         events = f"SELECT * FROM (SELECT *, t = min(t) OVER (PARTITION BY {keys}, {part.column}) AS fresh FROM ({events})) WHERE fresh"
+    known = f"count({value})" if part.among is None else f"sum(e.{part.among})"
     measure = {
         "count": "count(e.t)",
+        "last": f"max_by({value}, (e.t, {value})) FILTER ({value} IS NOT NULL)",
         "sum": f"coalesce(sum({value}), 0)",
-        "mean": f"sum({value})::DOUBLE / count(e.t)::DOUBLE",
+        "mean": f"sum({value})::DOUBLE / count({value})::DOUBLE",
+        "rate": f"sum({value})::DOUBLE / nullif(greatest({known}, 0), 0)::DOUBLE",
         "min": f"min({value})",
         "max": f"max({value})",
         "since_first": f"(any_value(p.t) - min(e.t))::DOUBLE / {DAY_US}::DOUBLE",
@@ -91,15 +94,21 @@ def compute(features: Iterable[Windowed], tables: Mapping[str, pd.DataFrame], pr
         connection.register("asked", probes.assign(row=np.arange(len(probes))))
         connection.execute(f"CREATE TEMP TABLE probes AS SELECT row, epoch_us(filed_at) t, {_KEYS} FROM asked")
         features = list(features)
-        parts = {part for feature in features for part in feature.parts}
+        parts = {leaf for feature in features for leaf in _leaves(feature)}
         values = {p: connection.execute(sql(p) + " ORDER BY row").fetchnumpy()["value"] for p in sorted(parts, key=lambda p: p.name)}
     return {feature.name: _combine(feature, {p: np.ma.filled(v, np.nan) for p, v in values.items()}) for feature in features}
 
 
+def _leaves(feature: Windowed) -> set[Aggregate]:
+    if isinstance(feature, Ratio):
+        return _leaves(feature.top) | _leaves(feature.bottom)
+    return _leaves(feature.left) | _leaves(feature.right) if isinstance(feature, Difference) else {feature}
+
+
 def _combine(feature: Windowed, values: Mapping[Aggregate, np.ndarray]) -> np.ndarray:
     if isinstance(feature, Ratio):
-        pairs = zip(values[feature.top].tolist(), values[feature.bottom].tolist(), strict=True)
+        pairs = zip(_combine(feature.top, values).tolist(), _combine(feature.bottom, values).tolist(), strict=True)
         return np.array([a / b if b > 0 else np.nan for a, b in pairs])
     if isinstance(feature, Difference):
-        return values[feature.left] - values[feature.right]
+        return _combine(feature.left, values) - _combine(feature.right, values)
     return values[feature]

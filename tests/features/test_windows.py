@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from features.catalog import CATALOG
 from features.facts import Facts
-from features.spec import ALL, Aggregate, Closed, Direct, How, Window, Windowed
+from features.spec import ALL, Aggregate, Closed, Difference, How, Ratio, Window, Windowed
 from features.windows import evaluate
 from tests.features import oracle
 from tests.features.tables import random_tables
 from tests.strategies import FEW, marketplaces
 
-WINDOWED: list[Windowed] = [entry.feature for entry in CATALOG if not isinstance(entry.feature, Direct)]
+WINDOWED: list[Windowed] = [entry.feature for entry in CATALOG if isinstance(entry.feature, Windowed)]
 COLUMN: dict[How, str] = {
-    **dict.fromkeys(("sum", "mean", "min", "max"), "claims.amount_cents"),
+    **dict.fromkeys(("sum", "mean", "min", "max", "last"), "claims.amount_cents"),
+    "rate": "claims.has_receipt",
     **dict.fromkeys(("first_seen", "distinct"), "claims.device_id"),
     **dict.fromkeys(("count", "since_first", "since_last"), "claims"),
 }
@@ -45,6 +46,55 @@ def test_every_statistic_over_any_window_equals_sql(closed: Closed, tables: dict
     keys = [("customer_id",), ("product_id",), ("seller_id", "device_id"), ("customer_id", "seller_id", "address_id")]
     features = [Aggregate(on, by, how, Window(days, lag, closed)) for (how, on), by in product(COLUMN.items(), keys)]
     must_equal(evaluate(features, Facts(tables, tables["claims"])), oracle.compute(features, tables, tables["claims"]))
+
+
+@FEW
+@given(tables=marketplaces(), missing=st.sampled_from(["quantity", "amount_cents", "gift", "delivered_at"]))
+def test_any_number_truth_or_instant_of_the_table_can_be_read_and_a_missing_one_is_no_value(
+    tables: dict[str, pd.DataFrame], missing: str
+) -> None:
+    """What reads a column passes over events without a value in it, as SQL does; the other columns are not touched by that."""
+    orders = tables["orders"].assign(gift=pd.array(tables["orders"].amount_cents % 2 == 0, dtype="boolean"))
+    hidden = orders.order_id.str.endswith(("1", "4", "7"))
+    tables = tables | {"orders": orders.assign(**{missing: orders[missing].mask(hidden)})}
+    hows: list[How] = ["sum", "mean", "min", "max", "last"]
+    features = [Aggregate(f"orders.{c}", ("customer_id",), how, Window(40)) for c in ("quantity", "amount_cents") for how in hows]
+    features += [Aggregate("orders.gift", ("seller_id",), "rate", ALL), Aggregate("orders", ("seller_id",), "count", ALL)]
+    found = evaluate(features, Facts(tables, tables["claims"]))
+    must_equal(found, oracle.compute(features, tables, tables["claims"]))
+    arrived = Aggregate("orders.delivered_at", ("customer_id",), "max", ALL)
+    latest = evaluate([arrived], Facts(tables, tables["claims"]))[arrived.name]
+    for value, claim in zip(latest, tables["claims"].itertuples(), strict=True):
+        mine = tables["orders"][(tables["orders"].customer_id == claim.customer_id) & (tables["orders"].ordered_at < claim.filed_at)]
+        expected = mine.delivered_at.max()
+        assert np.isnan(value) if pd.isna(expected) else value == expected.value // 1000
+
+
+@FEW
+@given(tables=marketplaces(), days=st.integers(1, 90) | st.none())
+def test_a_rate_is_of_the_outcomes_known_and_ratios_and_differences_may_be_of_one_another(
+    tables: dict[str, pd.DataFrame], days: int | None
+) -> None:
+    over = Window(days)
+    found = [Aggregate(f"standing.{what}", ("seller_id",), "rate", over, among="examined") for what in ("abusive", "unsubstantiated")]
+    per_order = [
+        Ratio(Aggregate("claims", ("seller_id",), "count", span), Aggregate("orders", ("seller_id",), "count", span))
+        for span in (over, ALL)
+    ]
+    nested: list[Windowed] = [*found, Ratio(*found), Difference(*per_order), Ratio(Difference(*per_order), found[0])]
+    must_equal(evaluate(nested, Facts(tables, tables["claims"])), oracle.compute(nested, tables, tables["claims"]))
+
+
+def test_of_events_at_one_instant_the_last_value_is_the_largest_in_any_order_of_rows() -> None:
+    claims = random_tables(1)["claims"].head(4).copy()
+    now = claims.filed_at.iloc[0]
+    claims["customer_id"] = pd.array(["K"] * 4, dtype="str")
+    claims["filed_at"] = [now - pd.Timedelta(days=2), now - pd.Timedelta(days=1), now - pd.Timedelta(days=1), now]
+    claims["amount_cents"] = [900, 300, 200, 100]
+    latest = Aggregate("claims.amount_cents", ("customer_id",), "last", ALL)
+    for rows in (claims, claims.iloc[::-1].reset_index(drop=True)):
+        found = pd.Series(evaluate([latest], Facts({"claims": rows}, rows))[latest.name], index=rows.claim_id)[claims.claim_id].to_numpy()
+        np.testing.assert_array_equal(found, [np.nan, 900, 900, 300])
 
 
 def test_a_larger_marketplace_equals_sql_too() -> None:
