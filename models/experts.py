@@ -81,6 +81,31 @@ def label_likelihood(labels: np.ndarray, sources: np.ndarray, confusions: Mappin
     return np.array([confusions.get(str(source), certain)[:, k] for source, k in zip(sources, place, strict=True)]).reshape(-1, len(LABELS))
 
 
+def stated_probabilities(proba: np.ndarray, sources: np.ndarray, confusions: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Turn probabilities of the truth into probabilities of the label that each source would state.
+
+    Parameters
+    ----------
+    proba
+        Probabilities of the truth, shape (rows, 3).
+    sources, confusions
+        As in :func:`label_likelihood`.
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, 3): what can be compared with labels.
+
+    Examples
+    --------
+    >>> desk = np.array([[0.9, 0.1, 0.0], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    >>> stated_probabilities(np.array([[0.5, 0.0, 0.5]]), np.array(["desk"]), {"desk": desk}).tolist()
+    [[0.5, 0.1, 0.4]]
+    """
+    certain = np.eye(len(LABELS))
+    return np.array([p @ confusions.get(str(source), certain) for p, source in zip(proba, sources, strict=True)]).reshape(-1, len(LABELS))
+
+
 def after_answer(proba: np.ndarray, answer: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     """Update probabilities by an expert's answer (Bayes' rule).
 

@@ -6,7 +6,7 @@ cannot answer: a ranking needs both classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,25 +162,7 @@ def cluster_bootstrap(
     draws: int = 200,
     confidence: float = 0.95,
 ) -> Interval:
-    """Return the bootstrap interval of a metric when rows of a group are not independent.
-
-    Parameters
-    ----------
-    metric
-        Row positions, shape (k,) with repetitions, → value; NaN where undefined.
-    groups
-        Group (customer, component, month) of each row, shape (rows,). Whole groups are drawn with replacement.
-    rng
-        Source of randomness.
-    draws
-        Resamples.
-    confidence
-        Of the interval, in (0, 1).
-
-    Notes
-    -----
-    Percentile interval of the cluster bootstrap (Davison & Hinkley 1997, section 3.8). Claims of one customer or ring succeed or
-    fail together; drawing rows one by one would make intervals too narrow.
+    """Return the bootstrap interval of one metric; parameters as in :func:`cluster_bootstraps`, ``metric`` NaN where undefined.
 
     Examples
     --------
@@ -189,19 +171,52 @@ def cluster_bootstrap(
     >>> found.estimate, found.low, found.high
     (0.5, 0.0, 1.0)
     """
+    return cluster_bootstraps(lambda rows: {"metric": metric(rows)}, groups, rng, draws, confidence)["metric"]
+
+
+def cluster_bootstraps(
+    metrics: Callable[[np.ndarray], Mapping[str, float]],
+    groups: np.ndarray,
+    rng: np.random.Generator,
+    draws: int = 200,
+    confidence: float = 0.95,
+) -> dict[str, Interval]:
+    """Return the bootstrap intervals of several metrics of the same resamples when rows of a group are not independent.
+
+    Parameters
+    ----------
+    metrics
+        Row positions, shape (k,) with repetitions, → values by name, always the same names; NaN where undefined.
+    groups
+        Group (customer, component, week) of each row, shape (rows,). Whole groups are drawn with replacement.
+    rng
+        Source of randomness.
+    draws
+        Resamples.
+    confidence
+        Of the intervals, in (0, 1).
+
+    Notes
+    -----
+    Percentile intervals of the cluster bootstrap (Davison & Hinkley 1997, section 3.8). Claims of one customer or ring succeed or
+    fail together; drawing rows one by one would make intervals too narrow. Because the metrics share their resamples, a difference
+    between two of them can be one of the metrics.
+    """
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     order = np.argsort(place, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(place))[:-1]) if len(place) else []
-    values = []
-    for _ in range(draws):
-        if not members:
-            break
+    estimates = metrics(np.arange(len(place)))
+    values: dict[str, list[float]] = {name: [] for name in estimates}
+    for _ in range(draws if members else 0):
         drawn = rng.integers(0, len(members), len(members))
-        value = metric(np.concatenate([members[k] for k in drawn]))
-        if not np.isnan(value):
-            values.append(value)
-    estimate = metric(np.arange(len(place)))
+        for name, value in metrics(np.concatenate([members[k] for k in drawn])).items():
+            if not np.isnan(value):
+                values[name].append(value)
+    return {name: _percentiles(float(estimate), values[name], confidence) for name, estimate in estimates.items()}
+
+
+def _percentiles(estimate: float, values: list[float], confidence: float) -> Interval:
     if not values:
         return Interval(estimate, float("nan"), float("nan"), 0)
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(estimate), float(low), float(high), len(values))
+    return Interval(estimate, float(low), float(high), len(values))

@@ -6,12 +6,15 @@ they are compared on the same claims, scored under the same conditions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from data_contracts import LABELS
+from models.calibration import Calibration, choose
+from models.material import Material
 from models.splits import Split
 
 Scorer = Callable[[pd.DataFrame], np.ndarray]
@@ -55,3 +58,37 @@ def out_of_time_scores(folds: Iterable[Split], features: pd.DataFrame, grow: Gro
     for number, rows, found in scored_folds(folds, features, grow):
         scores[rows], place[rows] = found, number
     return scores, place
+
+
+@dataclass(frozen=True)
+class OutOfTime:
+    """What a learner shows on claims it never saw.
+
+    Parameters
+    ----------
+    scores
+        Log-probabilities, shape (rows, 3), NaN before the first fold.
+    fold
+        Fold of each row, -1 before the first.
+    calibration
+        The map that did best on later folds, as fitted on everything before the last one.
+    losses
+        Log-loss of every candidate map.
+    proba
+        The scores under that map.
+    """
+
+    scores: np.ndarray
+    fold: np.ndarray
+    calibration: Calibration
+    losses: Mapping[str, float]
+    proba: np.ndarray
+
+
+def calibrate_out_of_time(material: Material, grow: Grow) -> OutOfTime:
+    """Score the folds of some material, and choose a calibration map on them."""
+    scores, fold = out_of_time_scores(material.folds, material.features, grow)
+    calibration, losses = choose(scores, material.labels, material.weights, fold, material.kinds, material.likelihood)
+    proba = np.full_like(scores, np.nan)
+    proba[fold >= 0] = calibration.proba(scores[fold >= 0])
+    return OutOfTime(scores, fold, calibration, losses, proba)

@@ -9,65 +9,31 @@ both later windows: the claims to come resemble the latest ones most. All figure
 step, which never saw the window that judges it. Whether the bundle replaces the champion is judged elsewhere, on time that
 none of these windows saw.
 
-Boosters count every label alike (``fit_cap`` 1): which claims were examined depends on what the features show, so weights of
-1/propensity would correct nothing there and multiply the noise of few audited claims. Calibration and every metric use the
-full weights, because both speak about all claims.
+Boosters count every label alike (``fit_cap`` 1, see :mod:`models.material`). Calibration and every metric use the full weights,
+because both speak about all claims.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from data_contracts import LABELS
 from models.baselines import compare, fit_all
 from models.bundle import Bundle
-from models.calibration import KINDS, SHIFTING, choose
 from models.calibration import fit as fit_calibration
-from models.classifier import Hyperparameters, fit, grow_again
-from models.experts import label_likelihood
-from models.inputs import Described, Inputs
-from models.out_of_time import out_of_time_scores
-from models.splits import ENTITIES, Split, Window, rolling_origin, split_at, time_split
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a training is laid out.
-
-    Parameters
-    ----------
-    stop_share, judge_share
-        Shares of the labelled claims, by time of filing, that stop the boosters, and that come after and judge.
-    gap_days
-        Days between the growing and the stopping window, for labels still on their way.
-    hub_cap
-        An identifier in more claims than this relates nobody (see :func:`models.splits.components`).
-    folds, first_share
-        The scores for calibration: how many folds of equal size cover the time between the first share of the labelled claims and
-        the latest window.
-    fit_cap
-        Largest weight of a row in growing the boosters, ≥ 1.
-    seed
-        Of the boosters.
-    hyperparameters
-        Of the boosters.
-    """
-
-    stop_share: float = 0.15
-    judge_share: float = 0.15
-    gap_days: int = 0
-    hub_cap: int = 20
-    folds: int = 5
-    first_share: float = 0.4
-    fit_cap: float = 1.0
-    seed: int = 0
-    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+from models.challengers import ABSENT, absent, train_challenger
+from models.classifier import fit, grow_again
+from models.experts import stated_probabilities
+from models.inputs import Described
+from models.material import Material, prepare
+from models.out_of_time import calibrate_out_of_time
+from models.settings import TrainingSettings
+from models.splits import Split, Window
 
 
 @dataclass(frozen=True)
@@ -79,24 +45,37 @@ class Trained:
     bundle
         The model, its manifest filled in.
     table
-        The classifier and its baselines on the latest window, one row each.
-    split
-        Growing against stopping window, with its log; ``judge`` is the mask of the latest window.
-    judge
-        Boolean mask over the training rows.
+        The classifier, its baselines and the challengers asked for on the latest window, one row each.
     proba
         Calibrated probabilities, shape (rows, 3), each by a model grown on earlier claims only; NaN before the first fold.
-    labels, weights
-        Class and weight of the same rows, shape (rows,).
+    material
+        The rows it was trained on.
     """
 
     bundle: Bundle
     table: pd.DataFrame
-    split: Split
-    judge: np.ndarray
     proba: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray
+    material: Material
+
+    @property
+    def split(self) -> Split:
+        """Growing against stopping window, with its log."""
+        return self.material.stopping
+
+    @property
+    def judge(self) -> np.ndarray:
+        """Mask of the latest window."""
+        return self.material.judge
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of each row, shape (rows,)."""
+        return self.material.labels
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weight of each row, shape (rows,)."""
+        return self.material.weights
 
 
 def train(
@@ -110,6 +89,7 @@ def train(
     data_hash: str = "",
     num_threads: int = 1,
     confusions: Mapping[str, np.ndarray] | None = None,
+    challengers: Sequence[str] = (),
 ) -> Trained:
     """Train on the labels known at an instant.
 
@@ -136,90 +116,71 @@ def train(
     confusions
         How each source of labels errs, P(label | truth) by source (:func:`models.policy.label_confusions`): calibration then aims at the
         truth instead of at the labels. Without it labels are taken for the truth.
+    challengers
+        Other learners to compare with (:data:`models.challengers.LEARNERS`); they change nothing but the table.
 
     Raises
     ------
     ValueError
         If no labelled claim has a positive weight.
     """
-    settings = settings or TrainingSettings()
-    used = known[known["weight"] > 0]
-    rows = claims[["claim_id", "filed_at", *(c for c in ENTITIES if c in claims)]].merge(used, on="claim_id", validate="one_to_one")
-    rows = rows.sort_values(["filed_at", "claim_id"], ignore_index=True)
-    if rows.empty:
-        raise ValueError("train: expected labelled claims with a positive weight, found none; review or audit some claims first")
-    labels, weights = rows["label"].to_numpy(), rows["weight"].to_numpy(dtype=np.float64)
-    features = matrix.loc[rows["claim_id"]]
-    inputs = Inputs.of(features, described)
-    split, judge = _windows(rows, labels, settings)
-    even, hyper = np.minimum(weights, settings.fit_cap), settings.hyperparameters
-    stopped = fit(features, labels, even, split.train, split.valid, inputs, hyper, settings.seed, num_threads)
-    folds = list(rolling_origin(rows, labels, _cuts(rows, judge, settings), hub_cap=settings.hub_cap))
-    scores, fold = out_of_time_scores(
-        folds,
-        features,
-        lambda earlier: grow_again(stopped, features[earlier], labels[earlier], even[earlier], hyper, settings.seed, num_threads).raw,
+    settings, confusions = settings or TrainingSettings(), confusions or {}
+    material = prepare(matrix, claims, known, described, settings, confusions)
+    labels, even, hyper = material.labels, material.even, settings.hyperparameters
+    stopping = material.stopping
+    stopped = fit(material.features, labels, even, stopping.train, stopping.valid, material.inputs, hyper, settings.seed, num_threads)
+    found = calibrate_out_of_time(
+        material,
+        lambda rows: grow_again(stopped, material.features[rows], labels[rows], even[rows], hyper, settings.seed, num_threads).raw,
     )
-    scored, earlier = fold >= 0, folds[-1].train
-    likelihood = label_likelihood(labels, rows["source"].to_numpy(), confusions or {})
-    # Boosters count labels alike, so where weights differ their raw scores speak of the labelled claims, not of all: a shift is due.
-    kinds = KINDS if np.array_equal(even, weights) and not confusions else SHIFTING
-    calibration, losses = choose(scores, labels, weights, fold, kinds, likelihood)
-    proba = np.full_like(scores, np.nan)
-    proba[scored] = calibration.proba(scores[scored])
-    baselines = fit_all(features, labels, weights, earlier, inputs)
-    stated = _as_stated(proba[judge], rows["source"].to_numpy()[judge], confusions or {})
-    candidates = {"touchstone": stated, **{name: predict(features[judge]) for name, predict in baselines.items()}}
-    table = compare(candidates, labels[judge], weights[judge])
-    trained = _manifest(rows, labels, split, judge, losses, table, settings, as_of, data_hash)
-    final = grow_again(stopped, features, labels, even, hyper, settings.seed, num_threads)
-    refitted = fit_calibration(calibration.kind, scores[scored], labels[scored], weights[scored], likelihood[scored])
-    return Trained(Bundle(final, refitted, catalog_hash, trained), table, split, judge, proba, labels, weights)
+    table = _compared(material, found.proba, challengers, confusions, settings, num_threads)
+    trained = _manifest(material, found.losses, table, settings, as_of, data_hash)
+    final = grow_again(stopped, material.features, labels, even, hyper, settings.seed, num_threads)
+    scored = found.fold >= 0
+    refitted = fit_calibration(
+        found.calibration.kind, found.scores[scored], labels[scored], material.weights[scored], material.likelihood[scored]
+    )
+    return Trained(Bundle(final, refitted, catalog_hash, trained), table, found.proba, material)
 
 
-def _as_stated(proba: np.ndarray, sources: np.ndarray, confusions: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Turn probabilities of the truth into probabilities of the label that each source would give, to be compared with labels."""
-    certain = np.eye(len(LABELS))
-    return np.array([p @ confusions.get(str(source), certain) for p, source in zip(proba, sources, strict=True)]).reshape(-1, len(LABELS))
+def _compared(
+    material: Material,
+    proba: np.ndarray,
+    challengers: Sequence[str],
+    confusions: Mapping[str, np.ndarray],
+    settings: TrainingSettings,
+    num_threads: int,
+) -> pd.DataFrame:
+    """Judge everybody on the latest window; who aims at the truth is asked for the label that each source would have given."""
+    judge, sources = material.judge, material.rows["source"].to_numpy()
+    here = material.features[judge]
 
+    def stated(aimed: np.ndarray) -> np.ndarray:
+        return stated_probabilities(aimed[judge], sources[judge], confusions)
 
-def _cuts(rows: pd.DataFrame, judge: np.ndarray, settings: TrainingSettings) -> list[pd.Timestamp]:
-    """Return where the folds begin: of equal size between the first share of the claims and the latest window, which is the last."""
-    last = int(len(rows) - judge.sum())
-    edges = np.linspace(int(settings.first_share * len(rows)), last, settings.folds + 1).astype(int)
-    return [rows["filed_at"].iloc[edge] for edge in edges]
-
-
-def _windows(rows: pd.DataFrame, labels: np.ndarray, settings: TrainingSettings) -> tuple[Split, np.ndarray]:
-    """Cut the latest window off, then split the rest; growing rows share no component with either later window."""
-    judge = time_split(rows, labels, settings.judge_share, columns=()).valid
-    filed = rows["filed_at"]
-    cut = time_split(rows, labels, settings.stop_share + settings.judge_share, columns=()).cut
-    # Against everything from the cut on, so that the growing window is clean of the judging window as well.
-    whole = split_at(rows, labels, cut, gap=pd.Timedelta(days=settings.gap_days), hub_cap=settings.hub_cap)
-    stop = whole.valid & ~judge
-    return replace(whole, valid=stop, valid_window=Window.of(filed, labels, stop)), judge
+    baselines = fit_all(material.features, material.labels, material.weights, material.folds[-1].train, material.inputs)
+    candidates = {"touchstone": stated(proba), **{name: predict(here) for name, predict in baselines.items()}}
+    candidates |= {
+        name: stated(train_challenger(name, material, settings.seed, num_threads).proba) for name in challengers if not absent(name)
+    }
+    table = compare(candidates, material.labels[judge], material.weights[judge])
+    missing = pd.DataFrame({"model": [f"{name} ({ABSENT})" for name in challengers if absent(name)]})
+    return pd.concat([table, missing], ignore_index=True) if len(missing) else table
 
 
 def _manifest(
-    rows: pd.DataFrame,
-    labels: np.ndarray,
-    split: Split,
-    judge: np.ndarray,
-    losses: dict[str, float],
-    table: pd.DataFrame,
-    settings: TrainingSettings,
-    as_of: datetime,
-    data_hash: str,
+    material: Material, losses: Mapping[str, float], table: pd.DataFrame, settings: TrainingSettings, as_of: datetime, data_hash: str
 ) -> dict[str, Any]:
-    metrics = table.iloc[0].drop("model")
+    metrics, rows = table.iloc[0].drop("model"), material.rows
+    judged = Window.of(rows["filed_at"], material.labels, material.judge)
     return {
         "as_of": pd.Timestamp(as_of).isoformat(),
         "data_hash": data_hash,
         "settings": asdict(settings),
-        "split": {**split.to_json(), "judge": asdict(Window.of(rows["filed_at"], labels, judge))},
+        "split": {**material.stopping.to_json(), "judge": asdict(judged)},
+        "folds": [fold.to_json() for fold in material.folds],
         "sources": {str(name): int(count) for name, count in rows["source"].value_counts().sort_index().items()},
         "weight": float(rows["weight"].sum()),
-        "calibration_losses": losses,
+        "calibration_losses": dict(losses),
         "metrics": {name: None if pd.isna(value) else float(value) for name, value in metrics.items()},
     }

@@ -21,8 +21,9 @@ from models.bundle import contracts_hash
 from models.labels import as_known
 from models.metrics import reliability
 from models.policy import Policy, default_policy, label_confusions
+from models.settings import TrainingSettings
 from models.shelf import Alias, Shelf
-from models.training import Trained, TrainingSettings
+from models.training import Trained
 from models.training import train as fit_bundle
 from pipelines.build import build, matrix_of
 from pipelines.home import Home

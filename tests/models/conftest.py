@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from models.classifier import Hyperparameters
-from models.training import Trained, TrainingSettings, train
+from models.settings import TrainingSettings
+from models.training import Trained, train
 from tests.models.synthetic import START, Sample, sample
 
 SETTINGS = TrainingSettings(hyperparameters=Hyperparameters(max_rounds=60, learning_rate=0.1, patience=15))

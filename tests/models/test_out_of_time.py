@@ -48,6 +48,5 @@ def test_a_search_may_stop_after_any_fold_and_has_grown_nothing_beyond_it() -> N
 
 
 def test_a_fold_without_rows_on_either_side_is_left_out() -> None:
-    cuts = [START - DAY, START + 4 * DAY, START + 400 * DAY]
-    found = list(scored_folds(rolling_origin(DATA.claims, DATA.labels, cuts), DATA.matrix, lambda _: lambda rows: np.zeros((len(rows), 3))))
-    assert [number for number, _, _ in found] == [1]
+    folds = rolling_origin(DATA.claims, DATA.labels, [START - DAY, START + 4 * DAY, START + 400 * DAY], columns=())
+    assert [number for number, _, _ in scored_folds(folds, DATA.matrix, lambda _: lambda rows: np.zeros((len(rows), 3)))] == [1]

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.settings import TrainingSettings
 from models.splits import components
-from models.training import Trained, TrainingSettings, train
+from models.training import Trained, train
 from tests.models.conftest import SETTINGS, known_of
 from tests.models.synthetic import START, Sample
 

@@ -12,8 +12,8 @@ from models.bundle import BundleError
 from models.classifier import Hyperparameters
 from models.policy import default_policy
 from models.promotion import FEWEST, Verdict
+from models.settings import TrainingSettings
 from models.shelf import Shelf
-from models.training import TrainingSettings
 from pipelines.lake import Lake
 from pipelines.promote import promote
 from pipelines.simulate.sealed import read_truth

@@ -12,8 +12,8 @@ import pytest
 from data_contracts import LABELS
 from models.classifier import Hyperparameters
 from models.labels import as_known
+from models.settings import TrainingSettings
 from models.shelf import Shelf
-from models.training import TrainingSettings
 from pipelines.lake import Lake
 from pipelines.train import hash_of, train
 from tests.pipelines.conftest import Market, trained_home
