@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader
 
 from data_contracts import LABELS, Action
 from features.facts import Tables
@@ -22,23 +19,12 @@ from models.shelf import Shelf
 from pipelines import pictures
 from pipelines.evaluate import Evaluation
 from pipelines.home import Home
-from pipelines.lake import replacing
+from pipelines.page import Section, picture, write_page
 from pipelines.wording import dollars
 from serving.ledger import balances, borne
 from serving.queue import CaseState
 from serving.standing import Standing
 from serving.store import Store
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page: a title, a note that says how to read it, pictures with their alternative text, perhaps a table."""
-
-    title: str
-    note: str
-    pictures: Sequence[dict[str, str]] = ()
-    columns: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = field(default_factory=list)
 
 
 def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Tables, evaluation: Evaluation | None = None) -> Path:
@@ -78,22 +64,17 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
         _queue(store, as_of),
         _features(home),
     ]
-    page = _ENVIRONMENT.get_template("report.html.j2").render(
-        as_of=f"{as_of:%Y-%m-%d}",
-        subtitle=f"{len(rows):,} claims decided from {rows['filed_at'].min():%d %B %Y} to {rows['filed_at'].max():%d %B %Y}; "
+    content = {
+        "title": "Touchstone report",
+        "as_of": f"{as_of:%Y-%m-%d}",
+        "subtitle": f"{len(rows):,} claims decided from {rows['filed_at'].min():%d %B %Y} to {rows['filed_at'].max():%d %B %Y}; "
         f"as known on {as_of:%d %B %Y}.",
-        cards=_cards(rows, store, evaluation),
-        sections=sections,
-        examples=_examples(rows),
-        footer=f"Model {rows['bundle'].iloc[-1][:12]}, policy {policy.identifier}. Money in US dollars, times in UTC.",
-    )
-    path = home.reports / "report.html"
-    with replacing(path) as draft:
-        draft.write_text(page, encoding="utf-8")
-    return path
-
-
-_ENVIRONMENT = Environment(loader=PackageLoader("pipelines"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        "cards": _cards(rows, store, evaluation),
+        "sections": sections,
+        "examples": _examples(rows),
+        "footer": f"Model {rows['bundle'].iloc[-1][:12]}, policy {policy.identifier}. Money in US dollars, times in UTC.",
+    }
+    return write_page(home.reports / "report.html", content, "report.html.j2")
 
 
 def _cards(rows: pd.DataFrame, store: Store, evaluation: Evaluation | None) -> list[dict[str, str]]:
@@ -117,10 +98,6 @@ def _share(evaluation: Evaluation) -> str:
     return f"{evaluation.costs.model_experts / max(evaluation.costs.pay_everything, 1):.0%}"
 
 
-def _picture(figure: object, alt: str) -> dict[str, str]:
-    return {"uri": pictures.as_data_uri(figure), "alt": alt}  # type: ignore[arg-type]
-
-
 def _mix(rows: pd.DataFrame, known: pd.DataFrame, claims: pd.DataFrame) -> Section:
     month = rows["filed_at"].dt.strftime("%Y-%m")
     labelled = claims[["claim_id", "filed_at"]].merge(known[known["weight"] > 0], on="claim_id", validate="one_to_one")
@@ -137,7 +114,7 @@ def _mix(rows: pd.DataFrame, known: pd.DataFrame, claims: pd.DataFrame) -> Secti
         "What is claimed, month by month",
         "Lines: mean probability the model gave to the claims it decided. Dots: share among the labels known so far, each "
         "weighted by one over the chance that it was examined; claims that nobody examined have no label.",
-        [_picture(pictures.class_mix(months, shares, observed), "Share of valid, unsubstantiated and abusive claims by month of filing")],
+        [picture(pictures.class_mix(months, shares, observed), "Share of valid, unsubstantiated and abusive claims by month of filing")],
     )
 
 
@@ -156,8 +133,8 @@ def _quality(rows: pd.DataFrame, known: pd.DataFrame, evaluation: Evaluation | N
         f"Claims that the model had not seen, against {against}. Left: precision against recall, dotted lines are the shares of "
         "the classes. Right: what was predicted against what happened; the diagonal is perfect.",
         [
-            _picture(pictures.precision_recall(truth, proba, weight), "Precision against recall for each class"),
-            _picture(pictures.reliability(curves), "Predicted probability against observed frequency for each class"),
+            picture(pictures.precision_recall(truth, proba, weight), "Precision against recall for each class"),
+            picture(pictures.reliability(curves), "Predicted probability against observed frequency for each class"),
         ]
         if len(truth)
         else (),
@@ -171,7 +148,7 @@ def _costs(policy: Policy, rows: pd.DataFrame, tables: Tables, evaluation: Evalu
     today = Capacity.of(policy, days=1).desk
     tried = np.unique(np.round(today * np.linspace(0, 1.25, 13) ** 2).astype(int))
     expected = expected_cost_by_capacity(policy, rows, rows["amount_cents"].to_numpy(), insured, tried.tolist())
-    drawn = [_picture(pictures.cost_by_capacity(tried, expected, today), "Expected cost of the claims against desk cases a day")]
+    drawn = [picture(pictures.cost_by_capacity(tried, expected, today), "Expected cost of the claims against desk cases a day")]
     if evaluation is not None:
         named = {
             "pay everything": evaluation.costs.pay_everything,
@@ -179,7 +156,7 @@ def _costs(policy: Policy, rows: pd.DataFrame, tables: Tables, evaluation: Evalu
             "model + experts": evaluation.costs.model_experts,
             "perfect knowledge": evaluation.costs.perfect,
         }
-        drawn.append(_picture(pictures.bars(named), "Money lost under four ways of deciding"))
+        drawn.append(picture(pictures.bars(named), "Money lost under four ways of deciding"))
     return Section(
         "What decisions cost",
         "Left: what the decided claims are expected to cost under more or fewer desk cases a day, at the policy's prices: money "
@@ -195,7 +172,7 @@ def _money(store: Store) -> Section:
     return Section(
         "Who bore the money",
         "From the ledger: every cent paid out and who carries it so far. All postings balance to zero.",
-        [_picture(pictures.bars(totals), "Money by who bore it")] if totals else (),
+        [picture(pictures.bars(totals), "Money by who bore it")] if totals else (),
     )
 
 
@@ -212,7 +189,7 @@ def _queue(store: Store, as_of: datetime) -> Section:
     return Section(
         "The experts' queue",
         f"How long cases took or have been waiting; {int(waiting.sum()):,} are open on {as_of:%d %B %Y}.",
-        [_picture(pictures.ages(ages, limit), "Days that cases of the queue took, and ages of open ones")] if len(cases) else (),
+        [picture(pictures.ages(ages, limit), "Days that cases of the queue took, and ages of open ones")] if len(cases) else (),
         ("tier and state", "cases"),
         [(f"{tier}, {state}", f"{count:,}") for (tier, state), count in counts.items()],
     )
@@ -225,7 +202,7 @@ def _features(home: Home) -> Section:
         "What the champion looks at",
         "Total gain of the twenty strongest features in the question: is this claim abusive?",
         [
-            _picture(
+            picture(
                 pictures.bars(dict(zip(gains["feature"], gains["abusive"], strict=True)), money=False),
                 "Gain of the twenty strongest features",
             )

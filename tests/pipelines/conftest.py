@@ -104,5 +104,6 @@ def play(folder: Path) -> None:
 
 def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``touchstone`` in a process of its own."""
-    call = [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments]
+    # The installed script, as a user runs it; pyspark takes a program given by -c for a doctest and may end it with code 0.
+    call = [str(Path(sys.executable).with_name("touchstone")), *arguments]
     return subprocess.run(call, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}, check=False)
