@@ -27,6 +27,37 @@ _CUTS = 32
 
 
 @dataclass(frozen=True)
+class Rival:
+    """A predictor in the shape in which :func:`models.scorer.score_claims` takes models.
+
+    Parameters
+    ----------
+    name
+        As in tables.
+    predict
+        Gives its probabilities.
+
+    Examples
+    --------
+    >>> Rival("single rule", fit_prior(np.array(["valid"]), np.ones(1))).hash
+    'rival:single-rule'
+    """
+
+    name: str
+    predict: Predictor
+
+    @property
+    def hash(self) -> str:
+        """Name in its decisions."""
+        return "rival:" + self.name.replace(" ", "-")
+
+    def predict_proba(self, matrix: pd.DataFrame, num_threads: int = 1) -> np.ndarray:
+        """Return probabilities, shape (rows, 3); ``num_threads`` is not needed."""
+        del num_threads
+        return self.predict(matrix)
+
+
+@dataclass(frozen=True)
 class Rule:
     """One threshold on one feature: the class shares on its two sides (a missing value counts as not above).
 

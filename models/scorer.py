@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,17 @@ from models.reasons import claimant_reasons, investigator_reasons
 from models.review import TIERS, Capacity, review_values, route
 
 
+class Model(Protocol):
+    """What the road needs of a model: a name for the record, and calibrated probabilities. A bundle is one; a backtest brings others."""
+
+    @property
+    def hash(self) -> str:
+        """Name of the model in its decisions."""
+
+    def predict_proba(self, matrix: pd.DataFrame, num_threads: int = 1) -> np.ndarray:
+        """Return calibrated probabilities, shape (rows, 3) in the order of ``LABELS``."""
+
+
 def probabilities(bundle: Bundle, matrix: pd.DataFrame, num_threads: int = 1) -> pd.DataFrame:
     """Return ``p_valid``, ``p_unsubstantiated`` and ``p_abusive`` with the index of the matrix."""
     proba = bundle.predict_proba(matrix, num_threads)
@@ -30,7 +42,7 @@ def probabilities(bundle: Bundle, matrix: pd.DataFrame, num_threads: int = 1) ->
 
 
 def score_claims(
-    bundle: Bundle,
+    bundle: Model,
     policy: Policy,
     matrix: pd.DataFrame,
     claims: pd.DataFrame,
@@ -46,7 +58,7 @@ def score_claims(
     Parameters
     ----------
     bundle
-        The model.
+        The model. One that is no bundle has no exact contributions, and its decisions carry no reasons.
     policy
         The prices.
     matrix
@@ -123,8 +135,8 @@ def _routed(policy: Policy, values: np.ndarray, claim_ids: pd.Series, capacity: 
     return np.where(by_audit, TIERS.index(Action.DESK.value), tier), by_audit
 
 
-def _reasons(bundle: Bundle, matrix: pd.DataFrame, most: int, num_threads: int) -> list[str]:
-    if most <= 0:
+def _reasons(bundle: Model, matrix: pd.DataFrame, most: int, num_threads: int) -> list[str]:
+    if most <= 0 or not isinstance(bundle, Bundle):
         return [""] * len(matrix)
     contributions, _ = bundle.classifier.contributions(matrix, num_threads)
     return investigator_reasons(matrix, contributions, bundle.inputs, most)
