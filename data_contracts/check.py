@@ -90,7 +90,8 @@ def check(
     Parameters
     ----------
     frame
-        Rows as read, in any order; typed (Parquet) or all text (CSV).
+        Rows as read, in any order; typed (Parquet) or all text (CSV). Columns that the contract calls optional may be
+        missing; the accepted rows have them, empty.
     contract
         What a row must be.
     parents
@@ -123,7 +124,8 @@ def check(
     """
     _must_have_columns(frame, contract)
     reasons = _Reasons(len(frame))
-    typed = pd.DataFrame({c.name: _typed(frame[c.name], c, contract, reasons) for c in contract.columns})
+    empty = pd.Series(None, index=frame.index, dtype="object")
+    typed = pd.DataFrame({c.name: _typed(frame.get(c.name, empty), c, contract, reasons) for c in contract.columns})
     _check_orderings(typed, contract, reasons)
     _check_references(typed, contract, reasons, parents or {})
     _check_keys(typed, contract, reasons, taken)
@@ -137,7 +139,7 @@ def check(
 
 def _must_have_columns(frame: pd.DataFrame, contract: Contract) -> None:
     expected = [column.name for column in contract.columns]
-    missing = [name for name in expected if name not in frame.columns]
+    missing = [column.name for column in contract.columns if column.name not in frame.columns and not column.optional]
     unknown = [str(name) for name in frame.columns if name not in expected]
     twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
     if missing or unknown or twice:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from data_contracts.contract import CAP_CENTS, Contract, Identifier, Instant, Ordering, PerceptualHash, Reference, Row
+from data_contracts.contract import CAP_CENTS, Contract, Identifier, Instant, Ordering, PerceptualHash, Recorded, Reference, Row
 
 
 class ClaimKind(StrEnum):
@@ -26,7 +26,11 @@ class Channel(StrEnum):
 
 
 class Claim(Row):
-    """A claim as the customer filed it: everything here is known at ``filed_at``, nothing later."""
+    """A claim as the customer filed it: everything here is known at ``filed_at``, nothing later.
+
+    A claim that the marketplace's own system learned of only later (a letter, another system) says so in ``recorded_at``:
+    for other claims it is history from then on. It is itself judged as of ``filed_at`` all the same.
+    """
 
     key_column: ClassVar[str] = "claim_id"
     event_column: ClassVar[str] = "filed_at"
@@ -37,7 +41,7 @@ class Claim(Row):
         Reference("seller_id", "sellers"),
         Reference("product_id", "products"),
     )
-    orderings = (Ordering("incident_at", "filed_at"),)
+    orderings = (Ordering("incident_at", "filed_at"), Ordering("filed_at", "recorded_at"))
 
     claim_id: Identifier = Field(description="the claim")
     order_id: Identifier = Field(description="the order whose product caused the harm")
@@ -59,6 +63,7 @@ class Claim(Row):
     address_id: Identifier = Field(description="the claimant's address")
     payment_id: Identifier = Field(description="where compensation would be paid to")
     phone_id: Identifier = Field(description="the claimant's telephone")
+    recorded_at: Recorded = None
 
 
 CLAIMS = Contract("claims", Claim)

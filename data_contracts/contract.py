@@ -56,6 +56,9 @@ def _must_be_written_out(value: Any) -> Any:
 Instant = Annotated[AwareDatetime, BeforeValidator(_must_be_written_out), AfterValidator(_must_be_utc)]
 """A moment in UTC, kept to the microsecond."""
 
+Recorded = Annotated[Instant | None, Field(description="when the marketplace's own system learned of it, if later; empty: at once")]
+"""The arrival of a row that came late; a file in which nothing came late may leave the column out."""
+
 Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
 """A key: 1 to 64 letters, digits and ``_ . : -``."""
 
@@ -130,6 +133,9 @@ class Row(BaseModel):
 class Column:
     """What one field of a row model allows, in a form that works on whole columns.
 
+    A column is ``optional`` where the model gives it a default: a file may then leave it out altogether, and is read as if
+    it were there and empty.
+
     >>> from data_contracts import CLAIMS
     >>> CLAIMS.column("amount_cents").expected
     'an integer between 1 and 100000000'
@@ -139,6 +145,7 @@ class Column:
     kind: Kind
     nullable: bool
     description: str
+    optional: bool = False
     choices: tuple[str, ...] = ()
     ge: float | None = None
     le: float | None = None
@@ -155,7 +162,7 @@ class Column:
             inner, *extra = get_args(inner)
             metadata += extra
         kind, choices = _kind_of(name, inner)
-        column = cls(name, kind, nullable, field.description or "", choices)
+        column = cls(name, kind, nullable, field.description or "", not field.is_required(), choices)
         return replace(column, **dict(_bounds(metadata)))
 
     @property

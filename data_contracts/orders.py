@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from data_contracts.contract import Cents, Contract, Identifier, Instant, Ordering, Reference, Row
+from data_contracts.contract import Cents, Contract, Identifier, Instant, Ordering, Recorded, Reference, Row
 
 Quantity = Annotated[int, Field(ge=1, le=10_000)]
 Word = Annotated[str, Field(min_length=1, max_length=32)]
@@ -38,7 +38,7 @@ class Order(Row):
         Reference("product_id", "products", agree=("seller_id",), not_before=(("ordered_at", "listed_at"),)),
         Reference("seller_id", "sellers"),
     )
-    orderings = (Ordering("ordered_at", "delivered_at"),)
+    orderings = (Ordering("ordered_at", "delivered_at"), Ordering("ordered_at", "recorded_at"))
 
     order_id: Identifier = Field(description="the order")
     customer_id: Identifier = Field(description="who bought")
@@ -51,6 +51,7 @@ class Order(Row):
     device_id: Identifier = Field(description="device the order was placed from")
     address_id: Identifier = Field(description="delivery address")
     payment_id: Identifier = Field(description="means of payment")
+    recorded_at: Recorded = None
 
 
 class Return(Row):
@@ -60,6 +61,7 @@ class Return(Row):
     event_column: ClassVar[str] = "returned_at"
     known_column: ClassVar[str] = "returned_at"
     references = (Reference("order_id", "orders", agree=("customer_id", "seller_id"), not_before=(("returned_at", "delivered_at"),)),)
+    orderings = (Ordering("returned_at", "recorded_at"),)
 
     return_id: Identifier = Field(description="the return")
     order_id: Identifier = Field(description="the order returned")
@@ -68,6 +70,7 @@ class Return(Row):
     returned_at: Instant = Field(description="when it was returned")
     reason: Word = Field(description="reason given")
     refund_cents: Cents = Field(description="refund in cents")
+    recorded_at: Recorded = None
 
 
 PRODUCTS = Contract("products", Product)

@@ -154,7 +154,7 @@ class Facts:
         codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
         self._seen["size", column] = np.array([len(coded.dictionary)], dtype=np.int64)
         cuts = np.cumsum([len(part) for part in parts])[:-1]
-        for table, part in zip(holders, np.split(codes, cuts), strict=True):
+        for table, part in zip(holders, np.split(codes, cuts) if holders else (), strict=True):
             self._seen["codes", table, column] = part
         if alias and ("codes", "claims", column) in self._seen:
             self._seen["codes", PROBES, column] = self._seen["codes", "claims", column]

@@ -10,11 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from features.facts import Facts
-    from features.history import Floats
+from typing import Any, Literal
 
 DAY_US = 86_400_000_000
 """Microseconds of a day; every instant of the package is an integer of microseconds since 1970."""
@@ -334,7 +330,7 @@ class Computed:
 
     name: str
     needs: tuple[str, ...]
-    compute: Callable[[Facts], Floats]
+    compute: Callable[[Any], Any]
 
     def __post_init__(self) -> None:
         if getattr(self.compute, "__qualname__", "<lambda>").endswith("<lambda>"):

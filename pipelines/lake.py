@@ -145,7 +145,7 @@ class Lake:
         contract = self.contract(table)
         names = list(columns) if columns is not None else contract.arrow.names
         empty = contract.arrow.empty_table().select(names)
-        parts = [_read_batch(self._path("lake", table, batch), contract.arrow, names) for batch in self.batches(table) if batch != without]
+        parts = [_read_batch(self._path("lake", table, batch), contract, names) for batch in self.batches(table) if batch != without]
         return frame_of(pa.concat_tables([empty, *parts]), contract)
 
     def tables(self, names: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
@@ -209,15 +209,22 @@ def _arrow(frame: pd.DataFrame, contract: Contract) -> pa.Table:
         ) from error
 
 
-def _read_batch(path: Path, schema: pa.Schema, names: list[str]) -> pa.Table:
+def _read_batch(path: Path, contract: Contract, names: list[str]) -> pa.Table:
+    """Read columns of one batch; an optional one that the contract did not have when it was written is empty."""
     try:
         found = pq.read_schema(path).remove_metadata()
-        table = pq.read_table(path, columns=names, partitioning=None) if found.equals(schema) else None
+        newer = [c.name for c in contract.columns if c.optional and c.name not in found.names]
+        expected = pa.schema([field for field in contract.arrow if field.name not in newer])
+        held = [name for name in names if name not in newer]
+        table = pq.read_table(path, columns=held, partitioning=None) if found.equals(expected) else None
     except (pa.ArrowException, OSError) as error:
         raise ContractError(
             f"{path}: expected a readable Parquet file, found {error}; run the verb that writes this batch again"
         ) from error
     if table is None:
-        differ = sorted({str(f) for f in schema} ^ {str(f) for f in found})
+        differ = sorted({str(f) for f in expected} ^ {str(f) for f in found})
         raise ContractError(f"{path}: expected the columns of the contract, found a difference in {differ}; write this batch again")
-    return table.replace_schema_metadata()
+    for name in (name for name in names if name in newer):
+        field = contract.arrow.field(name)
+        table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.replace_schema_metadata().select(names)

@@ -204,10 +204,11 @@ def parse(found: Dictionary[str, Any]) -> Mapping:
         for name, t in top.get("extras", {}).items()
     }
     label = LabelRule(**_of(LabelRule, top["label"], "label")) if "label" in top else None
+    unsaid = [c.name for c in CLAIMS.columns if c.optional and c.name not in rules]
     mapping = Mapping(
         name=str(top["name"]),
         fields={name: FieldRule(**table) for name, table in rules.items()},
-        absent=tuple(top.get("absent", ())),
+        absent=tuple(dict.fromkeys((*top.get("absent", ()), *unsaid))),
         extras={name: ExtraRule(**(table | {"missing": tuple(table.get("missing", ()))})) for name, table in extras.items()},
         label=label,
         ignore=tuple(top.get("ignore", ())),

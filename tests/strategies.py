@@ -59,7 +59,7 @@ def sound_values(column: Column) -> st.SearchStrategy[Any]:
 def sound_rows(draw: st.DrawFn, contract: Contract) -> dict[str, Any]:
     """One row that its row model accepts: every column sound, instants put in order."""
     row = {column.name: draw(sound_values(column)) for column in contract.columns}
-    for rule in contract.orderings:
+    for rule in contract.orderings * len(contract.orderings):  # as often as there are, since one may undo another
         early, late = row[rule.earlier], row[rule.later]
         if early is not None and late is not None and early > late:
             row[rule.earlier], row[rule.later] = late, early
@@ -103,8 +103,11 @@ def frames(draw: st.DrawFn, contract: Contract, min_size: int = 0, max_size: int
 
 
 @st.composite
-def marketplaces(draw: st.DrawFn, max_orders: int = 60, max_claims: int = 25) -> dict[str, pd.DataFrame]:
-    """Tables of a small random marketplace in which many events fall on the same instant and few keys share everything."""
+def marketplaces(draw: st.DrawFn, max_orders: int = 60, max_claims: int = 25, late: float = 0.0) -> dict[str, pd.DataFrame]:
+    """Tables of a small random marketplace in which many events fall on the same instant and few keys share everything.
+
+    With ``late``, that share of the orders, returns and claims was recorded only days after it happened.
+    """
     return random_tables(
         seed=draw(st.integers(0, 10_000)),
         orders=draw(st.integers(1, max_orders)),
@@ -113,4 +116,5 @@ def marketplaces(draw: st.DrawFn, max_orders: int = 60, max_claims: int = 25) ->
         entities=draw(st.integers(1, 12)),
         step_us=draw(st.sampled_from([86_400_000_000, 7 * 86_400_000_000, 3_600_000_000])),
         days=draw(st.sampled_from([20, 120, 500])),
+        late=late,
     )

@@ -85,11 +85,13 @@ def instants(microseconds: Ints) -> Any:
 
 
 def contracted(columns: Mapping[str, Any], contract: Contract) -> pd.DataFrame:
-    """Return a frame with the columns of a contract in its order.
+    """Return a frame with the columns of a contract in its order; an optional one that is not given is empty.
 
     Raises
     ------
     KeyError
-        If a column of the contract is not given.
+        If a column that the contract demands is not given.
     """
-    return pd.DataFrame({c.name: columns[c.name] for c in contract.columns})
+    frame = pd.DataFrame({c.name: columns[c.name] for c in contract.columns if c.name in columns or not c.optional})
+    empty = {c.name: pd.Series(None, index=frame.index, dtype=c.pandas) for c in contract.columns if c.name not in frame}
+    return frame.assign(**empty)[[c.name for c in contract.columns]]

@@ -130,7 +130,8 @@ def test_of_a_repeated_key_the_first_in_time_stays_wherever_it_stands() -> None:
 def test_a_row_quarantined_for_another_reason_does_not_take_the_key_from_a_sound_one() -> None:
     parents = {"customers": pd.DataFrame({"customer_id": ["C1"], "created_at": pd.to_datetime(["2024-01-01T00:00Z"])})}
     order = dict.fromkeys(ORDERS.model.model_fields, "x") | {
-        "order_id": "O1", "ordered_at": "2025-01-01T00:00:00Z", "delivered_at": None, "quantity": "1", "amount_cents": "5"
+        "order_id": "O1", "ordered_at": "2025-01-01T00:00:00Z", "delivered_at": None, "quantity": "1", "amount_cents": "5",
+        "recorded_at": None,
     }  # fmt: skip
     found = check(pd.DataFrame([order | {"customer_id": "nobody"}, order | {"customer_id": "C1"}]), ORDERS, parents)
     assert found.accepted.customer_id.tolist() == ["C1"]
@@ -171,6 +172,26 @@ def test_references_must_resolve_agree_and_be_in_time() -> None:
     assert len(check(pd.DataFrame(rows), ORDERS, {"customers": parents["customers"].iloc[:0]}).accepted) == 0
 
 
+def test_an_optional_column_may_be_left_out_and_is_then_there_and_empty() -> None:
+    order = dict.fromkeys(ORDERS.model.model_fields, "x") | {
+        "ordered_at": "2025-01-01T00:00:00Z", "delivered_at": None, "quantity": "1", "amount_cents": "5", "recorded_at": None
+    }  # fmt: skip
+    without = pd.DataFrame([order, order | {"order_id": "?"}]).drop(columns="recorded_at")
+    found, said = check(without, ORDERS), check(pd.DataFrame([order, order | {"order_id": "?"}]), ORDERS)
+    pd.testing.assert_frame_equal(found.accepted, said.accepted)
+    assert list(found.accepted.columns) == ORDERS.arrow.names and str(found.accepted.recorded_at.dtype) == "datetime64[us, UTC]"
+    assert list(found.quarantined.columns) == [*without.columns, REASONS], "what is quarantined is what was read"
+
+
+def test_a_row_recorded_before_it_happened_is_quarantined() -> None:
+    order = dict.fromkeys(ORDERS.model.model_fields, "x") | {"ordered_at": "2025-01-01T00:00:00Z", "delivered_at": None}
+    order |= {"quantity": "1", "amount_cents": "5"}
+    late = ["2025-01-01T00:00:00Z", "2024-12-31T23:59:59Z"]
+    found = check(pd.DataFrame([order | {"order_id": str(i), "recorded_at": at} for i, at in enumerate(late)]), ORDERS)
+    assert found.accepted.order_id.tolist() == ["0"]
+    assert found.quarantined[REASONS].item().startswith("recorded_at: expected ordered_at ≤ recorded_at")
+
+
 def test_a_missing_unknown_or_doubled_column_is_one_clear_error() -> None:
     frame = pd.DataFrame([seller(), seller(seller_id="S2")])
     with pytest.raises(ContractError, match=r"sellers: expected the columns .* missing: country; unknown: land; rename"):
@@ -199,7 +220,8 @@ def test_a_column_without_a_single_value_of_its_type_is_refused(column: str, val
 
 def test_a_single_bad_value_never_refuses_a_file() -> None:
     order = dict.fromkeys(ORDERS.model.model_fields, "x") | {
-        "ordered_at": "2025-01-01T00:00:00Z", "delivered_at": None, "quantity": "1", "amount_cents": "5"
+        "ordered_at": "2025-01-01T00:00:00Z", "delivered_at": None, "quantity": "1", "amount_cents": "5",
+        "recorded_at": None,
     }  # fmt: skip
     found = check(pd.DataFrame([order | {"order_id": "1", "delivered_at": "soon"}, order | {"order_id": "2"}]), ORDERS)
     assert found.accepted.order_id.tolist() == ["2"]
@@ -216,6 +238,7 @@ def test_money_keeps_to_whole_cents_between_zero_and_the_cap() -> None:
     claim = dict.fromkeys(CLAIMS.model.model_fields, "x") | {
         "kind": "injury", "channel": "app", "incident_at": "2025-01-01T00:00:00Z", "filed_at": "2025-01-02T00:00:00Z", "photo_hash": None,
         "photo_count": "0", "has_receipt": "true", "has_dated_photo": "false", "has_medical_record": "false",
+        "recorded_at": None,
     }  # fmt: skip
     amounts = ["1", "100000000", "0", "100000001", "-5", "1.5", "99999999999999999999", "1e999", ""]
     found = check(pd.DataFrame([claim | {"claim_id": str(i), "amount_cents": a} for i, a in enumerate(amounts)]), CLAIMS)

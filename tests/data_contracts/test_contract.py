@@ -97,7 +97,7 @@ def test_a_rule_that_whole_columns_could_not_judge_is_refused_at_definition() ->
 def test_an_adapted_contract_drops_what_it_lacks_with_the_rules_that_need_it_and_adds_what_it_brings() -> None:
     adapted = CLAIMS.adapted(absent=("order_id", "incident_at"), extra={"age": (float | None, Field(ge=0, description="age"))})
     assert [c.name for c in adapted.columns if c.name not in {c.name for c in CLAIMS.columns}] == ["age"]
-    assert not adapted.orderings
+    assert [(rule.earlier, rule.later) for rule in adapted.orderings] == [("filed_at", "recorded_at")]
     assert "orders" not in {rule.table for rule in adapted.references}
     assert (adapted.key, adapted.event_time, adapted.known_at) == (CLAIMS.key, CLAIMS.event_time, CLAIMS.known_at)
     assert adapted.arrow.field("age").type == pa.float64()

@@ -74,6 +74,7 @@ def test_the_sql_of_the_rules_counts_the_rows_that_the_check_quarantines() -> No
     base.register("returns", returns)
     base.register("orders", orders)
     counts = {rule["description"]: base.execute(rule["query"]).fetchall()[0][0] for rule in rules}
+    assert counts.pop("returned_at ≤ recorded_at") == 0, "every row is in order in itself"
     assert list(counts.values()) == [1, 1, 1, 1]
     assert sum(counts.values()) == len(found.quarantined)
 

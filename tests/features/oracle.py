@@ -16,7 +16,7 @@ _KEYS = "customer_id, seller_id, product_id, order_id, device_id, address_id, pa
 _STANDING = """
 SELECT t, customer_id, seller_id, product_id, order_id, device_id, address_id, payment_id, phone_id,
   {changes} FROM (
-    SELECT epoch_us(r.known_at) t, c.customer_id, c.seller_id, c.product_id, c.order_id,
+    SELECT epoch_us(greatest(r.known_at, c.filed_at, c.recorded_at)) t, r.known_at, c.customer_id, c.seller_id, c.product_id, c.order_id,
       c.device_id, c.address_id, c.payment_id, c.phone_id,
       r.claim_id, r.resolution_id, r.paid_cents, (r.outcome = 'paid')::BIGINT paid, (r.outcome <> 'paid')::BIGINT denied,
       last_value(r.label IGNORE NULLS) OVER w AS known,
@@ -26,7 +26,7 @@ SELECT t, customer_id, seller_id, product_id, order_id, device_id, address_id, p
     WINDOW w AS (PARTITION BY r.claim_id ORDER BY r.known_at, r.resolution_id ROWS UNBOUNDED PRECEDING))
 """.format(
     changes=", ".join(
-        f"{c} - coalesce(lag({c}) OVER (PARTITION BY claim_id ORDER BY t, resolution_id), 0) AS {c}"
+        f"{c} - coalesce(lag({c}) OVER (PARTITION BY claim_id ORDER BY known_at, resolution_id), 0) AS {c}"
         for c in ("paid_cents", "paid", "denied", "examined", "abusive", "unsubstantiated")
     )
 )
@@ -38,11 +38,13 @@ SELECT t, seller_id, {insured} AS insured, {violating} AS violating FROM (
 _CHANGE = "state - coalesce(lag(state) OVER (PARTITION BY seller_id ORDER BY t, event_id), 0)"
 _EVENTS = "SELECT epoch_us(known_at) t, seller_id, product_id FROM seller_events WHERE kind IN ({})"
 
+_KNOWN = "SELECT epoch_us(greatest({0}, recorded_at)) t, * FROM {1}"  # DuckDB's greatest passes over NULL
+
 SOURCES = {
-    "orders": "SELECT epoch_us(ordered_at) t, * FROM orders",
-    "returns": "SELECT epoch_us(returned_at) t, * FROM returns",
-    "claims": "SELECT epoch_us(filed_at) t, * FROM claims",
-    "injuries": "SELECT epoch_us(filed_at) t, * FROM claims WHERE kind = 'injury'",
+    "orders": _KNOWN.format("ordered_at", "orders"),
+    "returns": _KNOWN.format("returned_at", "returns"),
+    "claims": _KNOWN.format("filed_at", "claims"),
+    "injuries": _KNOWN.format("filed_at", "claims") + " WHERE kind = 'injury'",
     "violations": _EVENTS.format("'policy_violation'"),
     "lapses": _EVENTS.format("'insurance_lapsed', 'insurance_forged'"),
     "recalls": _EVENTS.format("'recall'"),
@@ -55,8 +57,8 @@ SOURCES = {
     + " UNION ALL "
     + _SWITCH.format(kinds="'policy_violation', 'policy_cleared'", insured="0::BIGINT", violating=_CHANGE),
     "sightings": """
-SELECT epoch_us(ordered_at) t, customer_id, device_id, address_id, payment_id, NULL AS phone_id FROM orders UNION ALL
-SELECT epoch_us(filed_at), customer_id, device_id, address_id, payment_id, phone_id FROM claims""",
+SELECT epoch_us(greatest(ordered_at, recorded_at)) t, customer_id, device_id, address_id, payment_id, NULL AS phone_id FROM orders UNION ALL
+SELECT epoch_us(greatest(filed_at, recorded_at)), customer_id, device_id, address_id, payment_id, phone_id FROM claims""",
 }
 
 
@@ -90,7 +92,8 @@ def compute(features: Iterable[Windowed], tables: Mapping[str, pd.DataFrame], pr
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET threads = 1")
         for name, frame in tables.items():
-            connection.register(name, frame)
+            late = {} if "recorded_at" in frame else {"recorded_at": pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")}
+            connection.register(name, frame.assign(**late))
         connection.register("asked", probes.assign(row=np.arange(len(probes))))
         connection.execute(f"CREATE TEMP TABLE probes AS SELECT row, epoch_us(filed_at) t, {_KEYS} FROM asked")
         features = list(features)

@@ -61,22 +61,29 @@ def random_tables(
     step_us: int = 43_200_000_000,
     days: int = 120,
     words: int = 14,
+    late: float = 0.0,
 ) -> dict[str, pd.DataFrame]:
-    """Tables in contract columns; a large ``step_us`` makes many events fall on the same instant."""
+    """Tables in contract columns; a large ``step_us`` makes many events fall on the same instant, ``late`` some arrive late."""
     rng = np.random.default_rng(seed)
     sellers, products = max(2, customers // 4), max(3, customers // 2)
     seller_of = rng.integers(0, sellers, products)
     ordered = _orders(rng, orders, customers, entities, seller_of, instants(rng, orders, days, step_us))
     claimed = _claims(rng, claims, entities, words, ordered, instants(rng, claims, days, step_us))
     begun = [instants(rng, n, days // 2, step_us) for n in (customers, sellers, products)]
+    returned = _returns(rng, ordered, instants(rng, orders // 10, days, step_us))
+    frames = {"orders": (ordered, "ordered_at"), "claims": (claimed, "filed_at"), "returns": (returned, "returned_at")}
     return {
-        "orders": ordered,
-        "claims": claimed,
-        "returns": _returns(rng, ordered, instants(rng, orders // 10, days, step_us)),
+        **{name: _recorded(np.random.default_rng([seed, i]), *frame, late) for i, (name, frame) in enumerate(frames.items())},
         "resolutions": _resolutions(rng, claimed, instants(rng, claims, days // 3 + 1, step_us)),
         "seller_events": _seller_events(rng, seller_of, instants(rng, 20 + orders // 10, days, step_us)),
         **_accounts(rng, seller_of, *begun),
     }
+
+
+def _recorded(rng: np.random.Generator, frame: pd.DataFrame, at: str, late: float) -> pd.DataFrame:
+    """Say of some rows that they were recorded up to twenty days after they happened; say nothing if none arrive late."""
+    after = pd.to_timedelta(rng.integers(0, 21, len(frame)), unit="D")
+    return frame.assign(recorded_at=some_missing(rng, frame[at] + after, 1.0 - late).astype("datetime64[us, UTC]")) if late else frame
 
 
 def _orders(rng: np.random.Generator, n: int, customers: int, entities: int, seller_of: np.ndarray, ordered: pd.Series) -> pd.DataFrame:

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts import CONTRACTS
-from features.catalog import CATALOG
-from features.facts import FeatureError
+from features.catalog import CATALOG, Catalog
+from features.entry import Entry
+from features.facts import Facts, FeatureError
 from features.matrix import build_matrix
+from features.spec import Aggregate, Computed, Selection, Window
 from tests.features.tables import random_tables
 from tests.strategies import FEW, marketplaces
 
@@ -27,13 +29,16 @@ def must_equal(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 def known_before(tables: Tables, now: pd.Timestamp) -> Tables:
     """Delete everything that was not known strictly before an instant; a delivery still to come is not known either."""
-    past = {name: frame[frame[CONTRACTS[name].known_at] < now].reset_index(drop=True) for name, frame in tables.items()}
+    known = {
+        name: frame[[c for c in (CONTRACTS[name].known_at, "recorded_at") if c in frame]].max(axis=1) for name, frame in tables.items()
+    }
+    past = {name: frame[known[name] < now].reset_index(drop=True) for name, frame in tables.items()}
     orders = past["orders"]
     return past | {"orders": orders.assign(delivered_at=orders.delivered_at.where(orders.delivered_at < now))}
 
 
 @FEW
-@given(marketplaces(), st.integers(0, 10_000))
+@given(marketplaces(late=0.3), st.integers(0, 10_000))
 def test_nothing_from_the_instant_of_filing_on_is_ever_used(tables: Tables, draw: int) -> None:
     claims = tables["claims"]
     now = claims.filed_at.iloc[draw % len(claims)]
@@ -42,7 +47,23 @@ def test_nothing_from_the_instant_of_filing_on_is_ever_used(tables: Tables, draw
 
 
 @FEW
-@given(marketplaces(), st.integers(0, 10_000))
+@given(marketplaces(late=0.3), marketplaces(late=0.9), st.integers(0, 10_000))
+def test_events_that_arrive_late_change_no_row_filed_before_they_were_recorded(tables: Tables, others: Tables, draw: int) -> None:
+    claims = tables["claims"]
+    now = claims.filed_at.iloc[draw % len(claims)]
+    late = {name: others[name].copy() for name in ("orders", "returns", "claims", "resolutions")}
+    for name, own in (("orders", "order_id"), ("returns", "return_id"), ("claims", "claim_id"), ("resolutions", "resolution_id")):
+        late[name][own] = "L" + late[name][own]
+        if name != "resolutions":
+            late[name]["recorded_at"] = late[name][[CONTRACTS[name].known_at, "recorded_at"]].max(axis=1).clip(lower=now)
+    late["resolutions"]["claim_id"] = "L" + late["resolutions"]["claim_id"]
+    more = tables | {name: pd.concat([tables[name], frame], ignore_index=True) for name, frame in late.items()}
+    asked = claims[claims.filed_at <= now].reset_index(drop=True)
+    must_equal(build_matrix(more, asked), build_matrix(tables, asked))
+
+
+@FEW
+@given(marketplaces(late=0.3), st.integers(0, 10_000))
 def test_a_claim_alone_has_the_row_that_it_has_among_all(tables: Tables, draw: int) -> None:
     everything = build_matrix(tables)
     row = draw % len(everything)
@@ -54,10 +75,54 @@ def test_a_claim_alone_has_the_row_that_it_has_among_all(tables: Tables, draw: i
 
 
 @FEW
-@given(marketplaces(), st.integers(0, 10_000))
+@given(marketplaces(late=0.3), st.integers(0, 10_000))
 def test_the_order_of_rows_changes_nothing(tables: Tables, seed: int) -> None:
     shuffled = {name: frame.sample(frac=1.0, random_state=seed + i) for i, (name, frame) in enumerate(tables.items())}
     must_equal(build_matrix(shuffled).loc[tables["claims"].claim_id.to_numpy()], build_matrix(tables))
+
+
+def letters(facts: Facts) -> np.ndarray:
+    """Length of the narrative: a feature that no declaration can say."""
+    return np.array([len(text or "") for text in facts.texts("probes", "narrative").to_pylist()], dtype=np.float64)
+
+
+def test_a_new_feature_is_one_entry_in_a_catalogue_and_nothing_else() -> None:
+    tables = random_tables(3)
+    units = Entry(Aggregate("orders.quantity", ("seller_id",), "sum", Window(60)), "units sold", "count", 0, "seller_history", "units sold")
+    phoned = Entry(
+        Aggregate("phoned", ("customer_id",), "count", Window(90)), "calls", "count", 0, "customer_history", "claims by telephone"
+    )
+    length = Entry(Computed("narrative_letters", ("probes.narrative",), letters), "letters", "count", 0, "claim_form", "long story")
+    catalog = Catalog((*CATALOG, units, phoned, length), {"phoned": Selection("claims", "filed_at", "channel", ("phone",))})
+    matrix = build_matrix(tables, catalog=catalog)
+    must_equal(matrix[list(CATALOG.names)], build_matrix(tables))
+    for claim in tables["claims"].itertuples():
+        orders, claims = tables["orders"], tables["claims"]
+        sold = orders[(orders.seller_id == claim.seller_id) & orders.ordered_at.between(*span(claim.filed_at, 60), inclusive="left")]
+        calls = claims[(claims.customer_id == claim.customer_id) & (claims.channel == "phone")]
+        row = matrix.loc[claim.claim_id]
+        assert row["orders_sum_quantity_seller_60d"] == sold.quantity.sum()
+        assert row["phoned_count_customer_90d"] == calls.filed_at.between(*span(claim.filed_at, 90), inclusive="left").sum()
+        assert row["narrative_letters"] == len(claim.narrative)
+
+
+def span(now: pd.Timestamp, days: int) -> tuple[pd.Timestamp, pd.Timestamp]:
+    return now - pd.Timedelta(days=days), now
+
+
+def too_few(facts: Facts) -> np.ndarray:
+    return np.zeros(2)
+
+
+def test_a_function_must_return_one_number_per_claim_and_is_left_out_without_what_it_needs() -> None:
+    tables = random_tables(3)
+    broken = Catalog((Entry(Computed("two", (), too_few), "two", "count", 0, "claim_form", "two"),))
+    with pytest.raises(
+        FeatureError, match=r"two: expected \(30,\) numbers, one per claim, found float64 of shape \(2,\) from tests.*too_few"
+    ):
+        build_matrix(tables, catalog=broken)
+    needy = Catalog((Entry(Computed("two", ("visits.seen_at",), too_few), "two", "count", 0, "claim_form", "two"),))
+    assert list(build_matrix(tables, catalog=needy)) == []
 
 
 def test_columns_are_the_catalogue_in_its_order_and_all_float() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.spec import ALL, DAY_US, Aggregate, Difference, Ratio, SpecError, Window
+from features.spec import ALL, DAY_US, Aggregate, Computed, Difference, Ratio, SpecError, Window
 
 windows = st.builds(
     Window, st.integers(1, 400) | st.none(), lag_days=st.integers(0, 30), closed=st.sampled_from(["left", "right", "both", "neither"])
@@ -42,6 +43,8 @@ def test_names_say_source_statistic_column_key_and_window() -> None:
     assert Ratio(claims, orders).name == "claims_count_per_orders_count_seller_30d"
     everything = Aggregate("orders", ("seller_id",), "count", ALL)
     assert Ratio(claims, everything).name == "claims_count_seller_30d_per_orders_count_seller_all"
+    lift = Ratio(Aggregate("orders", ("customer_id", "seller_id"), "count", ALL), Ratio(everything, claims))
+    assert lift.name == "orders_count_customer_seller_all_per_orders_count_seller_all_per_claims_count_seller_30d"
     assert Difference(everything, orders).name == "orders_count_seller_all_minus_orders_count_seller_30d"
 
 
@@ -53,6 +56,11 @@ def test_names_say_source_statistic_column_key_and_window() -> None:
         (lambda: Aggregate("claims", (), "count", ALL), "at least one key column"),
         (lambda: Aggregate("claims", ("customer_id",), "sum", ALL), "expected a column"),
         (lambda: Aggregate("claims.amount_cents", ("customer_id",), "count", ALL), "expected no column"),
+        (lambda: Aggregate("claims", ("channel",), "count", ALL), "of customer_id, .*; found .'channel'"),
+        (lambda: Aggregate("claims.device_id", ("customer_id",), "sum", ALL), "a column of numbers, not of identifiers"),
+        (lambda: Aggregate("claims.amount_cents", ("customer_id",), "distinct", ALL), "expected one of customer_id"),
+        (lambda: Aggregate("claims.amount_cents", ("customer_id",), "sum", ALL, among="examined"), "among only with 'rate'"),
+        (lambda: Computed("nameless", (), lambda facts: np.zeros(1)), "expected a function defined with a name"),
     ],
 )
 def test_a_declaration_without_meaning_is_refused(make: object, words: str) -> None:

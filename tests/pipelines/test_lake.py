@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from data_contracts import CONTRACTS, SELLERS, ContractError
+from data_contracts import CONTRACTS, RETURNS, SELLERS, ContractError
 from pipelines.home import Home
 from pipelines.lake import Lake, replacing
+from pipelines.simulate.frames import contracted
 
 
 def sellers(*keys: str) -> pd.DataFrame:
@@ -92,6 +94,21 @@ def test_a_batch_of_another_contract_is_refused(tmp_path: Path) -> None:
     adapted.append("sellers", sellers("S1").drop(columns="category"), batch="a")
     with pytest.raises(ContractError, match=r"a\.parquet: expected the columns"):
         Lake(tmp_path).read("sellers")
+
+
+def test_a_batch_from_before_a_column_became_known_is_read_as_if_the_column_were_empty(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    returns = contracted(
+        {"return_id": ["R1"], "order_id": ["O1"], "customer_id": ["C1"], "seller_id": ["S1"], "reason": ["x"], "refund_cents": [5],
+         "returned_at": pd.to_datetime(["2025-01-01"], utc=True).astype("datetime64[us, UTC]")}, RETURNS
+    )  # fmt: skip
+    lake.append("returns", returns, batch="old")
+    (path,) = (tmp_path / "lake").rglob("*.parquet")
+    pq.write_table(pq.read_table(path, partitioning=None).drop_columns("recorded_at"), path)
+    pd.testing.assert_frame_equal(
+        lake.read("returns"), returns.astype(dict.fromkeys(["return_id", "order_id", "customer_id", "seller_id", "reason"], "str"))
+    )
+    assert lake.read("returns", columns=["recorded_at", "return_id"]).columns.tolist() == ["recorded_at", "return_id"]
 
 
 def test_an_unknown_table_and_a_batch_name_that_leaves_the_folder_are_refused(tmp_path: Path) -> None:

@@ -46,6 +46,14 @@ def test_a_mapping_is_read_into_frozen_rules() -> None:
     assert mapping.intake.column("label").choices == ("valid", "abusive")
 
 
+def test_an_optional_field_that_a_mapping_does_not_speak_of_is_absent() -> None:
+    said, unsaid = small(), small()
+    unsaid["absent"] = [name for name in said["absent"] if name != "recorded_at"]
+    assert set(parse(unsaid).absent) == set(parse(said).absent)
+    late = unsaid | {"fields": unsaid["fields"] | {"recorded_at": {"source": "seen", "format": "%d.%m.%Y"}}}
+    assert "recorded_at" in parse(late).claims.arrow.names and "recorded_at" not in parse(late).absent
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
