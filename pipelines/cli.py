@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from pipelines import cli_cases, cli_data, cli_models
 from pipelines.home import Home
-from pipelines.terminal import HomeOption, PolicyFile, SummaryFile, console, errors, progress_bar, read_policy
+from pipelines.terminal import HomeOption, PolicyFile, SummaryFile, console, errors, read_policy, steps
 
 app = typer.Typer(
     name="touchstone",
@@ -33,6 +33,7 @@ for verb in (
     cli_data.build,
     cli_models.train,
     cli_models.promote,
+    cli_models.monitor,
     cli_cases.score,
     cli_cases.experts,
     cli_cases.resolve,
@@ -58,15 +59,8 @@ def demo(
     from pipelines.demo import demo as run
     from pipelines.demo_summary import tell
 
-    with progress_bar() as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done)
-
-        found = run(Home.at(home), read_policy(policy), progress, orders, claims, seed)
+    with steps() as report:
+        found = run(Home.at(home), read_policy(policy), report, orders, claims, seed)
     for table in tell(found):
         console.print(table)
     if summary is not None:

@@ -1,4 +1,4 @@
-"""Commands about models: train, promote."""
+"""Commands about models: train, promote, monitor."""
 
 from __future__ import annotations
 
@@ -43,3 +43,30 @@ def promote(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> 
     verdict = run(Home.at(home), as_of, read_policy(policy))
     console.print(verdict.why, soft_wrap=True)
     raise typer.Exit(0 if verdict.promote else 1)
+
+
+def monitor(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:
+    """Compare the claims decided lately with those of the champion's training, and write a page about what moved.
+
+    Exit code 0: quiet; 1: alarm.
+
+    Example: touchstone monitor --as-of 2025-06-01
+    """
+    from pipelines.monitor import monitor as run
+
+    with errors.status("comparing windows"):
+        found = run(Home.at(home), as_of, read_policy(policy))
+    findings = found.findings
+    last = findings.estimates.iloc[-1]
+    facts = {
+        "claims compared": f"{len(findings.current):,} with {len(findings.reference):,}",
+        "features and scores drifted": f"{int((findings.table['level'] != 'quiet').sum())} of {len(findings.table)}",
+        "estimated AUC, abusive against the rest": f"{last['auc']:.3f}",
+        "estimated share of abusive claims": f"{last['share_abusive']:.1%}",
+        "verdict": "ALARM" if findings.alarms else "quiet",
+    }
+    show("Monitored", facts)
+    for alarm in findings.alarms:
+        console.print(alarm, soft_wrap=True, markup=False)
+    console.print(f"Page: {found.page}", soft_wrap=True, markup=False)
+    raise typer.Exit(1 if findings.alarms else 0)

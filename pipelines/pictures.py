@@ -18,7 +18,8 @@ from data_contracts import LABELS
 COLOURS = {"valid": "#1b7f79", "unsubstantiated": "#d9932b", "abusive": "#b3324a"}
 """One colour per class, distinguishable without red-green vision."""
 
-_INK, _GRID = "#22303c", "#d8dee4"
+INK, GRID = "#22303c", "#d8dee4"
+"""Colours of what is no class: text and lines, and the grid."""
 
 
 def as_data_uri(figure: Figure) -> str:
@@ -32,13 +33,14 @@ def as_data_uri(figure: Figure) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _axes(width: float = 6.4, height: float = 3.6) -> tuple[Figure, Axes]:
+def blank(width: float = 6.4, height: float = 3.6) -> tuple[Figure, Axes]:
+    """Return an empty figure of so many inches and its axes, as every picture of the project begins."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color=_GRID, linewidth=0.7)
+    axes.grid(axis="y", color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=_INK, labelsize=9)
+    axes.tick_params(colors=INK, labelsize=9)
     return figure, axes
 
 
@@ -54,7 +56,7 @@ def class_mix(months: Sequence[str], shares: Mapping[str, np.ndarray], observed:
     observed
         Per class, n weighted shares of the observed labels (NaN where none), if there are any.
     """
-    figure, axes = _axes()
+    figure, axes = blank()
     place = np.arange(len(months))
     for label in LABELS:
         axes.plot(place, shares[label], color=COLOURS[label], linewidth=2, label=label)
@@ -79,7 +81,7 @@ def precision_recall(truth: np.ndarray, proba: np.ndarray, weight: np.ndarray) -
     weight
         (n,) weights of the rows.
     """
-    figure, axes = _axes(4.6, 3.6)
+    figure, axes = blank(4.6, 3.6)
     for place, label in enumerate(LABELS):
         hit = truth == label
         if hit.any() and not hit.all():
@@ -100,8 +102,8 @@ def reliability(tables: Mapping[str, pd.DataFrame]) -> Figure:
     tables
         Per class, a frame with the columns ``predicted``, ``observed`` and ``count``.
     """
-    figure, axes = _axes(4.6, 3.6)
-    axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle="--")
+    figure, axes = blank(4.6, 3.6)
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--")
     for label, table in tables.items():
         axes.plot(table["predicted"], table["observed"], color=COLOURS[label], linewidth=1.5, marker="o", markersize=4, label=label)
     axes.set(xlabel="predicted probability", ylabel="observed frequency", xlim=(0, 1), ylim=(0, 1))
@@ -111,8 +113,8 @@ def reliability(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 def cost_by_capacity(capacity: np.ndarray, expected: np.ndarray, today: float) -> Figure:
     """Draw the expected cost of the live claims (cents) against the desk's cases per day; a line marks today's capacity."""
-    figure, axes = _axes()
-    axes.plot(capacity, expected / 100, color=_INK, linewidth=2, marker="o", markersize=4)
+    figure, axes = blank()
+    axes.plot(capacity, expected / 100, color=INK, linewidth=2, marker="o", markersize=4)
     axes.axvline(today, color=COLOURS["abusive"], linewidth=1, linestyle="--", label="today's capacity")
     axes.set(xlabel="desk cases a day", ylabel="expected cost")
     axes.yaxis.set_major_formatter(_DOLLARS)
@@ -120,9 +122,9 @@ def cost_by_capacity(capacity: np.ndarray, expected: np.ndarray, today: float) -
     return figure
 
 
-def bars(amounts: Mapping[str, float], colour: str = _INK, money: bool = True) -> Figure:
+def bars(amounts: Mapping[str, float], colour: str = INK, money: bool = True) -> Figure:
     """Draw named amounts (cents if money) as horizontal bars, the first on top."""
-    figure, axes = _axes(6.4, 0.6 + 0.36 * max(len(amounts), 2))
+    figure, axes = blank(6.4, 0.6 + 0.36 * max(len(amounts), 2))
     names = list(amounts)[::-1]
     values = np.array([amounts[name] for name in names], dtype=float) / (100 if money else 1)
     drawn = axes.barh(names, values, color=colour, height=0.62)
@@ -136,7 +138,7 @@ def bars(amounts: Mapping[str, float], colour: str = _INK, money: bool = True) -
 
 def ages(days: Mapping[str, np.ndarray], limit: float) -> Figure:
     """Draw how old cases are, in days, by kind of case; a line marks the limit after which a case is late."""
-    figure, axes = _axes()
+    figure, axes = blank()
     oldest = max([limit, *(float(np.max(values, initial=0.0)) for values in days.values())])
     edges = np.arange(0.0, oldest + 2.0).tolist()
     shades = [COLOURS["valid"], COLOURS["unsubstantiated"]]
