@@ -27,17 +27,43 @@ def _duplicate(name: str, meaning: str, unit: Unit, direction: Literal[-1, 0, 1]
     return Entry(DUPLICATE_FEATURES[name], meaning, unit, direction, "duplicates", reason)
 
 
+def _graph(graph: str, size: str, who: str, by: str) -> tuple[Entry, ...]:
+    """Enter one graph: size and findings of the component, the direct neighbours, the way to abuse, growth."""
+    name = f"link_{graph}"
+    return (
+        _link(f"{name}_customers", f"{who} connected {by}", "count", 0, size),
+        _link(f"{name}_claims_others", f"earlier claims of connected {who}", "count", 0, f"connected {who} claimed before"),
+        _link(f"{name}_abusive_others", f"abusive claims of connected {who}", "count", 1, f"connected {who} were found abusive"),
+        _link(f"{name}_neighbours", f"{who} who share something directly, {by}", "count", 0, f"shares something with other {who}"),
+        _link(
+            f"{name}_neighbours_weighted",
+            f"the same {who}, less for what many share",
+            "weight",
+            0,
+            f"shares private things with other {who}",
+        ),
+        _link(f"{name}_neighbours_abusive", f"of these {who}, those found abusive", "count", 1, f"shares something with abusive {who}"),
+        _link(
+            f"{name}_neighbours_abusive_weighted",
+            "the same, less for what many share",
+            "weight",
+            1,
+            f"shares private things with abusive {who}",
+        ),
+        _link(
+            f"{name}_abusive_distance", f"steps to the nearest abusive one, {by}; 3 or more is 3", "steps", -1, "abuse is few steps away"
+        ),
+        _link(f"{name}_joined_30d", f"{who} who became connected in 30 days", "count", 0, f"newly connected with many {who}"),
+    )
+
+
 LINK_ENTRIES: tuple[Entry, ...] = (
     *(_others(entity, "sightings.customer_id", "first_seen", "other customers who used") for entity in _CALLED),
     *(_others(entity, "claims", "count", "claims of other customers that named") for entity in _CALLED),
     *(_others(entity, "claims", "count", "claims of other customers that named", Window(90)) for entity in _CALLED),
     *(_others(entity, "standing.abusive", "sum", "other customers' abusive claims that named") for entity in _CALLED),
-    _link("link_component_customers", "customers connected by device, payment or phone", "count", 0, "connected with many customers"),
-    _link("link_component_claims_others", "earlier claims of connected customers", "count", 0, "connected customers claimed before"),
-    _link("link_component_abusive_others", "abusive claims of connected customers", "count", 1, "connected customers were found abusive"),
-    _link("link_claimants_customers", "claimants connected through their claims", "count", 0, "connected with many claimants"),
-    _link("link_claimants_claims_others", "earlier claims of connected claimants", "count", 0, "connected claimants claimed before"),
-    _link("link_claimants_abusive_others", "abusive claims of connected claimants", "count", 1, "connected claimants were found abusive"),
+    *_graph("component", "connected with many customers", "customers", "by device, payment or phone"),
+    *_graph("claimants", "connected with many claimants", "claimants", "through their claims"),
     _link("burst_claimants_product_30d", "other claimants on the product in 30 days", "count", 0, "many claims on this product at once"),
     _link(
         "burst_unlinked_share_product_30d", "share of them connected with nobody among them", "share", 0, "recent claimants are connected"

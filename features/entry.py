@@ -22,7 +22,7 @@ Group = Literal[
 ]
 """What a feature is about; reasons are given by group, and groups are left out together."""
 
-Unit = Literal["count", "cents", "days", "share", "ratio", "flag", "hour", "log dollars", "words"]
+Unit = Literal["count", "cents", "days", "share", "ratio", "flag", "hour", "log dollars", "words", "weight", "steps"]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,52 @@
 """Who is connected with whom, as of filing: growing graphs of customers who share a device, payment, phone or address.
 
 Customers become one component when they were seen with the same entity. The graphs only grow, so one pass in time order
-with a union–find (Tarjan 1975) answers every claim from exactly the sightings before it. An entity seen with more than
-:data:`HUB_CUSTOMERS` customers (a library's computer, a company's card) connects nobody further.
+with a union–find (Tarjan 1975) answers every claim from exactly what was known before it. An entity seen with more than
+``hub_customers`` customers (a library's computer, a company's card) connects nobody further.
 
 There are two graphs. In the first, orders and claims connect, but an address does not: neighbours and tenants would chain
 half the country together. In the second only claims connect, by address too: of those who claim, few are neighbours.
 
+What is found, for a claim filed at t by customer c, everything strictly before t
+---------------------------------------------------------------------------------
+*link*: a pair (customer, entity), since the first time the one was seen with the other, provided that the entity had at most
+``hub_customers`` customers at that instant, all of the instant counted. Links never end; an entity above the cap is *closed*:
+nobody is reached through it any more, but what it joined stays joined.
+
+``customers, claims_others, abusive_others``
+    Size and totals of the components of c and of the open entities that the claim itself names, less c's own claims: it is
+    known at filing which device filed, although the claim is not part of the graph yet.
+``neighbours``
+    Other customers of the open entities that c is linked with or the claim names. Of c's links the latest 64 (``followed``)
+    count, and all of the same instant as the last of them.
+``neighbours_weighted``
+    The same, each sharing weighted by 1/ln d, d being the customers of the shared entity, c included (Adamic and Adar
+    2003): a device of two says more than one of ten. Weights are integers of 2⁻³²; one division at the end.
+``neighbours_abusive, neighbours_abusive_weighted``
+    Of these, the neighbours against whom an abusive claim stood.
+``abusive_distance``
+    1: a neighbour is such; 2: a neighbour's neighbour is (searched from at most 64 neighbours, by the latest 64 links of each);
+    3: somebody else in the component is, or that many neighbours have hidden it; undefined: nobody.
+``joined_30d``
+    ``customers`` less the size that c's component had 30 days ago: how many became connected with c since, through this very
+    claim or before. Two old components that merge count as growth, by the size of the other.
+
 A *burst* of claims on one product may be a ring or a real defect. What tells them apart is whether the claimants are
 strangers: the share of recent claimants whose component holds no other of them, nor the claimant at hand.
+
+For a stream: :class:`Links`
+----------------------------
+``Links(kinds).advance(known, asked)`` takes a chunk of time: the :class:`~features.sources.Events` of the sources ``sightings``,
+``claims`` and ``standing`` (columns: integer codes that stay the same over all chunks; they need not be known beforehand) and
+the claims asked about as events at their filing. Chunks follow each other in time; cutting anywhere, even within an instant,
+changes no bit. The state is proportional to customers + entities + claims of the last 30 days, never to events. Local features
+are the case of one chunk.
+
+For one claim: what a store must answer
+---------------------------------------
+Four as-of look-ups suffice. *entity → (since, customer)*: the links of an entity in order of time, of which the first
+``hub_customers`` + 1 matter (they also give d). *customer → (since, entity)*: the latest 64 links. *customer → (since, component)* and
+*component → (since, totals)*: at t and, for growth, at t − 30 days. The burst needs *product → (filed, customer)* of 30 days.
 
 Plain sharing (how many others used this device, how many claims came from it) is windowed history and declared in the
 catalogue like any aggregate.
@@ -16,16 +54,15 @@ catalogue like any aggregate.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
-from numba import njit
 
-from features import history
 from features.facts import PROBES, Facts
 from features.history import Floats, Ints
+from features.link_graph import LinkGraph, LinkRules, Seen, nothing
 from features.sources import Events, select
-from features.spec import DAY_US, Direct
+from features.spec import Direct
 
 GRAPHS: dict[str, tuple[str, tuple[str, ...]]] = {
     "component": ("sightings", ("device_id", "payment_id", "phone_id")),
@@ -33,18 +70,10 @@ GRAPHS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """For each graph the source of its sightings and the entities that connect."""
 
-HUB_CUSTOMERS = 10
-"""Beyond so many customers an entity is a public place, not a link (chosen: above a household)."""
-
-BURST_DAYS = 30
-"""Span of a burst of claims on one product."""
-
-BURST_CLAIMS = 256
-"""At most about so many of the latest claims of a burst are looked at, so that a recall costs no more than linear time."""
-
 _SIZES = ("customers", "claims_others", "abusive_others")
+_NEAR = ("neighbours", "neighbours_weighted", "neighbours_abusive", "neighbours_abusive_weighted", "abusive_distance", "joined_30d")
 _BURST = ("burst_claimants_product_30d", "burst_unlinked_share_product_30d")
-_NAMES = {graph: (*(f"link_{graph}_{size}" for size in _SIZES), *(_BURST if graph == "component" else ())) for graph in GRAPHS}
+_NAMES = {graph: (*(f"link_{graph}_{what}" for what in (*_SIZES, *_NEAR)), *(_BURST if graph == "component" else ())) for graph in GRAPHS}
 _NEEDS = ("probes.customer_id", "claims.customer_id", "claims.filed_at")
 _NEEDS_PRODUCT = (*_NEEDS, "probes.product_id", "claims.product_id")
 
@@ -53,8 +82,79 @@ LINK_FEATURES: dict[str, Direct] = {
 }
 """Every feature of this module, by name."""
 
+LINK_SOURCES = ("sightings", "claims", "standing")
+"""Sources that a stream must bring; one that does not exist is left out."""
 
-def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
+
+class Links:
+    """The link graphs as of the end of everything they were given; see the module for what a chunk is.
+
+    Parameters
+    ----------
+    kinds
+        For each graph wanted the entities that connect, as :func:`connecting` finds them.
+    rules
+        What counts as a link, and how far one looks.
+
+    Examples
+    --------
+    >>> links = Links({"claimants": ("device_id",)})
+    >>> columns = {"customer_id": np.array([0, 1]), "device_id": np.array([7, 7])}
+    >>> claims = Events(np.array([10, 20]), columns)
+    >>> links.advance({"claims": claims}, claims)["link_claimants_neighbours"].tolist()
+    [0.0, 1.0]
+    """
+
+    def __init__(self, kinds: Mapping[str, tuple[str, ...]], rules: LinkRules = LinkRules()) -> None:  # noqa: B008 - frozen
+        self._graphs = {graph: (held, LinkGraph(len(held), rules)) for graph, held in kinds.items()}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the state holds."""
+        return sum(graph.nbytes for _, graph in self._graphs.values())
+
+    def advance(self, known: Mapping[str, Events], asked: Events) -> dict[str, Floats]:
+        """Let a chunk of time pass, and answer the claims in it.
+
+        Parameters
+        ----------
+        known
+            Events by source, those of :data:`LINK_SOURCES` that there are, in order of time.
+        asked
+            The claims asked about, at the time of filing, with the columns of a claim as far as they exist.
+
+        Returns
+        -------
+        dict
+            (claims,) float64 by name, in the order of ``asked``, of every graph; NaN where undefined.
+
+        Raises
+        ------
+        ValueError
+            If rows are out of order in time, within the chunk or against the chunks before.
+        """
+        found: dict[str, Floats] = {}
+        for name, (kinds, graph) in self._graphs.items():
+            burst = name == "component"
+            products = _column(asked, "product_id") if burst else np.full(len(asked.times), -1, dtype=np.int64)
+            claims = _seen(known.get("claims"), "product_id" if burst else "")
+            standing = _seen(known.get("standing"), "abusive")
+            values = graph.advance(_linked(known.get(GRAPHS[name][0]), kinds), claims, standing, _linked(asked, kinds), products)
+            found |= zip(_NAMES[name], values.T, strict=False)
+        return found
+
+
+def connecting(columns: Mapping[str, Collection[str]], asked: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Find which entities connect in each graph: those that its source and the claims asked about both have.
+
+    >>> connecting({"claims": ["customer_id", "device_id", "address_id"]}, ["customer_id", "device_id"])
+    {'claimants': ('device_id',)}
+    """
+    held = {graph: tuple(k for k in kinds if k in columns.get(source, ()) and k in asked) for graph, (source, kinds) in GRAPHS.items()}
+    return {graph: kinds for graph, kinds in held.items() if kinds}
+
+
+def compute(names: Collection[str], facts: Facts, rules: LinkRules = LinkRules()) -> dict[str, Floats]:  # noqa: B008 - frozen
     """Compute link features of the claims asked about.
 
     Parameters
@@ -63,198 +163,44 @@ def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
         Which of :data:`LINK_FEATURES`.
     facts
         The tables; without resolutions nobody is known to be abusive.
+    rules
+        What counts as a link, and how far one looks.
 
     Returns
     -------
     dict
         (probes,) float64 by name, in the order of the probes; empty where no linking entity is recorded at all. A claim
         without a customer is undefined (NaN); the unlinked share is so too where nobody else claimed.
-
-    Notes
-    -----
-    The component of a claim is that of its customer together with those of the entities the claim itself names: it is known
-    at filing which device filed, although the claim is not part of the graph yet.
     """
-    found: dict[str, Floats] = {}
-    for graph, (source, kinds) in GRAPHS.items():
-        seen = select(facts, source) if set(_NAMES[graph]) & set(names) else None
-        held = tuple(kind for kind in kinds if seen and kind in seen.columns and facts.has(f"{PROBES}.{kind}"))
-        if seen is not None and held:
-            found |= zip(_NAMES[graph], _answers(seen, held, facts).T, strict=False)
-    return {name: np.ascontiguousarray(found[name]) for name in names if name in found}
+    known = {source: events for source in LINK_SOURCES if (events := select(facts, source)) is not None}
+    keys = facts.keys(PROBES)
+    kinds = connecting({source: events.columns for source, events in known.items()}, keys)
+    asked = Events(facts.instants(PROBES, "filed_at"), {key: facts.codes(PROBES, key) for key in keys})
+    order = np.argsort(asked.times, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    wanted = {graph: held for graph, held in kinds.items() if set(_NAMES[graph]) & set(names)}
+    found = Links(wanted, rules).advance(known, asked.only(order))
+    return {name: np.ascontiguousarray(found[name][place]) for name in names if name in found}
 
 
-def _answers(sightings: Events, kinds: tuple[str, ...], facts: Facts) -> Floats:
-    """Run one graph over all probes: (probes, 5) sizes of the component, then of the burst."""
-    claims, standing = select(facts, "claims"), select(facts, "standing")
-    claims = claims or Events(np.empty(0, dtype=np.int64), {})
-    nothing = claims.only(np.empty(0, dtype=np.int64))
-    edges, n_entities = _first_sightings(sightings, kinds, facts)
-    products = facts.vocabulary("product_id") if facts.has(f"{PROBES}.product_id") else 0
-    filed = facts.instants(PROBES, "filed_at")
-    order = np.argsort(filed, kind="stable")
-    found = np.empty((len(order), len(_SIZES) + len(_BURST)), dtype=np.float64)
-    found[order] = _grow(
-        edges,
-        _columns(claims, "customer_id", "product_id"),
-        _columns(standing or nothing, "customer_id", "abusive"),
-        (filed[order], *(column[order] for column in _asked(kinds, facts))),
-        (facts.vocabulary("customer_id"), n_entities, products),
-        HUB_CUSTOMERS,
-        BURST_DAYS * DAY_US,
-        BURST_CLAIMS,
-    )
-    return found
+def _column(events: Events, name: str) -> Ints:
+    return events.columns.get(name, np.full(len(events.times), -1, dtype=np.int64))
 
 
-def _columns(events: Events, *names: str) -> tuple[Ints, ...]:
-    return (events.times, *(events.columns.get(name, np.full(len(events.times), -1, dtype=np.int64)) for name in names))
+def _seen(events: Events | None, other: str) -> Seen:
+    """Read the customers of a source with one other column."""
+    if events is None:
+        return nothing()
+    return Seen(events.times, _column(events, "customer_id"), _column(events, other))
 
 
-def _first_sightings(sightings: Events, kinds: tuple[str, ...], facts: Facts) -> tuple[tuple[Ints, Ints, Ints], int]:
-    """Find the first time each customer was seen with each entity, in time order; entities of all kinds numbered together."""
-    customers, parts, base = sightings.columns["customer_id"], [], 0
-    for kind in kinds:
-        kept = np.flatnonzero((sightings.columns[kind] >= 0) & (customers >= 0))
-        seen = sightings.only(kept)
-        past = history.group(seen.columns[kind], seen.times, facts.vocabulary(kind))
-        first = np.flatnonzero(history.first_seen(past, seen.columns["customer_id"]))
-        parts.append((seen.times[first], seen.columns[kind][first] + base, seen.columns["customer_id"][first]))
-        base += facts.vocabulary(kind)
-    times, entities, whom = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(times, kind="stable")
-    return (times[order], entities[order], whom[order]), base
-
-
-def _asked(kinds: tuple[str, ...], facts: Facts) -> tuple[Ints, Ints, Ints]:
-    """Read customer, product and (n, kinds) entities of the probes; −1 where missing."""
-    nobody = np.full(len(facts.probes), -1, dtype=np.int64)
-    sizes = np.cumsum([0] + [facts.vocabulary(kind) for kind in kinds])
-    codes = [facts.codes(PROBES, kind) for kind in kinds]
-    entities = np.stack([np.where(code >= 0, code + base, -1) for code, base in zip(codes, sizes[:-1], strict=True)], axis=1)
-    product = facts.codes(PROBES, "product_id") if facts.has(f"{PROBES}.product_id") else nobody
-    return facts.codes(PROBES, "customer_id"), product, np.ascontiguousarray(entities)
-
-
-@njit(cache=True)
-def _root(parent, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-@njit(cache=True)
-def _join(parent, totals, a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Merge two components; ``totals`` (customers, claims, abusive) of the smaller are added to the larger."""
-    a, b = _root(parent, a), _root(parent, b)
-    if a == b:
-        return
-    if totals[a, 0] < totals[b, 0]:
-        a, b = b, a
-    parent[b] = a
-    totals[a] += totals[b]
-
-
-@njit(cache=True)
-def _sight(parent, totals, degree, member, edges, at, hub):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Add all sightings of one instant: degrees first, so that their order within the instant cannot matter."""
-    times, entities, customers = edges
-    end = at
-    while end < len(times) and times[end] == times[at]:
-        degree[entities[end]] += 1
-        end += 1
-    for i in range(at, end):
-        entity = entities[i]
-        if member[entity] < 0:
-            member[entity] = customers[i]
-        elif degree[entity] <= hub:
-            _join(parent, totals, customers[i], member[entity])
-    return end
-
-
-@njit(cache=True)
-def _around(parent, degree, member, customer, entities, hub, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Fill ``roots`` with the distinct components that a claim touches; return how many."""
-    roots[0] = _root(parent, customer)
-    held = 1
-    for entity in entities:
-        if entity < 0 or degree[entity] == 0 or degree[entity] > hub:
-            continue
-        root = _root(parent, member[entity])
-        fresh = True
-        for k in range(held):
-            fresh = fresh and roots[k] != root
-        if fresh:
-            roots[held] = root
-            held += 1
-    return held
-
-
-@njit(cache=True)
-def _burst(parent, claims, latest, own, since, cap, near, marks, number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Walk back from a product's latest claim: distinct other claimants since an instant, and the strangers among them."""
-    times, customers, before = claims
-    met, seen, whom = marks
-    held, looked, claim, previous = 0, 0, latest, latest
-    while claim >= 0 and times[claim] >= since and (looked < cap or times[claim] == times[previous]):
-        customer = customers[claim]
-        if customer >= 0 and customer != own and met[customer] != number:
-            met[customer] = number
-            whom[held] = customer
-            held += 1
-        looked, previous, claim = looked + 1, claim, before[claim]
-    for i in range(held):
-        seen[_root(parent, whom[i])] += 1
-    strangers = 0
-    for i in range(held):
-        root = _root(parent, whom[i])
-        strangers += seen[root] == 1 and not np.any(near == root)
-    for i in range(held):
-        seen[_root(parent, whom[i])] = 0
-    return held, strangers
-
-
-@njit(cache=True)
-def _grow(edges, claims, standing, probes, sizes, hub, span, cap):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Let sightings, claims and findings enter in time order, and answer each probe from those strictly before it."""
-    n_customers, n_entities, n_products = sizes
-    parent = np.arange(n_customers)
-    totals, own = np.zeros((n_customers, 3), dtype=np.int64), np.zeros((n_customers, 3), dtype=np.int64)
-    totals[:, 0] = 1
-    degree, member = np.zeros(n_entities, dtype=np.int64), np.full(n_entities, -1)
-    latest, before = np.full(n_products, -1), np.full(len(claims[0]), -1)
-    marks = np.full(n_customers, -1), np.zeros(n_customers, dtype=np.int64), np.empty(len(claims[0]), dtype=np.int64)
-    roots = np.empty(1 + probes[3].shape[1], dtype=np.int64)
-    found = np.full((len(probes[0]), 5), np.nan)
-    sighted, claimed, stood = 0, 0, 0
-    for probe in range(len(probes[0])):
-        now, customer, product = probes[0][probe], probes[1][probe], probes[2][probe]
-        while sighted < len(edges[0]) and edges[0][sighted] < now:
-            sighted = _sight(parent, totals, degree, member, edges, sighted, hub)
-        while claimed < len(claims[0]) and claims[0][claimed] < now:
-            _add(parent, totals, own, claims[1][claimed], 1, 1)
-            if claims[2][claimed] >= 0:
-                before[claimed], latest[claims[2][claimed]] = latest[claims[2][claimed]], claimed
-            claimed += 1
-        while stood < len(standing[0]) and standing[0][stood] < now:
-            _add(parent, totals, own, standing[1][stood], 2, standing[2][stood])
-            stood += 1
-        if customer < 0:
-            continue
-        held = _around(parent, degree, member, customer, probes[3][probe], hub, roots)
-        for column in range(3):
-            found[probe, column] = totals[roots[:held], column].sum() - own[customer, column]
-        if product >= 0:
-            past = (claims[0], claims[1], before)
-            others, strangers = _burst(parent, past, latest[product], customer, now - span, cap, roots[:held], marks, probe)
-            found[probe, 3] = others
-            found[probe, 4] = strangers / others if others else np.nan
-    return found
-
-
-@njit(cache=True)
-def _add(parent, totals, own, customer, column, amount):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if customer >= 0:
-        own[customer, column] += amount
-        totals[_root(parent, customer), column] += amount
+def _linked(events: Events | None, kinds: tuple[str, ...]) -> Seen:
+    """Read the customers of a source with the entities of all kinds, numbered together."""
+    if events is None:
+        return nothing(len(kinds))
+    entities = np.empty((len(events.times), len(kinds)), dtype=np.int64)
+    for number, kind in enumerate(kinds):
+        codes = _column(events, kind)
+        entities[:, number] = np.where(codes >= 0, codes * len(kinds) + number, -1)
+    return Seen(events.times, _column(events, "customer_id"), entities)

@@ -1,104 +1,256 @@
-"""Links against plain sets: components by flooding, bursts by looking at every claim."""
+"""Links against plain sets, rebuilt from nothing for every claim: flooding, counting, looking at every claim of a burst."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from features import links
-from features.facts import Facts
-from features.links import BURST_DAYS, GRAPHS, LINK_FEATURES
-from tests.features.tables import random_tables
+from features.facts import PROBES, Facts
+from features.link_graph import LinkRules
+from features.links import GRAPHS, LINK_FEATURES, LINK_SOURCES, Links, connecting
+from features.sources import Events, select
+from tests.features.tables import random_tables, some_missing
 from tests.strategies import FEW, marketplaces
 
 LINKING = GRAPHS["claimants"][1]
+DAY = 86_400_000_000
 Tables = dict[str, pd.DataFrame]
+Entity = tuple[str, str]
 
 
-def sightings_before(tables: Tables, kinds: tuple[str, ...], now: pd.Timestamp) -> dict[tuple[str, str], dict[str, pd.Timestamp]]:
-    """For each entity, its customers and when each was first seen with it."""
-    seen: dict[tuple[str, str], dict[str, pd.Timestamp]] = defaultdict(dict)
-    for frame, at in ((tables["orders"], "ordered_at"), (tables["claims"], "filed_at")):
-        for row in frame[frame[at] < now].itertuples():
-            for kind in (k for k in kinds if k in frame.columns):
-                users = seen[kind, getattr(row, kind)]
-                users[row.customer_id] = min(getattr(row, at), users.get(row.customer_id, now))
-    return seen
+def us(moment: pd.Timestamp) -> int:
+    return moment.value // 1_000
 
 
-def by_flooding(tables: Tables, probe: pd.Series, hub: int, graph: str) -> dict[str, float]:
-    """Compute the link features of one claim in one graph from everything strictly before it."""
-    source, kinds = GRAPHS[graph]
-    tables = tables if source == "sightings" else {**tables, "orders": tables["orders"].iloc[:0]}
-    now, me = probe.filed_at, probe.customer_id
-    seen = sightings_before(tables, kinds, now)
-    friends: dict[str, set[str]] = defaultdict(set)
-    open_: dict[tuple[str, str], bool] = {}
-    for entity, users in seen.items():
-        # An entity joins those who came while it had at most ``hub`` customers, counting all of the same instant.
-        joined = {c for c, t in users.items() if sum(u <= t for u in users.values()) <= hub}
-        for customer in joined:
-            friends[customer] |= joined
-        open_[entity] = len(users) <= hub
+def known(frame: pd.DataFrame, at: str) -> list[int]:
+    """When each row became known, in microseconds."""
+    return [us(t) for t in frame[[c for c in (at, "recorded_at") if c in frame]].max(axis=1)]
 
-    def component(start: str) -> set[str]:
+
+@dataclass
+class Graph:
+    """One graph as of an instant, in sets: when customers were first seen with entities, and who was joined by that."""
+
+    since: dict[Entity, dict[str, int]]
+    hub: int
+
+    @cached_property
+    def friends(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for entity in self.since:
+            for customer in (held := self.joined(entity)):
+                found[customer] |= set(held)
+        return found
+
+    @classmethod
+    def before(cls, tables: Tables, graph: str, now: int, hub: int) -> Graph:
+        source, kinds = GRAPHS[graph]
+        since: dict[Entity, dict[str, int]] = defaultdict(dict)
+        for frame, at in ((tables["orders"], "ordered_at"), (tables["claims"], "filed_at"))[source == "claims" :]:
+            for row, t in zip(frame.to_dict("records"), known(frame, at), strict=True):
+                for kind in kinds:
+                    if t < now and isinstance(row.get(kind), str) and isinstance(row["customer_id"], str):
+                        users = since[kind, row[kind]]
+                        users[row["customer_id"]] = min(t, users.get(row["customer_id"], now))
+        return cls(since, hub)
+
+    def is_open(self, entity: Entity) -> bool:
+        return len(self.since.get(entity, ())) <= self.hub
+
+    def joined(self, entity: Entity) -> dict[str, int]:
+        """Those who came while the entity had at most ``hub`` customers, counting all of the same instant."""
+        users = self.since.get(entity, {})
+        return {c: t for c, t in users.items() if sum(u <= t for u in users.values()) <= self.hub}
+
+    def component(self, start: str) -> set[str]:
         found, todo = {start}, [start]
         while todo:
-            fresh = friends[todo.pop()] - found
+            fresh = self.friends[todo.pop()] - found
             found |= fresh
             todo += fresh
         return found
 
-    mine = component(me)
-    for kind in kinds:
-        if open_.get((kind, probe[kind])):
-            mine |= component(next(iter(seen[kind, probe[kind]])))
-    earlier = tables["claims"][tables["claims"].filed_at < now]
-    theirs = earlier[earlier.customer_id.isin(mine - {me})]
-    near = earlier[(earlier.product_id == probe.product_id) & (earlier.filed_at >= now - pd.Timedelta(days=BURST_DAYS))]
-    others = set(near.customer_id) - {me}
-    parts = Counter(frozenset(component(c)) for c in others)
-    strangers = sum(parts[frozenset(component(c))] == 1 and c not in mine for c in others)
-    found = {
-        f"link_{graph}_customers": len(mine),
-        f"link_{graph}_claims_others": len(theirs),
-        f"link_{graph}_abusive_others": sum(found_abusive(tables["resolutions"], c, now) for c in theirs.claim_id),
-    }
-    burst = {
-        "burst_claimants_product_30d": len(others),
-        "burst_unlinked_share_product_30d": strangers / len(others) if others else np.nan,
-    }
-    return found | (burst if graph == "component" else {})
+    def links(self, customer: str, followed: int) -> list[Entity]:
+        """Open entities among the latest links of a customer."""
+        mine = {e: self.joined(e)[customer] for e in self.since if customer in self.joined(e)}
+        return [e for e in latest(mine.items(), followed) if self.is_open(e)]
 
 
-def found_abusive(resolutions: pd.DataFrame, claim_id: str, now: pd.Timestamp) -> bool:
-    known = resolutions[(resolutions.claim_id == claim_id) & (resolutions.known_at < now) & resolutions.label.notna()]
-    return bool(len(known)) and known.sort_values(["known_at", "resolution_id"]).label.iloc[-1] == "abusive"
+def latest(moments: Iterable[tuple[object, int]], cap: int) -> list:
+    """Keep the latest ``cap`` and all of the same instant as the last of them."""
+    ordered = sorted(moments, key=lambda pair: -pair[1])
+    return [thing for thing, t in ordered if t >= ordered[min(cap, len(ordered)) - 1][1]]
 
 
-def must_equal_flooding(tables: Tables, hub: int) -> None:
-    found = links.compute(list(LINK_FEATURES), Facts(tables, tables["claims"]))
+def expected_links(tables: Tables, probe: pd.Series, graph: str, rules: LinkRules) -> dict[str, float]:
+    """Compute one graph's features of one claim from everything strictly before it."""
+    now, me, hub = us(probe.filed_at), probe.customer_id, rules.hub_customers
+    names = [name for name in LINK_FEATURES if name.startswith(f"link_{graph}_")]
+    if not isinstance(me, str):
+        return dict.fromkeys(names, np.nan)
+    g = Graph.before(tables, graph, now, hub)
+    named = {(kind, probe[kind]) for kind in GRAPHS[graph][1] if isinstance(probe.get(kind), str)}
+    named = {e for e in named if g.is_open(e)}
+    mine = g.component(me)
+    for entity in named:
+        mine = mine.union(*(g.component(c) for c in g.since.get(entity, {})))
+    bad = abusive_claims(tables, now)
+    claimants = [c for c, t in zip(tables["claims"].customer_id, known(tables["claims"], "filed_at"), strict=True) if t < now]
+    shared = named | set(g.links(me, rules.followed))
+    users = {e: set(g.since.get(e, {})) - {me} for e in shared}
+    near = set().union(*users.values())
+    wide = {c for n in near for e in g.links(n, rules.followed) for c in g.since[e]} if len(near) <= rules.searched else set()
+    weight = {e: round(2**32 / math.log(len(users[e]) + 1)) if users[e] else 0 for e in shared}
+    far = sum(bad[c] for c in mine - {me})
+    distance = 1 if any(bad[c] for c in near) else 2 if any(bad[c] for c in wide - {me}) else 3 if far else np.nan
+    before = Graph.before(tables, graph, now - rules.recent_days * DAY, hub)
+    values = (
+        len(mine),
+        sum(c in mine and c != me for c in claimants),
+        far,
+        len(near),
+        sum(len(users[e]) * weight[e] for e in shared) / 2**32,
+        sum(bad[c] > 0 for c in near),
+        sum(sum(bad[c] > 0 for c in users[e]) * weight[e] for e in shared) / 2**32,
+        distance,
+        len(mine) - len(before.component(me)),
+    )
+    return dict(zip(names, values, strict=True))
+
+
+def expected_burst(tables: Tables, probe: pd.Series, rules: LinkRules) -> dict[str, float]:
+    now, me = us(probe.filed_at), probe.customer_id
+    names = [name for name in LINK_FEATURES if name.startswith("burst_")]
+    if not isinstance(me, str) or not isinstance(probe.product_id, str):
+        return dict.fromkeys(names, np.nan)
+    g = Graph.before(tables, "component", now, rules.hub_customers)
+    mine = g.component(me)
+    for kind in GRAPHS["component"][1]:
+        if g.is_open((kind, probe.get(kind))):
+            mine = mine.union(*(g.component(c) for c in g.since.get((kind, probe.get(kind)), {})))
+    rows = tables["claims"][tables["claims"].product_id == probe.product_id]
+    told = zip(rows.customer_id, known(rows, "filed_at"), strict=True)
+    recent = latest([(c, t) for c, t in told if now - rules.recent_days * DAY <= t < now], rules.burst_claims)
+    others = {c for c in recent if isinstance(c, str) and c != me}
+    parts = Counter(frozenset(g.component(c)) for c in others)
+    strangers = sum(parts[frozenset(g.component(c))] == 1 and c not in mine for c in others)
+    return dict(zip(names, (len(others), strangers / len(others) if others else np.nan), strict=True))
+
+
+def abusive_claims(tables: Tables, now: int) -> Counter[str]:
+    """Count the abusive claims that stood against each customer."""
+    claims = tables["claims"].assign(known=known(tables["claims"], "filed_at"))
+    found = tables["resolutions"].merge(claims[["claim_id", "known"]], on="claim_id")
+    found = found[found.label.notna() & (found.known_at.astype("int64").clip(lower=found.known) < now)]
+    final = found.sort_values(["known_at", "resolution_id"]).groupby("claim_id").label.last()
+    return Counter(claims.customer_id[claims.claim_id.map(final) == "abusive"])
+
+
+def must_equal_sets(tables: Tables, rules: LinkRules) -> None:
+    found = links.compute(list(LINK_FEATURES), Facts(tables, tables["claims"]), rules)
     for row in range(len(tables["claims"])):
         probe = tables["claims"].iloc[row]
-        expected = by_flooding(tables, probe, hub, "component") | by_flooding(tables, probe, hub, "claimants")
+        expected = expected_burst(tables, probe, rules)
+        for graph in GRAPHS:
+            expected |= expected_links(tables, probe, graph, rules)
         np.testing.assert_equal({name: column[row] for name, column in found.items()}, expected)
+
+
+def with_gaps(tables: Tables, seed: int) -> Tables:
+    """Lose some identifiers of orders and claims."""
+    rng = np.random.default_rng(seed)
+    gone = {"orders": ("customer_id", "device_id", "payment_id"), "claims": ("customer_id", "phone_id", "address_id", "product_id")}
+    lossy = {name: tables[name].assign(**{c: some_missing(rng, tables[name][c], 0.15) for c in columns}) for name, columns in gone.items()}
+    return tables | lossy
+
+
+def streamed(tables: Tables, cuts: list[int], rules: LinkRules) -> tuple[dict[str, np.ndarray], Links]:
+    """Feed a stream in chunks: everything in one order of time, cut at the given positions, even within an instant."""
+    facts = Facts(tables, tables["claims"])
+    known = {name: events for name in LINK_SOURCES if (events := select(facts, name)) is not None}
+    keys = facts.keys(PROBES)
+    asked = Events(facts.instants(PROBES, "filed_at"), {key: facts.codes(PROBES, key) for key in keys})
+    order = np.argsort(asked.times, kind="stable")
+    sources = known | {PROBES: asked.only(order)}
+    whose = np.concatenate([np.full(len(events.times), number) for number, events in enumerate(sources.values())])
+    merged = whose[np.argsort(np.concatenate([events.times for events in sources.values()]), kind="stable")]
+    state = Links(connecting({name: events.columns for name, events in known.items()}, keys), rules)
+    parts = []
+    for begin, end in zip([0, *cuts], [*cuts, len(merged)], strict=True):
+        bounds = [(int((merged[:begin] == n).sum()), int((merged[:end] == n).sum())) for n in range(len(sources))]
+        chunk = {name: events.only(np.arange(*at)) for (name, events), at in zip(sources.items(), bounds, strict=True)}
+        parts.append(state.advance(chunk, chunk[PROBES]))
+    found = {name: np.empty(len(order)) for name in parts[0]}
+    for name, column in found.items():
+        column[order] = np.concatenate([part[name] for part in parts])
+    return found, state
+
+
+TIGHT = LinkRules(hub_customers=2, followed=2, searched=2, burst_claims=2, recent_days=7)
 
 
 @FEW
 @given(marketplaces(max_orders=30, max_claims=15))
-def test_links_equal_flooding_the_graph_before_each_claim(tables: Tables) -> None:
-    must_equal_flooding(tables, links.HUB_CUSTOMERS)
+def test_links_equal_sets_rebuilt_before_each_claim(tables: Tables) -> None:
+    must_equal_sets(tables, LinkRules())
+
+
+@FEW
+@given(marketplaces(max_orders=30, max_claims=12), st.integers(0, 100), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3))
+def test_links_equal_sets_under_tight_caps_with_ties_and_gaps(tables: Tables, seed: int, hub: int, followed: int, searched: int) -> None:
+    must_equal_sets(with_gaps(tables, seed), LinkRules(hub, followed, searched, burst_claims=2, recent_days=14))
 
 
 @pytest.mark.parametrize("hub", [1, 2, 3])
-def test_a_hub_connects_nobody_further_whatever_the_order_within_an_instant(hub: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "HUB_CUSTOMERS", hub)
+def test_a_hub_connects_nobody_further_whatever_the_order_within_an_instant(hub: int) -> None:
     for seed in range(3):
-        must_equal_flooding(random_tables(seed, orders=40, claims=20, customers=15, entities=12, step_us=7 * 86_400_000_000), hub)
+        tables = random_tables(seed, orders=40, claims=20, customers=15, entities=12, step_us=7 * DAY)
+        must_equal_sets(tables, LinkRules(hub_customers=hub))
+        shuffled = {name: frame.sample(frac=1.0, random_state=seed).reset_index(drop=True) for name, frame in tables.items()}
+        probes = tables["claims"]
+        first, second = (links.compute(list(LINK_FEATURES), Facts(t, probes), LinkRules(hub_customers=hub)) for t in (tables, shuffled))
+        np.testing.assert_equal(first, second)
+
+
+@FEW
+@given(marketplaces(), st.lists(st.integers(0, 140), max_size=6), st.sampled_from([LinkRules(), TIGHT]))
+def test_any_cutting_into_chunks_gives_the_same_bits(tables: Tables, cuts: list[int], rules: LinkRules) -> None:
+    found, _ = streamed(tables, sorted(cuts), rules)
+    np.testing.assert_equal(found, links.compute(list(found), Facts(tables, tables["claims"]), rules))
+
+
+def test_row_by_row_is_a_stream_too_and_codes_need_not_be_known_beforehand() -> None:
+    tables = with_gaps(random_tables(8, orders=200, claims=80, customers=40, entities=60), 8)
+    found, _ = streamed(tables, list(range(1, 350)), TIGHT)
+    np.testing.assert_equal(found, links.compute(list(found), Facts(tables, tables["claims"]), TIGHT))
+
+
+def test_the_state_does_not_grow_with_events() -> None:
+    def held(times: int) -> int:
+        tables = random_tables(4, orders=400 * times, claims=100 * times, customers=30, entities=40, days=120 * times)
+        return streamed(tables, list(range(200, 650 * times, 100)), TIGHT)[1].nbytes
+
+    assert held(24) < 1.2 * held(8)
+
+
+def test_rows_out_of_order_are_refused() -> None:
+    claims = Events(np.array([20, 10]), {"customer_id": np.array([0, 1]), "device_id": np.array([1, 1])})
+    state = Links({"claimants": ("device_id",)})
+    with pytest.raises(ValueError, match="in order of time"):
+        state.advance({"claims": claims}, claims.only(np.array([], dtype=np.int64)))
+    state.advance({"claims": claims.only(np.array([0]))}, claims.only(np.array([0])))
+    with pytest.raises(ValueError, match="in order of time from 20 on"):
+        state.advance({"claims": claims.only(np.array([1]))}, claims.only(np.array([1])))
 
 
 def test_a_ring_and_a_defect_look_alike_until_one_asks_who_knows_whom() -> None:
@@ -116,6 +268,21 @@ def test_a_ring_and_a_defect_look_alike_until_one_asks_who_knows_whom() -> None:
     assert found["burst_claimants_product_30d"].tolist() == [0, 1, 2, 3, 4, 5] * 2
     assert found["burst_unlinked_share_product_30d"][1:6].tolist() == [1.0] * 5
     assert found["burst_unlinked_share_product_30d"][7:].tolist() == [0.0] * 5
+    assert found["link_component_neighbours"].tolist() == [0] * 7 + [1, 2, 3, 4, 5]
+    assert found["link_component_joined_30d"].tolist() == [0] * 7 + [1, 2, 3, 4, 5]
+
+
+def test_a_chain_from_an_abusive_claim_is_one_two_three_steps_long() -> None:
+    """K0 and K1 share a device, K1 and K2 a phone, K2 and K3 a payment, K3 and K4 a device; K0 is known to be abusive."""
+    tables = random_tables(3, orders=40, claims=10, customers=40, entities=4_000)
+    rows = [("K0", "d", "t0", "p0"), ("K1", "d", "t1", "p1"), ("K2", "d2", "t1", "p2"), ("K3", "d3", "t3", "p2"), ("K4", "d3", "t4", "p4")]
+    columns = ("customer_id", "device_id", "phone_id", "payment_id")
+    claims = tables["claims"].assign(**dict(zip(columns, zip(*rows, *rows, strict=True), strict=True)))
+    claims = claims.assign(address_id=[f"A{i}" for i in range(10)], filed_at=claims.filed_at.max() + pd.to_timedelta(range(10), unit="D"))
+    known = tables["resolutions"].iloc[:1].assign(claim_id=claims.claim_id[0], label="abusive", known_at=claims.filed_at[4])
+    found = links.compute(list(LINK_FEATURES), Facts({"claims": claims, "resolutions": known}, claims))
+    for graph in GRAPHS:
+        np.testing.assert_equal(found[f"link_{graph}_abusive_distance"][5:], [np.nan, 1, 2, 3, 3])
 
 
 def test_no_linking_entity_no_link_features() -> None:
