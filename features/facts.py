@@ -6,7 +6,7 @@ use it. The claims asked about are one more table, ``probes``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -114,6 +114,12 @@ class Facts:
         if not self.has(f"{table}.{RECORDED}"):
             return known
         return np.where(known == NEVER, NEVER, np.maximum(known, self.instants(table, RECORDED)))
+
+    def remember(self, what: str, compute: Callable[[], Ints]) -> Ints:
+        """Return what was computed under this name, computing it the first time."""
+        if (what,) not in self._seen:
+            self._seen[what,] = compute()
+        return self._seen[what,]
 
     def _once(self, where: tuple[str, str], convert: object) -> Ints:
         if where not in self._seen:

@@ -58,9 +58,13 @@ def _filed(facts: Facts) -> Ints:
 
 def _known_row(facts: Facts, table: str, known_at: str) -> Ints:
     """Row of the table that the claim names, −1 if it has none or it was not known before filing."""
-    rows = facts.rows(PROBES, _KEYS[table], table)
-    known = take(facts.known(table, known_at), rows, NEVER)
-    return np.where((known != NEVER) & (known < _filed(facts)), rows, -1)
+
+    def find() -> Ints:
+        rows = facts.rows(PROBES, _KEYS[table], table)
+        known = take(facts.known(table, known_at), rows, NEVER)
+        return np.where((known != NEVER) & (known < _filed(facts)), rows, -1)
+
+    return facts.remember(f"{table} known at filing", find)
 
 
 _KEYS = {"orders": "order_id", "customers": "customer_id", "sellers": "seller_id", "products": "product_id"}
@@ -128,9 +132,9 @@ def _weekend(facts: Facts) -> Floats:
 
 
 def _words(facts: Facts) -> Floats:
-    text = pc.utf8_trim_whitespace(facts.texts(PROBES, "narrative").combine_chunks())
-    words = pc.if_else(pc.equal(text, ""), 0, pc.add(pc.count_substring_regex(text, r"\s+"), 1))
-    return np.asarray(words.fill_null(0).to_numpy(zero_copy_only=False), dtype=np.float64)
+    text = pc.utf8_trim_whitespace(facts.texts(PROBES, "narrative").combine_chunks()).fill_null("")
+    words = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(text)).to_numpy(), dtype=np.float64)
+    return np.where(np.asarray(pc.binary_length(text).to_numpy()) > 0, words, 0.0)
 
 
 def _medical_missing(facts: Facts) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -86,9 +87,7 @@ def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:
     (array([2]), array([0]))
     """
     n = len(first)
-    rng = np.random.default_rng(_SEED)
-    factors, shifts = rng.integers(0, 2**64, size=(2, _BANDS * _ROWS), dtype=np.uint64)
-    bands, whole = _sign(sets.starts, sets.hashes, factors | np.uint64(1), shifts, _BANDS)
+    bands, whole = sign(sets)
     by_time = np.lexsort((whole, first))
     place, bucket = np.empty((_BANDS, n), dtype=np.int64), np.empty((_BANDS, n), dtype=np.int64)
     for band in range(_BANDS):
@@ -100,6 +99,24 @@ def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:
         if count <= room:
             return left[:count], right[:count]
         room = count
+
+
+def sign(sets: Shingles) -> tuple[Words, Words]:
+    """Return (bands, n) the bucket of each narrative in each band, and (n,) a word for the whole that orders equal instants."""
+    factors, shifts = _turns()
+    return _sign(sets.starts, sets.hashes, factors, shifts, _BANDS)  # type: ignore[no-any-return]
+
+
+@cache
+def _turns() -> tuple[Words, Words]:
+    """Draw the 128 ways of turning a hash (odd factors and shifts), the same for ever."""
+    factors, shifts = np.random.default_rng(_SEED).integers(0, 2**64, size=(2, _BANDS * _ROWS), dtype=np.uint64)
+    return factors | np.uint64(1), shifts
+
+
+def alike(one: Words, other: Words) -> bool:
+    """Tell whether two ascending sets of hashes are nearly the same: whether their Jaccard similarity reaches :data:`ALIKE`."""
+    return bool(_alike(one, other, ALIKE))
 
 
 @njit(cache=True)

@@ -146,7 +146,7 @@ def _standing(facts: Facts) -> Events | None:
     order = order[claim[order] >= 0]
     first = np.ones(len(order), dtype=bool)
     first[1:] = np.diff(claim[order]) != 0
-    labelled = _latest_labelled(np.asarray(facts.frame(table)["label"].notna(), dtype=bool)[order], first)
+    labelled = _latest_labelled(np.asarray(facts.texts(table, "label").is_valid().to_numpy(), dtype=bool)[order], first)
     state: dict[str, Ints] = {"examined": (labelled >= 0).astype(np.int64)}
     for label in ("abusive", "unsubstantiated"):
         state[label] = take(facts.equals(table, "label", label)[order].astype(np.int64), labelled, 0)
