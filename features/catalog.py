@@ -109,7 +109,8 @@ class Catalog:
         return hashlib.sha256(plain.encode()).hexdigest()
 
     def _plain(self) -> dict[str, Any]:
-        own = {"sources": {name: asdict(selection) for name, selection in self.sources.items()}} if self.sources else {}
+        sources = {name: asdict(selection) | {"values": list(selection.values)} for name, selection in self.sources.items()}
+        own = {"sources": sources} if sources else {}
         return {**own, "features": [entry.compile() for entry in self.entries]}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from features.entry import Entry, Group, Unit
-from features.spec import ALL, Aggregate, How, Ratio, Window
+from features.spec import ALL, Aggregate, Difference, How, Ratio, Window
 
 CUSTOMER, SELLER, PRODUCT, ORDER = ("customer_id",), ("seller_id",), ("product_id",), ("order_id",)
 PAIR = ("customer_id", "seller_id")
@@ -33,18 +33,37 @@ def _number(
     return Entry(Aggregate(on, by, how, window), text, unit, direction, _GROUP[by], text)
 
 
-def _share(top: str, bottom: str, by: tuple[str, ...], days: int | None, what: str) -> Entry:
-    """Enter a ratio of counts, or of sums where a column is named."""
+def _per(top: str, bottom: str, by: tuple[str, ...], days: int | None) -> Ratio:
+    """Divide two counts over the same window."""
     window = ALL if days is None else Window(days)
-    parts = (Aggregate(on, by, "sum" if "." in on else "count", window) for on in (top, bottom))
-    text = f"{_WHOSE[by]} {what} {_span(window)}"
-    return Entry(Ratio(*parts), text, "share", 0, _GROUP[by], text)
+    return Ratio(Aggregate(top, by, "count", window), Aggregate(bottom, by, "count", window))
+
+
+def _share(top: str, bottom: str, by: tuple[str, ...], days: int | None, what: str) -> Entry:
+    """Enter a ratio of counts."""
+    ratio = _per(top, bottom, by, days)
+    text = f"{_WHOSE[by]} {what} {_span(ALL if days is None else Window(days))}"
+    return Entry(ratio, text, "share", 0, _GROUP[by], text)
+
+
+def _rate(label: str, by: tuple[str, ...]) -> Entry:
+    """Enter the share of the examined claims that stand as found so."""
+    text = f"{_WHOSE[by]} share of examined claims found {label} {_span(ALL)}"
+    return Entry(Aggregate(f"standing.{label}", by, "rate", ALL, among="examined"), text, "share", 0, _GROUP[by], text)
+
+
+def _lift(on: str, meaning: str, reason: str) -> Entry:
+    """Enter how many times more often the pair occurs than the seller's average customer occurs."""
+    # Over the whole history the first sightings of customers are as many as the distinct ones, and cheaper to count.
+    average = Ratio(Aggregate(on, SELLER, "count", ALL), Aggregate(f"{on}.customer_id", SELLER, "first_seen", ALL))
+    return Entry(Ratio(Aggregate(on, PAIR, "count", ALL), average), meaning, "ratio", 0, "pair_history", reason)
 
 
 _CUSTOMERS: tuple[Entry, ...] = (
     *(_number("claims", CUSTOMER, "count", days, "claims") for days in (30, 90, 365, None)),
     _number("claims.amount_cents", CUSTOMER, "sum", 365, "claimed amounts together", "cents"),
     _number("claims.amount_cents", CUSTOMER, "max", None, "largest claimed amount", "cents"),
+    _number("claims.amount_cents", CUSTOMER, "last", None, "latest claimed amount", "cents"),
     _number("claims", CUSTOMER, "since_last", None, "days since the latest claim", "days"),
     _number("claims.seller_id", CUSTOMER, "distinct", 365, "different sellers claimed against"),
     _number("orders", CUSTOMER, "count", 30, "orders"),
@@ -73,13 +92,21 @@ _SELLERS: tuple[Entry, ...] = (
     *(_number("claims", SELLER, "count", days, "claims") for days in (7, 30, 90)),
     _share("claims", "orders", SELLER, 90, "claims per order"),
     _share("claims", "orders", SELLER, None, "claims per order"),
+    Entry(
+        Difference(_per("claims", "orders", SELLER, 30), _per("claims", "orders", SELLER, None)),
+        "the seller's claims per order in the last 30 days less those per order ever before",
+        "share",
+        0,
+        "seller_history",
+        "the seller's claims per order have changed of late",
+    ),
     _number("claims.customer_id", SELLER, "distinct", 30, "different claimants"),
     _number("claims.customer_id", SELLER, "first_seen", 30, "claimants new to the seller"),
     _number("claims.amount_cents", SELLER, "mean", 365, "average claimed amount", "cents"),
     _share("returns", "orders", SELLER, 90, "returns per order"),
     _number("standing.abusive", SELLER, "sum", None, "claims found abusive"),
-    _share("standing.abusive", "standing.examined", SELLER, None, "share of examined claims found abusive"),
-    _share("standing.unsubstantiated", "standing.examined", SELLER, None, "share of examined claims found unsubstantiated"),
+    _rate("abusive", SELLER),
+    _rate("unsubstantiated", SELLER),
     _number("seller_standing.insured", SELLER, "sum", None, "insurance in force (1) or not (0), by proofs", "flag"),
     _number("seller_standing.violating", SELLER, "sum", None, "open violation of policy (1) or none (0), by reports", "flag"),
     _number("violations", SELLER, "count", 365, "violations of policy"),
@@ -92,12 +119,20 @@ _PRODUCTS: tuple[Entry, ...] = (
     _number("claims", PRODUCT, "count", 30, "claims"),
     _number("claims", PRODUCT, "count", None, "claims"),
     _share("claims", "orders", PRODUCT, None, "claims per order"),
+    Entry(
+        Ratio(Aggregate("claims", PRODUCT, "count", Window(30)), Aggregate("claims", PRODUCT, "count", Window(90))),
+        "share of the product's claims of the last 90 days that were filed in the last 30",
+        "share",
+        0,
+        "product_history",
+        "how suddenly claims on the product have come",
+    ),
     _number("claims", PRODUCT, "since_last", None, "days since the latest claim", "days"),
     _number("claims.amount_cents", PRODUCT, "mean", None, "average claimed amount", "cents"),
     _number("injuries", PRODUCT, "count", 365, "claims of injury"),
     _number("recalls", PRODUCT, "count", None, "recalls"),
-    _share("standing.abusive", "standing.examined", PRODUCT, None, "share of examined claims found abusive"),
-    _share("standing.unsubstantiated", "standing.examined", PRODUCT, None, "share of examined claims found unsubstantiated"),
+    _rate("abusive", PRODUCT),
+    _rate("unsubstantiated", PRODUCT),
 )
 
 _PAIRS: tuple[Entry, ...] = (
@@ -119,6 +154,16 @@ _PAIRS: tuple[Entry, ...] = (
         0,
         "pair_history",
         "the seller sells mostly to this customer",
+    ),
+    _lift(
+        "orders",
+        "the pair's orders over the seller's orders per customer",
+        "this customer orders from this seller more often than others do",
+    ),
+    _lift(
+        "claims",
+        "the pair's claims over the seller's claims per claimant",
+        "this customer claims against this seller more often than others do",
     ),
 )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from features.catalog import CATALOG, Catalog
-from features.spec import ALL, Aggregate, Direct, SpecError, Window
+from features.entry import Entry
+from features.spec import ALL, Aggregate, Direct, Ratio, Selection, SpecError, Window
 
 GOLDEN = Path(__file__).parents[2] / "features" / "catalog.json"
 REWRITE = (
@@ -49,6 +50,21 @@ def test_no_window_may_see_the_instant_of_filing() -> None:
     )
     with pytest.raises(SpecError, match="expected a window strictly before filing"):
         Catalog((entry,))
+    assert Catalog((entry,), counts_itself=True).names == ("claims_count_customer_30d_right",)
+    nested = replace(entry, feature=Ratio(CATALOG["claims_count_customer_30d"].feature, entry.feature))
+    with pytest.raises(SpecError, match="expected a window strictly before filing"):
+        Catalog((nested,))
+
+
+def test_a_source_of_its_own_is_part_of_a_catalogue_and_of_its_hash() -> None:
+    phoned = Entry(Aggregate("phoned", ("customer_id",), "count", ALL), "calls", "count", 0, "customer_history", "calls")
+    with pytest.raises(SpecError, match=r"phoned_count_customer_all: expected a source of orders, returns, .*; found 'phoned'"):
+        Catalog((phoned,))
+    by_phone, by_app = (Catalog((phoned,), {"phoned": Selection("claims", "filed_at", "channel", (way,))}) for way in ("phone", "app"))
+    assert by_phone.hash != by_app.hash and by_phone.without("links").sources == by_phone.sources
+    assert by_phone.compile()["sources"]["phoned"]["values"] == ["phone"]
+    with pytest.raises(SpecError, match="expected new names of sources, found orders"):
+        Catalog((phoned,), {"orders": Selection("orders", "ordered_at")})
 
 
 def test_a_name_occurs_once() -> None:
