@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features import link_kernel as kernel
+from features import link_growth as growth
 from features.history import NEVER, Floats, Ints
+from features.link_answers import MEASURES, advance
 from features.spec import DAY_US
 
 
@@ -42,11 +43,11 @@ class LinkRules:
     recent_days: int = 30
 
     @property
-    def compiled(self) -> kernel.Rules:
+    def compiled(self) -> growth.Rules:
         """The rules as integers; an entity of d customers weighs 1 / ln d (Adamic and Adar 2003) in units of 2⁻³²."""
-        weights = [0, 0, *(round(kernel.ONE / math.log(d)) for d in range(2, self.hub_customers + 2))]
+        weights = [0, 0, *(round(growth.ONE / math.log(d)) for d in range(2, self.hub_customers + 2))]
         span = self.recent_days * DAY_US
-        return kernel.Rules(self.hub_customers, self.followed, self.searched, self.burst_claims, span, np.array(weights, dtype=np.int64))
+        return growth.Rules(self.hub_customers, self.followed, self.searched, self.burst_claims, span, np.array(weights, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,7 @@ class LinkGraph:
         Returns
         -------
         ndarray
-            (n, :data:`~features.link_kernel.MEASURES`) float64, from the rows strictly before each claim; NaN where undefined.
+            (n, :data:`~features.link_answers.MEASURES`) float64, from the rows strictly before each claim; NaN where undefined.
 
         Raises
         ------
@@ -152,23 +153,23 @@ class LinkGraph:
         kept, waiting[1] = len(self._recent.times), self._recent.then(waiting[1])
         seen, claimed, stood = waiting
         self._make_room([seen.customers, claimed.customers, stood.customers, asked.customers], [seen.other, asked.other])
-        rows = kernel.Rows(*seen.columns, *claimed.columns, *stood.columns, asked.times, asked.customers, asked_for, asked.other)
+        rows = growth.Rows(*seen.columns, *claimed.columns, *stood.columns, asked.times, asked.customers, asked_for, asked.other)
         products = int(max(claimed.other.max(initial=-1), asked_for.max(initial=-1))) + 1
-        found = np.full((len(asked.times), kernel.MEASURES), np.nan)
-        self._counts[kernel.SIGHTED :] = 0
+        found = np.full((len(asked.times), MEASURES), np.nan)
+        self._counts[growth.SIGHTED :] = 0
         while not self._run(rows, kept, products, horizon, found):
-            wanted = 2 * int(self._counts[kernel.NEEDED])
+            wanted = 2 * int(self._counts[growth.NEEDED])
             self._pairs, self._since = _longer(self._pairs, wanted, -1), _longer(self._since, wanted, 0)
-        passed = (int(self._counts[place]) for place in (kernel.SIGHTED, kernel.CLAIMED, kernel.STOOD))
+        passed = (int(self._counts[place]) for place in (growth.SIGHTED, growth.CLAIMED, growth.STOOD))
         self._waiting = [held.only(slice(at, None)) for held, at in zip(waiting, passed, strict=True)]
-        counted = claimed.only(slice(int(self._counts[kernel.CLAIMED])))
+        counted = claimed.only(slice(int(self._counts[growth.CLAIMED])))
         self._recent = counted.only((counted.times >= horizon - self.rules.recent_days * DAY_US) & (counted.other >= 0))
         self._until = horizon
         return found
 
-    def _run(self, rows: kernel.Rows, kept: int, products: int, horizon: int, found: Floats) -> bool:
+    def _run(self, rows: growth.Rows, kept: int, products: int, horizon: int, found: Floats) -> bool:
         state = (self._who, self._what, self._pairs, self._since, self._merges, self._counts)
-        return bool(kernel.advance(*state, rows, kept, products, self.rules.compiled, horizon, found))
+        return bool(advance(*state, rows, kept, products, self.rules.compiled, horizon, found))
 
     def _latest(self, columns: tuple[Ints, ...]) -> int:
         """Return the latest instant of the chunk; everything before it is complete."""
@@ -190,18 +191,18 @@ class LinkGraph:
             self._who = _longer(self._who, max(n, 2 * wide), 0)
             fresh = np.arange(wide, len(self._who))
             for column, value in (
-                (kernel.PARENT, fresh),
-                (kernel.LAG_PARENT, fresh),
-                (kernel.SIZE, 1),
-                (kernel.LAG_SIZE, 1),
-                (kernel.LINKS, -1),
+                (growth.PARENT, fresh),
+                (growth.LAG_PARENT, fresh),
+                (growth.SIZE, 1),
+                (growth.LAG_SIZE, 1),
+                (growth.LINKS, -1),
             ):
                 self._who[wide:, column] = value
             self._merges = _longer(self._merges, len(self._who), 0)
         if m > len(self._what):
             begin = len(self._what)
             self._what = _longer(self._what, max(m, 2 * begin), 0)
-            self._what[begin:, kernel.NEWEST] = -1
+            self._what[begin:, growth.NEWEST] = -1
 
 
 def _longer(column: np.ndarray, size: int, fill: int) -> np.ndarray:
