@@ -14,25 +14,26 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features import duplicates, links
-from features.buckets import ROW, Columns, Plan, Share, answer, assemble, frame, plan
+from features import duplicates
+from features.buckets import answer, assemble
+from features.duck import Duck
 from features.facts import Facts, FeatureError
+from features.history import Floats, Ints
+from features.link_stream import CHUNK_ROWS, NUMBERED, STREAM, follow, known
 from features.ordered import CHUNK, Waiting, chunks, write
+from features.shares import Plan, Share, plan
 from features.spec import Feature, Selection
-
-Files = Mapping[str, Sequence[Path]]
-Report = Callable[[str, int, int], None]
+from features.stored import ROW, Report, Stored, frame, silent
 
 FLOOR = 400 << 20
 """Bytes that Python, NumPy, pandas, Arrow and DuckDB take before the first row (measured: see ``make bench-bounded``)."""
@@ -42,28 +43,25 @@ LEAST = 1 << 30
 
 _ROW_BYTES, _CELL_BYTES = 150, 50
 _MOST_BUCKETS = 1_024
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Report nothing."""
+_NUMBER_BYTES = 150
 
 
 def build(
-    files: Files,
+    tables: Mapping[str, Stored],
     path: Path,
     features: Sequence[Feature],
     sources: Mapping[str, Selection] | None = None,
     memory: int = 2 << 30,
     metadata: Mapping[bytes, bytes] | None = None,
-    report: Report = _silent,
+    report: Report = silent,
     buckets: int | None = None,
 ) -> tuple[int, int]:
     """Compute the matrix of all claims and write it as one Parquet file.
 
     Parameters
     ----------
-    files
-        Parquet files by table, in the order in which they are read; at least one for each table.
+    tables
+        The tables by contract name; ``claims`` are the claims asked about, and their order is the order of the matrix.
     path
         The file to write. Temporary files lie in a folder beside it, which is removed whatever happens; one that a killed
         run left behind is removed by the next.
@@ -90,10 +88,10 @@ def build(
     """
     if memory < LEAST:
         raise FeatureError(f"memory: expected at least {_size(LEAST)}, found {_size(memory)}")
-    tables = _Tables(files, {name: pq.read_schema(held[0]) for name, held in files.items()})
-    found = plan(features, tables.schemas, sources)
+    found = plan(features, {name: table.schema for name, table in tables.items()}, sources)
     with _scratch(path) as folder:
-        carrier = _Carrier(found, tables, folder, memory - FLOOR, report, buckets)
+        room = memory - FLOOR
+        carrier = _Carrier(found, Duck(tables, folder, room // 2), room, report, buckets)
         carrier.check_claims()
         waiting = carrier.answers()
         matrix = carrier.matrix(waiting)
@@ -111,166 +109,106 @@ def _scratch(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """Parquet tables as DuckDB reads them."""
-
-    files: Files
-    schemas: Mapping[str, pa.Schema]
-    rows: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.rows.update({name: sum(pq.read_metadata(file).num_rows for file in held) for name, held in self.files.items()})
-
-    def read(self, table: str, columns: Sequence[str]) -> str:
-        """Return the SQL that reads columns of a table; claims are numbered in the order of the matrix."""
-        names = ", ".join(_quoted(column) for column in columns)
-        listed = ", ".join(_literal(str(file)) for file in self.files[table])
-        if table == "claims":
-            first = np.cumsum([0] + [pq.read_metadata(file).num_rows for file in self.files[table]])
-            return (
-                f"SELECT {names}, {[int(n) for n in first]}[file_index::INT + 1] + file_row_number AS {ROW} "
-                f"FROM read_parquet([{listed}], file_row_number = true)"
-            )
-        return f"SELECT {names} FROM read_parquet([{listed}])"
-
-    def dealt(self, share: Share, table: str, buckets: int) -> str | None:
-        """Return the SQL that reads what a share needs of a table, with the number of the bucket; ``None`` for no row."""
-        columns, key = share.columns[table], _quoted(share.key)
-        place = f"(hash(CAST({{}}.{key} AS VARCHAR)) % {buckets})::INT AS bucket"
-        if table == "claims":
-            return f"SELECT *, {place.format('t')} FROM ({self.read(table, columns)}) t"  # a missing key has a hash, too
-        asked = self.read("claims", ["claim_id", share.key])
-        routes = []
-        if share.key in columns:
-            routes.append(f"SELECT t.*, {place.format('t')} FROM ({self.read(table, columns)}) t SEMI JOIN ({asked}) c ON t.{key} = c.{key}")
-        if table in share.by_claim:
-            routes.append(
-                f"SELECT t.*, {place.format('c')} FROM ({self.read(table, columns)}) t JOIN ({asked}) c USING (claim_id) "
-                f"WHERE c.{key} IS NOT NULL"
-            )
-        return " UNION ".join(routes) or None
-
-
 @dataclass(frozen=True, eq=False)
 class _Carrier:
-    """One run: the plan, the tables, a folder of its own, and the bytes it may use beyond the floor."""
+    """One run: the plan, the tables, the bytes beyond the floor, and the number of buckets if it was given."""
 
     plan: Plan
-    tables: _Tables
-    folder: Path
+    duck: Duck
     room: int
     report: Report
     buckets: int | None
 
-    @contextmanager
-    def duck(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open DuckDB for one step; its memory is given back at the end of the step."""
-        with duckdb.connect() as connection:
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
-            connection.execute(f"SET memory_limit = '{self.room // 2} B'")
-            connection.execute(f"SET temp_directory = {_literal(str(self.folder / 'spilled'))}")
-            yield connection
-        pa.default_memory_pool().release_unused()
-
     def check_claims(self) -> None:
         """Refuse claims without identity or time, and identities used twice, in the words of the local engine."""
-        with self.duck() as connection:
-            claims = self.tables.read("claims", ["claim_id", "filed_at"])
-            wrong = connection.sql(
-                f"SELECT claim_id, filed_at FROM ({claims}) WHERE claim_id IS NULL OR filed_at IS NULL LIMIT 1"
-            ).to_arrow_table()
-            if not len(wrong):
-                wrong = connection.sql(
-                    f"SELECT claim_id, filed_at FROM ({claims}) "
-                    f"SEMI JOIN (SELECT claim_id FROM ({claims}) GROUP BY claim_id HAVING count(*) > 1 LIMIT 1) USING (claim_id)"
-                ).to_arrow_table()
-        Facts({}, frame(wrong))
+        if not self.duck.rows["claims"]:
+            return
+        claims = self.duck.read("claims", ["claim_id", "filed_at"])
+        repeated = f"SELECT claim_id FROM ({claims}) GROUP BY claim_id HAVING count(*) > 1 LIMIT 1"
+        with self.duck.session() as session:
+            for wrong in (
+                f"SELECT claim_id, filed_at FROM ({claims}) WHERE claim_id IS NULL OR filed_at IS NULL LIMIT 1",
+                f"SELECT claim_id, filed_at FROM ({claims}) SEMI JOIN ({repeated}) USING (claim_id) LIMIT 2",
+            ):
+                Facts({}, frame(session.sql(wrong).to_arrow_table()))
 
     def answers(self) -> Waiting:
         """Answer every share, bucket by bucket, then what looks across all keys."""
-        shares = self.plan.shares
-        waiting = Waiting(self.folder, (*(share.width for share in shares), len(self.plan.links), len(self.plan.duplicates)))
+        shares, found = self.plan.shares, self.plan
+        waiting = Waiting(self.duck.folder, (*(share.width for share in shares), len(found.links), len(found.duplicates)))
+        if not self.duck.rows["claims"]:
+            return waiting
         for number, share in enumerate(shares):
-            self.report(f"by {share.key.removesuffix('_id')}", number, len(shares) + 3)
-            for tables in self.dealt(share):
-                rows = tables["claims"][ROW].to_numpy(dtype=np.int64)
-                waiting.put(number, rows, answer(share, tables, self.plan.sources))
-        for number, (what, names, columns, compute) in enumerate(
-            (
-                ("links", self.plan.links, self.plan.links_columns, links.compute),
-                ("duplicates", self.plan.duplicates, self.plan.duplicates_columns, duplicates.compute),
-            ),
-            start=len(shares),
-        ):
-            self.report(what, number, len(shares) + 3)
-            if names:
-                tables = self.whole(columns)
-                found = compute(names, Facts(tables, tables["claims"], self.plan.sources))
-                waiting.put(number, tables["claims"][ROW].to_numpy(dtype=np.int64), np.column_stack([found[name] for name in names]))
+            buckets = self.buckets or self._buckets_for(share)
+            for bucket, tables in enumerate(self.duck.dealt(share, buckets)):
+                self.report(f"by {share.key.removesuffix('_id')}", bucket, buckets)
+                waiting.put(number, _numbers(tables), answer(share, tables, found.sources))
+            self.report(f"by {share.key.removesuffix('_id')}", buckets, buckets)
+        if found.links:
+            self.report("links", 0, 1)
+            for rows, answers in self._linked():
+                waiting.put(len(shares), rows, answers)
+            self.report("links", 1, 1)
+        if found.duplicates:
+            self.report("duplicates", 0, 1)
+            tables = self.duck.whole(found.duplicates_columns)
+            values = duplicates.compute(found.duplicates, Facts(tables, tables["claims"], found.sources))
+            waiting.put(len(shares) + 1, _numbers(tables), np.column_stack([values[name] for name in found.duplicates]))
+            self.report("duplicates", 1, 1)
         return waiting
 
-    def whole(self, columns: Columns) -> dict[str, pd.DataFrame]:
-        """Read some columns of whole tables."""
-        with self.duck() as connection:
-            return {t: frame(connection.sql(self.tables.read(t, held)).to_arrow_table()) for t, held in columns.items()}
-
-    def dealt(self, share: Share) -> Iterator[dict[str, pd.DataFrame]]:
-        """Deal what a share needs to buckets and yield the tables of one bucket after the other."""
-        buckets = self.buckets or self.buckets_for(share)
-        folder = self.folder / share.key
-        folder.mkdir()
-        with self.duck() as connection:
-            connection.execute(f"SET partitioned_write_max_open_files = {buckets + 1}")
-            for table in share.columns:
-                query = self.tables.dealt(share, table, buckets)
-                if query is not None:
-                    target = _literal(str(folder / table))
-                    connection.execute(
-                        f"COPY ({query}) TO {target} (FORMAT parquet, PARTITION_BY (bucket), COMPRESSION uncompressed, ROW_GROUP_SIZE 20480)"
-                    )
-        for bucket in range(buckets):
-            tables = {table: self.bucket(share, table, folder / table / f"bucket={bucket}") for table in share.columns}
-            if len(tables["claims"]):
-                yield tables
-            for table in share.columns:
-                shutil.rmtree(folder / table / f"bucket={bucket}", ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
-
-    def bucket(self, share: Share, table: str, folder: Path) -> pd.DataFrame:
-        held = sorted(folder.glob("*.parquet"))
-        if held:
-            return frame(pa.concat_tables([pq.read_table(file, partitioning=None) for file in held]))
-        empty = pa.schema([self.tables.schemas[table].field(column) for column in share.columns[table]]).empty_table()
-        return frame(empty).assign(**({ROW: np.empty(0, dtype=np.int64)} if table == "claims" else {}))
-
-    def buckets_for(self, share: Share) -> int:
+    def _buckets_for(self, share: Share) -> int:
         """Count the buckets that a share needs so that each fits, with what the kernel needs beside it."""
-        needed = sum(self.tables.rows[table] * (_ROW_BYTES + _CELL_BYTES * len(columns)) for table, columns in share.columns.items())
-        needed += self.tables.rows["claims"] * 16 * share.width
+        needed = sum(self.duck.rows[table] * (_ROW_BYTES + _CELL_BYTES * len(columns)) for table, columns in share.columns.items())
+        needed += self.duck.rows["claims"] * 16 * share.width
         return max(1, min(_MOST_BUCKETS, -(-needed * 2 // self.room)))
+
+    def _linked(self) -> Iterator[tuple[Ints, Floats]]:
+        """Answer the links: write every event with numbers for identifiers, and follow them in the order of time."""
+        found, sources, held = self.plan, self.plan.sources, {name for columns in self.plan.links_columns.values() for name in columns}
+        duck, counts = self.duck.numbered(found.links_columns, [name for name in NUMBERED if name in held])
+        different, needed = sum(counts.values()), sum(counts.values()) * _NUMBER_BYTES
+        if needed > self.room // 2:
+            raise FeatureError(
+                f"links: expected memory for {different:,} customers, products and what they share, found {_size(self.room + FLOOR)}; "
+                f"allow at least {_size(2 * needed + FLOOR)}, or leave the links out of the catalogue"
+            )
+        events = duck.folder / "events.parquet"
+        with pq.ParquetWriter(events, STREAM) as writer:
+            for tables, wanted in self._pieces(duck):
+                writer.write_table(known(tables, wanted, _numbers(tables) if "claims" in wanted else None, sources))
+        yield from follow(duck.sorted(events, "time", CHUNK_ROWS), found.kinds, found.links, self.room // 2)
+        shutil.rmtree(duck.folder)
+
+    def _pieces(self, duck: Duck) -> Iterator[tuple[dict[str, pd.DataFrame], tuple[str, ...]]]:
+        """Yield pieces of the numbered tables with the sources that are complete in them."""
+        columns = self.plan.links_columns
+        nothing = {table: duck.empty(table, held) for table, held in columns.items()}
+        for table in [table for table in ("orders", "claims") if table in columns]:
+            numbered = [*columns[table], *([ROW] if table == "claims" else [])]
+            for piece in chunks(duck.stored[table].files, numbered):
+                yield {**nothing, table: frame(piece)}, ("sightings", "claims") if table == "claims" else ("sightings",)
+        if "resolutions" in columns:
+            share = Share("claim_id", (), (), {table: columns[table] for table in ("claims", "resolutions")})
+            for tables in duck.dealt(share, self.buckets or self._buckets_for(share)):
+                yield {**nothing, **tables}, ("standing",)
 
     def matrix(self, waiting: Waiting) -> Iterator[pd.DataFrame]:
         """Assemble the matrix, chunk after chunk."""
-        shares, total = len(self.plan.shares), -(-self.tables.rows["claims"] // CHUNK)
-        held = chunks(self.tables.files["claims"], self.plan.own_columns["claims"])
+        rows, shares, own = self.duck.rows["claims"], len(self.plan.shares), self.plan.own_columns["claims"]
+        held = chunks(self.duck.stored["claims"].files, own) if rows else [pa.Table.from_pandas(self.duck.empty("claims", own))]
         for number, claims in enumerate(held):
-            self.report("writing", number, total)
-            size = len(claims)
-            answers = [waiting.take(share, number, size) for share in range(shares)]
-            across = {}
-            for question, names in ((shares, self.plan.links), (shares + 1, self.plan.duplicates)):
-                if names:
-                    across |= dict(zip(names, waiting.take(question, number, size).T, strict=True))
-            yield assemble(self.plan, frame(claims), answers, across)
+            self.report("writing", number, -(-rows // CHUNK))
+            answers = [waiting.take(question, number, len(claims)) for question in range(shares + 2)]
+            names = (*self.plan.links, *self.plan.duplicates)
+            across = dict(zip(names, np.column_stack(answers[shares:]).T, strict=True))
+            yield assemble(self.plan, frame(claims), answers[:shares], across)
+        self.report("writing", -(-rows // CHUNK), -(-rows // CHUNK))
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _numbers(tables: Mapping[str, pd.DataFrame]) -> Ints:
+    numbers: Ints = tables["claims"][ROW].to_numpy(dtype=np.int64)
+    return numbers
 
 
 def _size(count: int) -> str:

@@ -7,6 +7,7 @@ The kept file looks the same whichever engine made it, to the last byte.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ class Waiting:
         order = np.argsort(rows, kind="stable")
         lines = np.column_stack([rows[order].astype(np.float64), answers[order]])  # a number below 2⁵³ is exact as a float
         bounds = np.searchsorted(rows[order], np.arange(rows.min(initial=0) // CHUNK, rows.max(initial=0) // CHUNK + 2) * CHUNK)
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, end in itertools.pairwise(bounds):
             if end > start:
                 with self._file(question, int(rows[order[start]]) // CHUNK).open("ab") as file:
                     lines[start:end].tofile(file)
@@ -65,6 +66,8 @@ class Waiting:
             If not every claim of the chunk was answered once.
         """
         path, width = self._file(question, chunk), self.widths[question]
+        if not width:
+            return np.empty((size, 0))
         lines = (np.fromfile(path) if path.exists() else np.empty(0)).reshape(-1, width + 1)
         rows = lines[:, 0].astype(np.int64) - chunk * CHUNK
         if len(lines) != size or not np.array_equal(np.bincount(rows, minlength=size), np.ones(size)):

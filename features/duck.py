@@ -1,0 +1,168 @@
+"""Parquet tables as DuckDB reads them: joined, dealt to buckets, numbered and sorted on disk, within a stated memory."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.shares import Columns, Share
+from features.stored import ROW, Stored, frame
+
+_DEALT = "FORMAT parquet, PARTITION_BY (bucket), COMPRESSION uncompressed, ROW_GROUP_SIZE 20480"
+_KEPT = "FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 61440"
+
+
+@dataclass(frozen=True)
+class Duck:
+    """Tables, a folder for what lies on disk, and the memory that DuckDB may take.
+
+    Parameters
+    ----------
+    stored
+        The tables by name.
+    folder
+        An existing folder of their own.
+    memory
+        Bytes.
+    """
+
+    stored: Mapping[str, Stored]
+    folder: Path
+    memory: int
+    rows: dict[str, int] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.rows.update({name: sum(table.rows) for name, table in self.stored.items()})
+
+    @contextmanager
+    def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open DuckDB for one step; its memory is given back at the end of the step."""
+        with duckdb.connect() as connection:
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+            connection.execute(f"SET memory_limit = '{self.memory} B'; SET temp_directory = {_literal(self.folder / 'spilled')}")
+            yield connection
+        pa.default_memory_pool().release_unused()
+
+    def read(self, table: str, columns: Sequence[str]) -> str:
+        """Return the SQL that reads columns of a table that has rows; claims are numbered in the order of the matrix."""
+        names = ", ".join(map(_quoted, columns))
+        listed = ", ".join(map(_literal, self.stored[table].files))
+        if table == "claims" and ROW not in self.stored[table].schema.names:
+            before = [0, *np.cumsum(self.stored[table].rows).tolist()]
+            number = f"{before}[file_index::INT + 1] + file_row_number AS {ROW}"
+            return f"SELECT {names}, {number} FROM read_parquet([{listed}], file_row_number = true)"
+        return f"SELECT {names}{f', {ROW}' if table == 'claims' else ''} FROM read_parquet([{listed}])"
+
+    def empty(self, table: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Return columns of a table without a row."""
+        held = frame(pa.schema([self.stored[table].schema.field(column) for column in columns]).empty_table())
+        return held.assign(**{ROW: np.empty(0, dtype=np.int64)}) if table == "claims" else held
+
+    def whole(self, columns: Columns) -> dict[str, pd.DataFrame]:
+        """Read some columns of whole tables into memory."""
+        with self.session() as session:
+            return {
+                table: frame(session.sql(self.read(table, held)).to_arrow_table()) if self.rows[table] else self.empty(table, held)
+                for table, held in columns.items()
+            }
+
+    def dealt(self, share: Share, buckets: int) -> Iterator[dict[str, pd.DataFrame]]:
+        """Deal what a share needs to buckets on disk and yield the tables of one bucket with claims after the other."""
+        folder = self.folder / share.key
+        folder.mkdir()
+        with self.session() as session:
+            session.execute(f"SET partitioned_write_max_open_files = {buckets + 1}")
+            for table in share.columns:
+                if query := self._dealing(share, table, buckets):
+                    session.execute(f"COPY ({query}) TO {_literal(folder / table)} ({_DEALT})")
+        for bucket in range(buckets):
+            places = {table: folder / table / f"bucket={bucket}" for table in share.columns}
+            if places["claims"].exists():
+                yield {table: self._bucket(share, table, place) for table, place in places.items()}
+            for place in places.values():
+                shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder)
+
+    def _dealing(self, share: Share, table: str, buckets: int) -> str:
+        """Return the SQL that reads what a share needs of a table, with the number of the bucket; nothing where there is no row."""
+        if not self.rows[table]:
+            return ""
+        held, key = self.read(table, share.columns[table]), _quoted(share.key)
+        place = f"(hash(CAST({{}}.{key} AS VARCHAR)) % {buckets})::INT AS bucket"
+        if table == "claims":
+            return f"SELECT *, {place.format('t')} FROM ({held}) t"  # a missing key has a hash, too
+        claims, named = self.read("claims", sorted({"claim_id", share.key})), table in share.by_claim
+        by_claim = f"SELECT t.*, {place.format('c')} FROM ({held}) t JOIN ({claims}) c USING (claim_id) WHERE c.{key} IS NOT NULL"
+        if share.key not in share.columns[table]:
+            return by_claim if named else ""
+        if not named:
+            return f"SELECT t.*, {place.format('t')} FROM ({held}) t SEMI JOIN ({claims}) c ON t.{key} = c.{key}"
+        # Where its own key and its claim's send a row to different buckets it goes to both: what is not asked about does no harm.
+        here, there = (f"(hash(CAST({side}.{key} AS VARCHAR)) % {buckets})" for side in ("t", "c"))
+        return f"SELECT t.*, {here}::INT AS bucket FROM ({held}) t UNION ALL {by_claim} AND {here} <> {there}"
+
+    def _bucket(self, share: Share, table: str, folder: Path) -> pd.DataFrame:
+        held = sorted(folder.glob("*.parquet"))
+        if not held:
+            return self.empty(table, share.columns[table])
+        return frame(pa.concat_tables([pq.read_table(file, partitioning=None) for file in held]))
+
+    def numbered(self, columns: Columns, identifiers: Iterable[str]) -> tuple[Duck, dict[str, int]]:
+        """Write some columns of the tables with a number for each identifier, the same in all tables.
+
+        Returns
+        -------
+        tuple
+            The tables so written, and how many numbers each kind of identifier has.
+        """
+        target, counts = self.folder / "numbered", {}
+        target.mkdir()
+        with self.session() as session:
+            session.execute(f"ATTACH {_literal(target / 'numbers.duckdb')} AS numbers")
+            for name in identifiers:
+                holders = [self.read(table, [name]) for table, held in columns.items() if name in held and self.rows[table]]
+                every = " UNION ALL ".join(f"SELECT CAST({_quoted(name)} AS VARCHAR) AS word FROM ({holder})" for holder in holders)
+                session.execute(
+                    f"CREATE TABLE numbers.{_quoted(name)} AS SELECT word, (row_number() OVER () - 1)::INT AS number "
+                    f"FROM (SELECT DISTINCT word FROM ({every or 'SELECT NULL::VARCHAR AS word'}) WHERE word IS NOT NULL)"
+                )
+                counts[name] = int(session.execute(f"SELECT count(*) FROM numbers.{_quoted(name)}").fetchall()[0][0])
+            for table, held in columns.items():
+                if self.rows[table]:
+                    session.execute(f"COPY ({self._numbering(table, held, counts)}) TO {_literal(target / f'{table}.parquet')} ({_KEPT})")
+        files = {table: target / f"{table}.parquet" for table in columns}
+        empty = {table: pa.schema([self.stored[table].schema.field(column) for column in held]) for table, held in columns.items()}
+        stored = {t: Stored.of([file]) if file.exists() else Stored((), empty[t]) for t, file in files.items()}
+        return Duck(stored, target, self.memory), counts
+
+    def _numbering(self, table: str, held: Sequence[str], counts: Mapping[str, int]) -> str:
+        places = {name: f"n{at}" for at, name in enumerate(held) if name in counts}
+        kept = [f"{places[name]}.number AS {_quoted(name)}" if name in places else f"t.{_quoted(name)}" for name in held]
+        joins = [
+            f"LEFT JOIN numbers.{_quoted(name)} {place} ON CAST(t.{_quoted(name)} AS VARCHAR) = {place}.word"
+            for name, place in places.items()
+        ]
+        number = [f"t.{ROW}"] if table == "claims" else []
+        return f"SELECT {', '.join([*kept, *number])} FROM ({self.read(table, held)}) t {' '.join(joins)}"
+
+    def sorted(self, files: Path, by: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """Read Parquet files in the order of a column, so many rows at a time."""
+        with self.session() as session:
+            yield from session.sql(f"SELECT * FROM read_parquet({_literal(files)}) ORDER BY {_quoted(by)}").to_arrow_reader(rows)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str | Path) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
