@@ -21,6 +21,7 @@ from data_contracts.contract import Contract
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.mapping import LABEL, ExtraRule, FieldRule, LabelRule, Mapping, load
+from pipelines.photo_files import hashed
 from pipelines.source import read_file
 from pipelines.validate import Counts, count
 
@@ -84,7 +85,7 @@ def ingest(home: Home, file: Path, mapping: Path) -> Ingested:
     how = load(mapping)
     arrived = read_file(file)
     _must_fit(arrived.frame, how, file)
-    translated = translate(arrived.frame, how)
+    translated = translate(arrived.frame, how, file.parent)
     checked = check(translated, how.intake)
     raw = arrived.frame[~checked.sound].astype("str").assign(reasons=checked.quarantined["reasons"].to_numpy())
     quarantined = pd.concat([raw, arrived.broken], ignore_index=True)
@@ -120,7 +121,7 @@ def _must_fit(frame: pd.DataFrame, how: Mapping, file: Path) -> None:
         raise ContractError(f"{file}: expected at least one claim under the header, found none")
 
 
-def translate(frame: pd.DataFrame, how: Mapping) -> pd.DataFrame:
+def translate(frame: pd.DataFrame, how: Mapping, folder: Path) -> pd.DataFrame:
     """Return the file's rows under the names and in the notation of the contract; what cannot be read stays as it is.
 
     Parameters
@@ -129,13 +130,15 @@ def translate(frame: pd.DataFrame, how: Mapping) -> pd.DataFrame:
         Rows as read, with all columns of the mapping.
     how
         The mapping.
+    folder
+        Where paths of photographs begin.
 
     Returns
     -------
     DataFrame
         The columns of ``how.intake``, same rows in the same order.
     """
-    made = {name: _field(frame, rule) for name, rule in how.fields.items()}
+    made = {name: hashed(frame[rule.source], folder) if rule.image else _field(frame, rule) for name, rule in how.fields.items()}
     made |= {name: _extra(frame[rule.source], rule) for name, rule in how.extras.items()}
     if how.label is not None:
         made[LABEL] = _label(frame, how.label)

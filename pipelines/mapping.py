@@ -47,6 +47,9 @@ class FieldRule:
         Translation, value by value; any other value is quarantined.
     optional
         A row without the value is kept (the contract of this source then allows it to be missing).
+    image
+        For ``photo_hash``: the column holds paths of picture files, beside the claims file unless absolute; their perceptual
+        hashes are taken.
     """
 
     source: str = ""
@@ -56,6 +59,7 @@ class FieldRule:
     unit: Unit | None = None
     values: Dictionary[str, str] = field(default_factory=dict)
     optional: bool = False
+    image: bool = False
 
 
 @dataclass(frozen=True)
@@ -253,6 +257,8 @@ def _rule_trouble(mapping: Mapping, names: list[str]) -> list[str]:
             found.append(f"fields.{name}.unit: expected one of {', '.join(get_args(Unit))}, found {rule.unit!r}")
         if rule.template and rule.template.count("{}") != 1:
             found.append(f"fields.{name}.template: expected text with one {{}}, found {rule.template!r}")
+        if rule.image and (name != "photo_hash" or not rule.source):
+            found.append(f"fields.{name}.image: expected it only for photo_hash, with a source that holds paths of pictures")
     for name, extra in mapping.extras.items():
         if name in (*names, LABEL):
             found.append(f"extras.{name}: expected a name that the contract does not use; give the column as source")
