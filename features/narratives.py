@@ -8,6 +8,7 @@ Motwani 1998). What is brought together is verified exactly, so nothing is count
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -44,7 +45,33 @@ def plain(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     >>> plain(pa.chunked_array([["The cable, it  MELTED!"]])).to_pylist()
     ['the cable it melted']
     """
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(texts), r"[^\p{L}\p{N}]+", " "))
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(texts), _NO_WORD, " "))
+
+
+_NO_WORD = r"[^\p{L}\p{N}]+"
+
+
+def plain_text(text: str) -> str:
+    """Reduce one text as :func:`plain` does; compiling that one's pattern would take longer than all else about a claim.
+
+    >>> plain_text("The cable, it  MELTED!")
+    'the cable it melted'
+    """
+    return " ".join(text.translate(_letters()).split())
+
+
+class _Letters(dict[int, str]):
+    """What each character becomes: its lower case if it is part of words, else a space; asked of :func:`plain` once each."""
+
+    def __missing__(self, character: int) -> str:
+        lower = pc.utf8_lower(pa.scalar(chr(character)))
+        self[character] = found = str(pc.replace_substring_regex(lower, _NO_WORD, " "))
+        return found
+
+
+@cache
+def _letters() -> _Letters:
+    return _Letters()
 
 
 def shingles(texts: pa.Array) -> Shingles:
@@ -57,11 +84,25 @@ def shingles(texts: pa.Array) -> Shingles:
     """
     words = pc.split_pattern(texts, " ")
     coded = pc.dictionary_encode(words.flatten())
-    digests = (hashlib.blake2b(word.encode(), digest_size=8).digest() for word in coded.dictionary.to_pylist())
-    hashes = np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    hashes = _hashes(coded.dictionary.to_pylist())
     offsets = np.asarray(words.offsets.to_numpy(), dtype=np.int64)
     codes = np.asarray(coded.indices.to_numpy(), dtype=np.int64)
     return Shingles(*_cut(hashes[codes], offsets - offsets[:1], _RUN))
+
+
+def shingle(text: str) -> Shingles:
+    """Cut one plain text, not empty, as :func:`shingles` does.
+
+    >>> shingle("it broke").hashes.tolist() == shingles(pa.array(["it broke"])).hashes.tolist()
+    True
+    """
+    words = _hashes(text.split(" "))
+    return Shingles(*_cut(words, np.array([0, len(words)]), _RUN))
+
+
+def _hashes(words: Iterable[str]) -> Words:
+    digests = b"".join([hashlib.blake2b(word.encode(), digest_size=8).digest() for word in words])
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:

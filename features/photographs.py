@@ -36,8 +36,7 @@ def near_photographs(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
     >>> near_photographs(np.array([0b0, 0b111, 0xFFFF], dtype=np.uint64))
     (array([1]), array([0]))
     """
-    bands = [(hashes >> np.uint64(_WIDTH * band)) & np.uint64((1 << _WIDTH) - 1) for band in range(_BANDS)]
-    keys = np.stack(bands, axis=1).astype(np.int64) if len(hashes) else np.empty((0, _BANDS), dtype=np.int64)
+    keys = bands_of(hashes)
     never = np.zeros(len(hashes), dtype=np.int64)
     tables = [group(keys[:, band], never, 1 << _WIDTH) for band in range(_BANDS)]
     starts, orders = np.stack([t.starts for t in tables]), np.stack([t.order for t in tables])
@@ -47,6 +46,17 @@ def near_photographs(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
         if count <= room:
             return left[:count], right[:count]
         room = count
+
+
+def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:
+    """Cut (n,) hashes into (n, bands) bands of 16 bits."""
+    shifts = np.arange(_BANDS, dtype=np.uint64) * np.uint64(_WIDTH)
+    return ((hashes[:, None] >> shifts) & np.uint64((1 << _WIDTH) - 1)).astype(np.int64)
+
+
+def around(bands: Ints) -> Ints:
+    """Return (bands, 17) each band of one hash and its neighbours by one bit: where every near one is found."""
+    return bands[:, None] ^ np.append(0, 1 << np.arange(_WIDTH))
 
 
 @njit(cache=True)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -173,3 +174,13 @@ RESOLUTIONS_TABLE = Table("resolutions", METADATA, *_of(RESOLUTIONS), Index("res
 
 MARKS = Table("marks", METADATA, Column("name", String, primary_key=True), _instant("at"))
 """How far a batch has come, written in the transaction of the work itself."""
+
+HISTORY_PAGES = Table(
+    "history_pages",
+    METADATA,
+    Column("log_key", LargeBinary, primary_key=True),
+    Column("first_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("page", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the online features read: pages of logs by key and instant of their first row, see :mod:`serving.history`."""

@@ -1,0 +1,232 @@
+"""One claim's full row of features from a paged history, equal to the row of the batch to the last bit.
+
+Events are appended as they become known; a claim is read as of its filing by looking up keys, so that the time it takes
+grows with the logarithm of the history. The definitions are those of the batch: windows, the claim itself, links and
+duplicates are measured by the same functions, only what they look at comes from pages.
+
+**Late events.** Time runs forward: everything appended becomes known after everything that was appended before. What comes
+late is given the instant at which it was recorded (:meth:`OnlineHistory.admit`); stored with the table, it makes the batch
+see the event from that instant as well. All events of one instant are appended together.
+
+**A claim becomes history after it was read**, with the next append: in one transaction read its row, decide, append it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import CONTRACTS
+from features import online_claim, online_duplicates, online_windows, online_writing
+from features.catalog import CATALOG, Catalog
+from features.facts import PROBES, RECORDED, FeatureError, Tables
+from features.history import NEVER, Floats, Ints
+from features.online_claim import DELIVERIES, ClaimPlan
+from features.online_logs import layout
+from features.online_duplicates import DuplicatePlan
+from features.online_rows import HashedFacts, Rows
+from features.online_sources import receive
+from features.online_windows import Asked, Combining, Round, WindowPlan
+from features.pages import END, Pages
+from features.spec import ENTITIES, Computed, Direct, Windowed
+
+_STATE = b"\xff\xff"
+
+_NO_CLAIMS = pd.DataFrame({"claim_id": pd.Series(dtype="str"), "filed_at": pd.Series(dtype="datetime64[us, UTC]")})
+
+
+class OnlineHistory:
+    """The history behind the endpoint.
+
+    Parameters
+    ----------
+    pages
+        Where it is kept. Append inside one transaction of theirs: a batch is there as a whole or not at all.
+    catalog
+        The features wanted. Its logs are laid out once: another catalogue needs its own pages, filled anew.
+
+    Raises
+    ------
+    FeatureError
+        If the catalogue has features computed by functions of the user's, or the pages were filled for another one.
+
+    Examples
+    --------
+    >>> from features.pages import MemoryPages
+    >>> claims = pd.DataFrame({"claim_id": ["C1"], "customer_id": ["A"], "amount_cents": [90_000],
+    ...                        "filed_at": pd.to_datetime(["2025-01-01"], utc=True)})
+    >>> history = OnlineHistory(MemoryPages(), CATALOG.without("links", "duplicates"))
+    >>> history.append({"claims": claims})
+    >>> asked = {"claim_id": "C2", "customer_id": "A", "filed_at": pd.Timestamp("2025-01-05", tz="UTC"), "amount_cents": 10_000}
+    >>> history.vector(asked)[history.names.index("claims_count_customer_30d")].item()
+    1.0
+    """
+
+    def __init__(self, pages: Pages, catalog: Catalog = CATALOG) -> None:
+        unable = [entry.name for entry in catalog if isinstance(entry.feature, Computed)]
+        if unable:
+            raise FeatureError(
+                f"online: expected features that are declared, found {', '.join(unable)} computed by functions; "
+                "leave them out of the catalogue that is served"
+            )
+        self.pages, self.catalog, self.names = pages, catalog, catalog.names
+        features = [entry.feature for entry in catalog]
+        self._windowed = [feature for feature in features if isinstance(feature, Windowed)]
+        parts = list(dict.fromkeys(part for feature in self._windowed for part in feature.parts))
+        self._layout = layout(parts, catalog.sources)
+        self._windows, self._combine = WindowPlan.of(self._layout, parts), Combining.of(self._windowed, parts)
+        self._claim = ClaimPlan.of(self._direct("claim"))
+        self._duplicates = DuplicatePlan.of(self._direct("duplicates"))
+        order = [f.name for f in (*self._windowed, *self._direct("claim"), *self._direct("links"), *self._direct("duplicates"))]
+        self._place: Ints = np.array([order.index(name) for name in self.names], dtype=np.int64)
+
+    def _direct(self, family: str) -> list[Direct]:
+        return [e.feature for e in self.catalog if isinstance(e.feature, Direct) and e.feature.family == family]
+
+    @cached_property
+    def hash(self) -> str:
+        """What the pages are laid out for."""
+        plain = repr((self._layout.logs, self._claim.columns, [f.name for f in (*self._direct("links"), *self._direct("duplicates"))]))
+        return hashlib.sha256(plain.encode()).hexdigest()
+
+    def watermark(self) -> int:
+        """Return the latest instant at which anything in the history became known (µs), ``NEVER`` if it is empty.
+
+        Raises
+        ------
+        FeatureError
+            If the pages were filled for another catalogue.
+        """
+        (held,) = self.pages.latest([_STATE], [END])
+        if held is None:
+            return NEVER
+        if held[8:] != bytes.fromhex(self.hash):
+            raise FeatureError(
+                f"history: expected pages laid out for {self.hash[:12]}, found {held[8:].hex()[:12]}; "
+                "the catalogue has changed: fill an empty store from the tables"
+            )
+        return int.from_bytes(held[:8], "little", signed=True)
+
+    def admit(self, tables: Tables) -> dict[str, pd.DataFrame]:
+        """Give late events the instant from which they count: just after everything known so far.
+
+        Parameters
+        ----------
+        tables
+            New rows by contract name, perhaps ``deliveries`` with ``order_id`` and ``delivered_at``.
+
+        Returns
+        -------
+        dict
+            The same rows; those that became known too late have it in ``recorded_at``, or in ``known_at`` where that is what
+            the contract calls it. Store them like this: then a batch agrees.
+        """
+        earliest = self.watermark() + 1
+        return {name: frame if earliest == NEVER + 1 else _admitted(name, frame, earliest) for name, frame in tables.items()}
+
+    def append(self, events: Tables | Rows) -> None:
+        """Add events to the history.
+
+        Parameters
+        ----------
+        events
+            New rows by contract name: frames, or for a few events :class:`features.online_rows.Rows`. Rows of the table
+            ``deliveries`` (``order_id``, ``delivered_at``) complete orders that are known already.
+
+        Raises
+        ------
+        FeatureError
+            If an event became known no later than one that is there already; nothing is written then.
+        """
+        watermark = self.watermark()
+        facts = events if isinstance(events, Rows) else HashedFacts(events, _NO_CLAIMS, self.catalog.sources)
+        latest = self._latest(facts, events.tables if isinstance(events, Rows) else events, watermark)
+        batch = receive(facts, self.pages, watermark)
+        online_writing.write(batch, self._layout, self.pages)
+        online_claim.write(facts, self._claim, self.pages, watermark == NEVER)
+        online_duplicates.write(facts, self._duplicates, self.pages, watermark == NEVER)
+        state = max(latest, watermark).to_bytes(8, "little", signed=True) + bytes.fromhex(self.hash)
+        self.pages.put([(_STATE, 0, state)])
+
+    def _latest(self, facts: HashedFacts | Rows, tables: Mapping[str, Any], watermark: int) -> int:
+        latest = watermark
+        for name in tables:
+            if name == DELIVERIES or not facts.has(f"{name}.{CONTRACTS[name].known_at}"):
+                continue
+            known = facts.known(name)
+            known = known[known != NEVER]
+            if len(known) and known.min() <= watermark:
+                late = int((known <= watermark).sum())
+                raise FeatureError(
+                    f"{name}: expected rows known after {pd.Timestamp(watermark, unit='us', tz='UTC')}, the latest in the history, "
+                    f"found {late} that are not; give them the instant at which they were recorded (admit)"
+                )
+            latest = max(latest, int(known.max(initial=watermark)))
+        return latest
+
+    def vector(self, claim: Mapping[str, Any]) -> Floats:
+        """Compute one claim's features as of its filing.
+
+        Parameters
+        ----------
+        claim
+            Columns of the contract ``claims`` as plain values; identifiers or columns that are missing leave what needs them
+            undefined.
+
+        Returns
+        -------
+        ndarray
+            (features,) float64 in the order of the catalogue: the row of :func:`features.matrix.build_matrix`.
+        """
+        rows = Rows({PROBES: {name: (value,) for name, value in claim.items()}}, self.catalog.sources)
+        filed = int(rows.instants(PROBES, "filed_at")[0])
+        codes = {name: int(rows.codes(PROBES, name)[0]) for name in ENTITIES if name in claim}
+        readers = [online_windows.read(self._windows, codes, filed, self.pages), online_claim.read(self._claim, rows)]
+        readers += [online_duplicates.read(kind, rows, filed, self.pages) for kind in self._duplicates.kinds]
+        windows, own, *contents = together(self.pages, readers)
+        return np.concatenate([self._combine(windows), own, online_duplicates.chosen(self._duplicates, contents)])[self._place]
+
+    def row(self, claim: Mapping[str, Any]) -> pd.DataFrame:
+        """Return :meth:`vector` as :func:`features.matrix.build_matrix` returns it: one row, indexed by ``claim_id``."""
+        index = pd.Index([claim["claim_id"]], name="claim_id", dtype="str")
+        return pd.DataFrame(self.vector(claim)[None, :], index=index, columns=list(self.names))
+
+
+def together(pages: Pages, readers: Sequence[Round]) -> list[Floats]:
+    """Run readers in step, so that the pages that all of them want are asked for at once."""
+    results: list[Any] = [None] * len(readers)
+    wanted: dict[int, Asked] = {}
+    for place, reader in enumerate(readers):
+        try:
+            wanted[place] = next(reader)
+        except StopIteration as done:
+            results[place] = done.value
+    while wanted:
+        asked = [page for mine in wanted.values() for page in mine]
+        found = pages.latest([key for key, _ in asked], [before for _, before in asked])
+        at = 0
+        for place, mine in list(wanted.items()):
+            try:
+                wanted[place] = readers[place].send(found[at : at + len(mine)])
+            except StopIteration as done:
+                results[place] = done.value
+                del wanted[place]
+            at += len(mine)
+    return results
+
+
+def _admitted(name: str, frame: pd.DataFrame, earliest: int) -> pd.DataFrame:
+    """Return a table whose late rows say when they were recorded."""
+    instant = pd.Timestamp(earliest, unit="us", tz="UTC")
+    known_at = "delivered_at" if name == DELIVERIES else CONTRACTS[name].known_at
+    own = name == DELIVERIES or CONTRACTS[name].known_at != CONTRACTS[name].event_time
+    if own:
+        return frame.assign(**{known_at: frame[known_at].where(~(frame[known_at] < instant), instant)})
+    recorded = frame.get(RECORDED, pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]"))
+    late = frame[[known_at]].assign(recorded=recorded).max(axis=1) < instant
+    return frame.assign(**{RECORDED: recorded.where(~late, instant).astype("datetime64[us, UTC]")})

@@ -1,0 +1,111 @@
+"""The claim itself and what it names, for one claim: the rows that :mod:`features.from_claim` looks up, kept by identifier.
+
+An order, an account or a listing is one row under its identifier, with the instants at which it happened and was recorded;
+whether it was known at filing is decided where it always is, in :mod:`features.from_claim`. A delivery that is reported
+later is a second row, and the last one counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_contracts import CONTRACTS
+from features.facts import PROBES, RECORDED, FeatureError
+from features.from_claim import compute
+from features.history import NEVER, Floats, Ints
+from features.online_rows import HashedFacts, Rows, key_of, keys_of
+from features.online_sources import keep
+from features.online_windows import Round
+from features.pages import END, Pages, rows
+from features.spec import ENTITIES, Direct
+
+DELIVERIES = "deliveries"
+"""Pseudo-table of a batch: ``order_id`` and ``delivered_at`` of orders that are known already."""
+
+_FIRST_LOG = 0x8010
+_TABLES = {"orders": "order_id", "customers": "customer_id", "sellers": "seller_id", "products": "product_id"}
+
+
+@dataclass(frozen=True)
+class ClaimPlan:
+    """Which features of the claim itself are wanted, and which columns of which tables they read."""
+
+    features: tuple[Direct, ...]
+    columns: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, features: Iterable[Direct]) -> ClaimPlan:
+        """Prepare the features of the family ``claim``."""
+        features = tuple(features)
+        needs = {need for feature in features for need in feature.needs}
+        columns = {}
+        for table, key in _TABLES.items():
+            named = sorted(column for name, column in (need.split(".") for need in needs) if name == table and column != key)
+            if named:
+                columns[table] = tuple(dict.fromkeys((CONTRACTS[table].known_at, RECORDED, *named)))
+        return cls(features, columns)
+
+
+def write(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages, fresh: bool) -> None:
+    """Keep the rows of a batch that claims may name."""
+    for number, (table, key) in enumerate(_TABLES.items()):
+        if table in plan.columns and facts.has(f"{table}.{key}"):
+            codes = facts.codes(table, key)
+            values = np.stack([_read(facts, table, column) for column in plan.columns[table]], axis=1)
+            keep(pages, _FIRST_LOG + number, codes, facts.known(table), values, fresh)
+    if "delivered_at" in plan.columns.get("orders", ()) and facts.has(f"{DELIVERIES}.order_id", f"{DELIVERIES}.delivered_at"):
+        _deliver(facts, plan, pages)
+
+
+def _read(facts: HashedFacts | Rows, table: str, column: str) -> Ints:
+    if not facts.has(f"{table}.{column}"):
+        return np.full(len(facts.known(table)), NEVER)
+    return facts.codes(table, column) if column in ENTITIES else facts.numbers(table, column)
+
+
+def _deliver(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages) -> None:
+    """Write orders' rows again, with their delivery."""
+    codes, delivered = facts.codes(DELIVERIES, "order_id"), facts.instants(DELIVERIES, "delivered_at")
+    held = pages.latest(keys_of(_FIRST_LOG, codes[:, None]), [END] * len(codes))
+    if None in held:
+        raise FeatureError(f"{DELIVERIES}.order_id: expected orders that are known, found {held.count(None)} that are not")
+    now = np.stack([rows(page, 1 + len(plan.columns["orders"]))[-1] for page in held if page is not None])
+    now[:, 1 + plan.columns["orders"].index("delivered_at")] = delivered
+    keep(pages, _FIRST_LOG, codes, now[:, 0], now[:, 1:], False)
+
+
+def read(plan: ClaimPlan, claim: Rows) -> Round:
+    """Compute the features of a claim itself: a reader as in :mod:`features.online_windows`.
+
+    Parameters
+    ----------
+    plan
+        What to compute.
+    claim
+        The claim, as the table ``probes``.
+
+    Returns
+    -------
+    ndarray
+        (features,) float64 in the order of ``plan.features``; undefined where the claim lacks a column.
+    """
+    asked: dict[str, bytes] = {}
+    for table in plan.columns:
+        named = int(claim.codes(PROBES, _TABLES[table])[0]) if claim.has(f"{PROBES}.{_TABLES[table]}") else -1
+        if named >= 0:
+            asked[table] = key_of(_FIRST_LOG + list(_TABLES).index(table), (named,))
+    pages = dict(zip(asked, (yield [(key, END) for key in asked.values()]), strict=True))
+    tables = dict(claim.tables)
+    for table, columns in plan.columns.items():
+        page = pages.get(table)
+        row = np.empty((len(columns), 0), dtype=np.int64) if page is None else rows(page, 1 + len(columns))[-1:, 1:].T
+        identity = () if page is None else claim.tables[PROBES][_TABLES[table]]
+        tables[table] = {_TABLES[table]: identity, **dict(zip(columns, row, strict=True))}
+    facts = Rows(tables, claim.sources, claim.seen)
+    able = [feature.name for feature in plan.features if facts.has(*feature.needs)]
+    computed = compute(able, facts)  # type: ignore[arg-type]
+    found: Floats = np.array([computed[f.name][0] if f.name in computed else np.nan for f in plan.features], dtype=np.float64)
+    return found

@@ -1,0 +1,182 @@
+"""What makes two stories, or two pictures, nearly the same, in the form in which a log can be asked for it.
+
+A kind of content knows how to read a column, in which buckets a content lies, in which ones its near equals may lie, and
+which of those found there really are near. The rules are those of :mod:`features.narratives` and
+:mod:`features.photographs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.history import Ints
+from features.narratives import LOOK_BACK, Shingles, Words, alike, near_narratives, plain, plain_text, shingle, shingles, sign
+from features.online_rows import code, hashed
+from features.photographs import MAX_BITS, around, bands_of, near_photographs
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Some distinct contents of one kind.
+
+    Parameters
+    ----------
+    codes
+        (n,) their codes: a hash of the text, or the bits of the perceptual hash.
+    buckets
+        (n, bands) the bucket of each band under which each is found.
+    whole
+        (n,) order among contents first told at the same instant.
+    sets
+        What narratives are compared by.
+    """
+
+    codes: Ints
+    buckets: Ints
+    whole: Words
+    sets: Shingles
+
+    def mark(self, row: int) -> bytes:
+        """Return what the content of a row is compared by."""
+        return self.sets.hashes[self.sets.starts[row] : self.sets.starts[row + 1]].tobytes()
+
+
+class Kind(Protocol):
+    """One kind of content."""
+
+    name: str
+    column: str
+    log: int
+    look_back: int
+
+    def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Reduce a column to what makes contents equal; missing where there is none."""
+        ...
+
+    def text(self, value: str) -> str:
+        """Reduce one value likewise, to nothing where there is none."""
+        ...
+
+    def contents(self, texts: pa.Array) -> Contents:
+        """Prepare distinct contents."""
+        ...
+
+    def content(self, text: str) -> Contents:
+        """Prepare a single content."""
+        ...
+
+    def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
+        """Find all pairs (row, row) of near equals, given when each was first known."""
+        ...
+
+    def looked_in(self, contents: Contents) -> Ints:
+        """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
+        ...
+
+    def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
+        """Return those codes whose contents are near a single content."""
+        ...
+
+
+_NO_SETS = Shingles(np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint64))
+
+
+@dataclass(frozen=True)
+class Stories:
+    """Narratives: equal as plain words, near by MinHash and Jaccard."""
+
+    name: str = "narrative"
+    column: str = "narrative"
+    log: int = 0x8020
+    look_back: int = LOOK_BACK
+
+    def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """See :class:`Kind`."""
+        return _none_for_empty(plain(column))
+
+    def text(self, value: str) -> str:
+        """See :class:`Kind`."""
+        return plain_text(value)
+
+    def contents(self, texts: pa.Array) -> Contents:
+        """See :class:`Kind`."""
+        return self._signed(hashed(pa.chunked_array([texts])), shingles(texts))
+
+    def content(self, text: str) -> Contents:
+        """See :class:`Kind`."""
+        return self._signed(np.array([code(text)], dtype=np.int64), shingle(text))
+
+    def _signed(self, codes: Ints, sets: Shingles) -> Contents:
+        bands, whole = sign(sets)
+        return Contents(codes, bands.T.view(np.int64), whole, sets)
+
+    def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
+        """See :class:`Kind`."""
+        return near_narratives(contents.sets, first)
+
+    def looked_in(self, contents: Contents) -> Ints:
+        """See :class:`Kind`."""
+        mine = contents.buckets[0]
+        return np.stack([np.arange(len(mine)), mine], axis=1)
+
+    def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
+        """See :class:`Kind`."""
+        own = contents.sets.hashes
+        return codes[[alike(own, np.frombuffer(mark, dtype=np.uint64)) for mark in marks]] if len(codes) else codes
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Photographs: equal as perceptual hashes, near by the number of differing bits."""
+
+    name: str = "photo"
+    column: str = "photo_hash"
+    log: int = 0x8028
+    look_back: int = 0  # all are looked at
+
+    def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """See :class:`Kind`."""
+        return _none_for_empty(column)
+
+    def text(self, value: str) -> str:
+        """See :class:`Kind`."""
+        return value
+
+    def contents(self, texts: pa.Array) -> Contents:
+        """See :class:`Kind`."""
+        return self._cut(texts.to_pylist())
+
+    def content(self, text: str) -> Contents:
+        """See :class:`Kind`."""
+        return self._cut([text])
+
+    def _cut(self, texts: list[str]) -> Contents:
+        hashes = np.array([int(text, 16) for text in texts], dtype=np.uint64)
+        return Contents(hashes.view(np.int64), bands_of(hashes), hashes, _NO_SETS)
+
+    def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
+        """See :class:`Kind`."""
+        return near_photographs(contents.whole)
+
+    def looked_in(self, contents: Contents) -> Ints:
+        """See :class:`Kind`."""
+        found = around(contents.buckets[0])
+        return np.stack([np.repeat(np.arange(len(found)), found.shape[1]), found.ravel()], axis=1)
+
+    def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
+        """See :class:`Kind`."""
+        return codes[np.bitwise_count(codes.view(np.uint64) ^ contents.whole[0]) <= MAX_BITS]
+
+
+KINDS: tuple[Kind, ...] = (Stories(), Pictures())
+"""The kinds of content a claim may carry."""
+
+
+def _none_for_empty(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.large_string()), texts)

@@ -1,0 +1,236 @@
+"""Re-used stories and pictures of one claim: what :mod:`features.duplicates` finds among all, found by looking up buckets.
+
+For each content there is a log of its uses and one of its near equals and, under each of its buckets, a row. The near equals
+of a content that is known are written down; a new one looks for them in its buckets, as far back as the batch does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.history import NEVER, Floats, Ints
+from features.online_contents import KINDS, Contents, Kind
+from features.online_rows import HashedFacts, Rows, keys_of
+from features.online_windows import Round
+from features.pages import END, OTHER, RAW, Pages, append, rows
+from features.spec import DAY_US, Direct
+
+_KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
+
+_MEASURES = ("reuse_others", "reuse_own", "days_since_reuse_others")
+
+
+@dataclass(frozen=True)
+class DuplicatePlan:
+    """Which features of the family ``duplicates`` are wanted, and of which kinds of content."""
+
+    features: tuple[Direct, ...]
+    kinds: tuple[Kind, ...]
+
+    @classmethod
+    def of(cls, features: Iterable[Direct]) -> DuplicatePlan:
+        """Prepare the features of the family ``duplicates``."""
+        features = tuple(features)
+        return cls(features, tuple(kind for kind in KINDS if any(f.name.startswith(f"{kind.name}_") for f in features)))
+
+
+def write(facts: HashedFacts | Rows, plan: DuplicatePlan, pages: Pages, fresh: bool) -> None:
+    """Add the contents of new claims."""
+    for kind in plan.kinds:
+        if facts.has(f"claims.{kind.column}", "claims.customer_id"):
+            _write(facts, kind, pages, fresh)
+
+
+def _write(facts: HashedFacts | Rows, kind: Kind, pages: Pages, fresh: bool) -> None:
+    texts = kind.texts(facts.texts("claims", kind.column)).combine_chunks()
+    times, customers = facts.known("claims"), facts.codes("claims", "customer_id")
+    held = np.flatnonzero(np.asarray(texts.is_valid().to_numpy(zero_copy_only=False), dtype=bool) & (times != NEVER))
+    if not len(held):
+        return
+    held = held[np.argsort(times[held], kind="stable")]
+    coded = pc.dictionary_encode(texts.take(pa.array(held)))  # in order of first use
+    content = np.asarray(coded.indices.to_numpy(), dtype=np.int64)
+    found = kind.contents(coded.dictionary)
+    first = times[held][np.unique(content, return_index=True)[1]]
+    if fresh:
+        _add_all(kind, found, first, pages)
+    else:
+        known = pages.latest(keys_of(kind.log + _KNOWN, found.codes[:, None]), [END] * len(first))
+        new = [row for row in np.lexsort((found.whole, first)).tolist() if known[row] is None]
+        for row in new:
+            _add_one(kind, kind.content(coded.dictionary[row].as_py()), int(first[row]), pages)
+    told = customers[held] >= 0
+    _add_uses(kind, found.codes[content][told], customers[held][told], times[held][told], pages, fresh)
+
+
+def _add_all(kind: Kind, found: Contents, first: Ints, pages: Pages) -> None:
+    """Write the very first contents: all pairs at once."""
+    _introduce(kind, found, np.arange(len(first)), first, pages)
+    by_time = np.lexsort((found.whole, first))
+    for band in range(found.buckets.shape[1]):
+        bucket = found.buckets[by_time, band]
+        order = by_time[np.argsort(bucket, kind="stable")]
+        codes = np.stack([np.full(len(order), band), found.buckets[order, band]], axis=1)
+        _add_rows(kind.log + _BUCKET, codes, first[order], found.codes[order], pages, True)
+    left, right = kind.pairs(found, first)
+    one, other = np.concatenate([left, right]), np.concatenate([right, left])
+    times = np.maximum(first[one], first[other])
+    order = np.lexsort((times, found.codes[one]))
+    if len(order):
+        _add_rows(kind.log + _NEAR, found.codes[one[order], None], times[order], found.codes[other[order]], pages, True)
+
+
+def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
+    """Write a new content: find its near equals among those before it, and those of the same instant written before it."""
+    asked = kind.looked_in(found)
+    keys = keys_of(kind.log + _BUCKET, asked)
+    held = pages.latest(keys, [first + 1] * len(keys))
+    codes = _candidates(kind, keys, held, first, first + 1, pages)
+    near = kind.near(found, codes, _marks(kind, codes, pages))
+    _introduce(kind, found, np.zeros(1, dtype=np.int64), np.array([first]), pages)
+    bands = np.stack([np.arange(found.buckets.shape[1]), found.buckets[0]], axis=1)
+    mine = np.full(len(bands), found.codes[0])
+    _add_rows(kind.log + _BUCKET, bands, np.full(len(bands), first), mine, pages, False)
+    if len(near):
+        one, other = np.append(near, np.full(len(near), found.codes[0])), np.append(np.full(len(near), found.codes[0]), near)
+        _add_rows(kind.log + _NEAR, one[:, None], np.full(len(one), first), other, pages, False)
+
+
+def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages) -> None:
+    """Write down since when contents are known, and what they are compared by."""
+    keys = keys_of(kind.log + _KNOWN, found.codes[rows_of, None])
+    marks = (found.mark(row) if len(found.sets.hashes) else b"" for row in rows_of.tolist())
+    pages.put(zip(keys, first.tolist(), marks, strict=True))
+
+
+def _add_rows(log: int, codes: Ints, times: Ints, values: Ints, pages: Pages, fresh: bool) -> None:
+    """Add one code to the log of each row's key; rows of one key stand together and in order of time."""
+    begins = np.ones(len(codes), dtype=bool)
+    begins[1:] = np.any(codes[1:] != codes[:-1], axis=1)
+    starts = np.append(np.flatnonzero(begins), len(codes))
+    append(pages, keys_of(log, codes[starts[:-1]]), starts, times, values[:, None], np.array([RAW]), fresh)
+
+
+def _add_uses(kind: Kind, contents: Ints, customers: Ints, times: Ints, pages: Pages, fresh: bool) -> None:
+    """Write who used which content when: by content, and by content and customer; ``times`` ascend."""
+    if not len(contents):
+        return
+    both = np.stack([contents, customers], axis=1)
+    for log, codes, values, kinds in (
+        (_USES, both[:, :1], np.stack([customers, np.full(len(customers), NEVER)], axis=1), np.array([RAW, OTHER])),
+        (_OWN, both, np.empty((len(customers), 0), dtype=np.int64), np.empty(0, dtype=np.int64)),
+    ):
+        order = np.lexsort(codes.T[::-1])
+        begins = np.ones(len(order), dtype=bool)
+        begins[1:] = np.any(codes[order[1:]] != codes[order[:-1]], axis=1)
+        starts = np.append(np.flatnonzero(begins), len(order))
+        append(pages, keys_of(kind.log + log, codes[order[starts[:-1]]]), starts, times[order], values[order], kinds, fresh)
+
+
+def _candidates(kind: Kind, keys: Sequence[bytes], held: Sequence[bytes | None], now: int, until: int, pages: Pages) -> Ints:
+    """Return the codes in some buckets that are near enough in time: from ``now`` to ``until``, and the latest before it."""
+    found: list[Ints] = []
+    for key, page in zip(keys, held, strict=True):
+        if page is None:
+            continue
+        mine = rows(page, 2)
+        while mine[0, 0] > 0 and not (kind.look_back and np.searchsorted(mine[1:, 0], now) >= kind.look_back):
+            (earlier,) = pages.latest([key], [int(mine[1, 0])])
+            if earlier is None:
+                break
+            before = rows(earlier, 2)
+            mine = np.concatenate([before, mine[1:]])
+        end = int(np.searchsorted(mine[1:, 0], now))
+        begin = max(0, end - kind.look_back) if kind.look_back else 0
+        last = int(np.searchsorted(mine[1:, 0], until))
+        found.append(mine[1 + begin : 1 + last, 1])
+    return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+
+def _marks(kind: Kind, codes: Ints, pages: Pages) -> list[bytes]:
+    if not kind.look_back or not len(codes):
+        return []
+    return [mark or b"" for mark in pages.latest(keys_of(kind.log + _KNOWN, codes[:, None]), [END] * len(codes))]
+
+
+def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
+    """Measure one kind of content of a claim: a reader as in :mod:`features.online_windows`.
+
+    Parameters
+    ----------
+    kind
+        Which content.
+    claim
+        The claim, as the table ``probes``.
+    now
+        The instant of filing.
+    pages
+        Where further pages of long logs are found.
+
+    Returns
+    -------
+    ndarray
+        (3,) uses by others, by the customer, and days since the latest by others.
+    """
+    undefined = np.full(len(_MEASURES), np.nan)
+    if not claim.has(f"probes.{kind.column}", "probes.customer_id"):
+        return undefined
+    customer, text = int(claim.codes("probes", "customer_id")[0]), kind.text(claim.tables["probes"][kind.column][0] or "")
+    if customer < 0 or not text:
+        return undefined
+    found = kind.content(text)
+    own_keys = keys_of(kind.log + _KNOWN, found.codes[:, None]) + keys_of(kind.log + _NEAR, found.codes[:, None])
+    keys = keys_of(kind.log + _BUCKET, kind.looked_in(found))
+    known, near, *held = yield [(key, now) for key in (*own_keys, *keys)]
+    if known is None:
+        codes = _candidates(kind, keys, held, now, now, pages)
+        marks = (yield [(key, END) for key in keys_of(kind.log + _KNOWN, codes[:, None])]) if kind.look_back and len(codes) else ()
+        codes = kind.near(found, codes, [mark or b"" for mark in marks])
+    else:
+        codes = _all_before(own_keys[1], near, now, pages)
+    codes = np.append(codes, found.codes)
+    uses = keys_of(kind.log + _USES, codes[:, None])
+    own = keys_of(kind.log + _OWN, np.stack([codes, np.full(len(codes), customer)], axis=1))
+    told = yield [(key, now) for key in (*uses, *own)]
+    return _measured(told[: len(uses)], told[len(uses) :], customer, now)
+
+
+def _all_before(key: bytes, page: bytes | None, now: int, pages: Pages) -> Ints:
+    """Return the codes of all rows of a log strictly before an instant, given its last page."""
+    if page is None:
+        return np.empty(0, dtype=np.int64)
+    last = rows(page, 2)
+    earlier = pages.between(key, -END, int(last[1, 0])) if last[0, 0] else []
+    mine = np.concatenate([rows(part, 2)[1:] for part in (*earlier, page)])
+    return mine[mine[:, 0] < now, 1]
+
+
+def _measured(uses: Sequence[bytes | None], own: Sequence[bytes | None], customer: int, now: int) -> Floats:
+    """Count the uses of a content and its near equals strictly before filing."""
+    total, mine, latest = 0, 0, NEVER
+    for page in uses:
+        if page is None:
+            continue
+        told = rows(page, 3)
+        at = int(np.searchsorted(told[1:, 0], now))
+        total += int(told[0, 0]) + at
+        latest = max(latest, int(told[at, 2] if told[at, 1] == customer else told[at, 0]))
+    for page in own:
+        if page is not None:
+            told = rows(page, 1)
+            mine += int(told[0, 0]) + int(np.searchsorted(told[1:, 0], now))
+    days = np.nan if latest == NEVER else (now - latest) / DAY_US
+    return np.array([total - mine, mine, days], dtype=np.float64)
+
+
+def chosen(plan: DuplicatePlan, measured: Sequence[Floats]) -> Floats:
+    """Put what was measured of all kinds in the order of the features wanted."""
+    names = [f"{kind.name}_{what}" for kind in plan.kinds for what in _MEASURES]
+    values: dict[str, Any] = dict(zip(names, np.concatenate(measured) if measured else (), strict=True))
+    return np.array([values[feature.name] for feature in plan.features], dtype=np.float64)

@@ -1,0 +1,201 @@
+"""Paged logs: what lies behind the online features, append-only and readable as of any instant by looking up a key.
+
+A *log* belongs to one key (a customer's orders, say). Its rows are ``int64``: the instant at which each became known, never
+going back, then columns that *run*: sums so far, largest so far, latest value. A count or sum over any window is therefore
+the difference of two rows, each found by bisection, however long the log is. Rows are kept in pages of about
+:data:`PAGE_ROWS`; the row ahead of each page holds what stood before it. A row never changes once it is written, so whoever
+reads as of an instant finds the same whenever they read.
+
+Where pages are kept is the business of a :class:`Pages`: memory here, the case store in :mod:`serving.history`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numba import njit
+
+from features.history import NEVER, Ints
+
+PAGE_ROWS = 128
+"""A page is closed once it holds so many rows, but never between two rows of the same instant."""
+
+RAW, SUM, MAX, MIN, LAST, FIRST, OTHER = range(7)
+"""How a column runs: as given · sum so far · largest · smallest · of the latest instant (the largest there) · the very first ·
+instant of the latest row that differs from this one in the column ahead (:data:`~features.history.NEVER` if none does)."""
+
+END = int(np.iinfo(np.int64).max)
+"""An instant after all others."""
+
+Page = tuple[bytes, int, bytes | memoryview]
+"""Key, instant of the first row, and rows as little-endian ``int64``, the row of what stood before first."""
+
+
+class Pages(Protocol):
+    """Where pages are kept: an ordered map from (key, instant of the first row) to rows."""
+
+    def latest(self, keys: Sequence[bytes], before: Sequence[int]) -> list[bytes | None]:
+        """Return for each key the last page that begins strictly before an instant, ``None`` where there is none."""
+        ...
+
+    def between(self, key: bytes, after: int, before: int) -> list[bytes]:
+        """Return the pages of a key that begin strictly between two instants, in order."""
+        ...
+
+    def put(self, pages: Iterable[Page]) -> None:
+        """Write pages; one that begins at the same instant of the same key is replaced by a longer form of itself."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryPages:
+    """Pages in memory.
+
+    Examples
+    --------
+    >>> pages = MemoryPages()
+    >>> append(pages, [b"k"], np.array([0, 2]), np.array([10, 20]), np.array([[3], [4]]), np.array([SUM]))
+    >>> rows(pages.latest([b"k"], [END])[0], 2).tolist()  # before the first row, and after each
+    [[0, 0], [10, 3], [20, 7]]
+    >>> pages.latest([b"k", b"other"], [10, END])
+    [None, None]
+    """
+
+    _held: dict[bytes, tuple[list[int], list[bytes]]] = field(default_factory=dict, repr=False)
+
+    def latest(self, keys: Sequence[bytes], before: Sequence[int]) -> list[bytes | None]:
+        """See :class:`Pages`."""
+        found: list[bytes | None] = []
+        for key, limit in zip(keys, before, strict=True):
+            firsts, held = self._held.get(key, ((), ()))
+            place = bisect_left(firsts, limit) - 1
+            found.append(held[place] if place >= 0 else None)
+        return found
+
+    def between(self, key: bytes, after: int, before: int) -> list[bytes]:
+        """See :class:`Pages`."""
+        firsts, held = self._held.get(key, ([], []))
+        return held[bisect_left(firsts, after + 1) : bisect_left(firsts, before)]
+
+    def put(self, pages: Iterable[Page]) -> None:
+        """See :class:`Pages`."""
+        for key, first, held in pages:
+            firsts, mine = self._held.setdefault(key, ([], []))
+            place = bisect_left(firsts, first)
+            if place < len(firsts) and firsts[place] == first:
+                mine[place] = bytes(held)
+            else:
+                firsts.insert(place, first)
+                mine.insert(place, bytes(held))
+
+
+def rows(page: bytes, width: int) -> Ints:
+    """Read a page as (1 + rows, width): what stood before it (the number of earlier rows first), then its rows."""
+    return np.frombuffer(page, dtype="<i8").reshape(-1, width)
+
+
+def append(pages: Pages, keys: Sequence[bytes], starts: Ints, times: Ints, values: Ints, kinds: Ints, fresh: bool = False) -> None:
+    """Add rows to the logs of many keys.
+
+    Parameters
+    ----------
+    pages
+        Where they are kept.
+    keys
+        (m,) keys, each once.
+    starts
+        (m + 1,) the rows of key j are ``starts[j]`` to ``starts[j + 1]``.
+    times
+        (n,) instants, within a key never going back, nor behind what its log holds.
+    values
+        (n, columns) what each row adds: the number itself; how columns run is decided here.
+    kinds
+        (columns,) how each runs, one of :data:`RAW` to :data:`OTHER`.
+    fresh
+        Whether none of the keys is known to have a log yet, which saves looking.
+    """
+    held = [None] * len(keys) if fresh else pages.latest(keys, [END] * len(keys))
+    joined, bounds = join(held)
+    width = 1 + len(kinds)
+    out, of_key, firsts, begins, ends = _pack(joined, bounds, starts, times, np.ascontiguousarray(values), kinds, width, PAGE_ROWS)
+    view = memoryview(out).cast("B")
+    spans = zip(of_key.tolist(), firsts.tolist(), (8 * begins).tolist(), (8 * ends).tolist(), strict=True)
+    pages.put((keys[key], first, view[begin:end]) for key, first, begin, end in spans)
+
+
+def join(pages: Sequence[bytes | None]) -> tuple[Ints, Ints]:
+    """Lay pages end to end: their words, and (pages + 1,) where each begins; a missing one has no words."""
+    bounds = np.zeros(len(pages) + 1, dtype=np.int64)
+    np.cumsum([len(page) >> 3 if page else 0 for page in pages], out=bounds[1:])
+    return np.frombuffer(b"".join([page for page in pages if page]), dtype="<i8"), bounds
+
+
+@njit(cache=True)
+def _start(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """What stands before the first row of a log."""
+    row[0] = 0
+    for column in range(len(kinds)):
+        row[1 + column] = 0 if kinds[column] == SUM else (END if kinds[column] == MIN else NEVER)
+
+
+@njit(cache=True)
+def _run(row, before, time, last, values, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Fill a row from the one before it; ``last`` is the instant of that one, ``NEVER`` at the beginning of a log."""
+    row[0] = time
+    for column in range(len(kinds)):
+        kind, value, held = kinds[column], values[column], before[1 + column]
+        if kind == SUM:
+            value += held
+        elif kind == MAX or (kind == LAST and time == last):
+            value = max(value, held)
+        elif kind == MIN:
+            value = min(value, held)
+        elif kind == FIRST and last != NEVER:
+            value = held
+        elif kind == OTHER:
+            value = last if last != NEVER and before[column] != row[column] else held
+        row[1 + column] = value
+
+
+@njit(cache=True)
+def _pack(joined, bounds, starts, times, values, kinds, width, page_rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lay the changed pages of every key end to end: its last page grown, and the new ones."""
+    n_keys = len(starts) - 1
+    room = len(joined) // width + len(times) + 2 * n_keys + len(times) // page_rows + 1
+    out = np.empty((room, width), dtype=np.int64)
+    most = n_keys + len(times) // page_rows + 1
+    of_key, firsts = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    begins, ends = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    at, count = 0, 0
+    for key in range(n_keys):
+        if starts[key] == starts[key + 1]:
+            continue
+        begin, last = at, NEVER
+        old = (bounds[key + 1] - bounds[key]) // width
+        if old:
+            for row in range(old):
+                out[at + row] = joined[bounds[key] + row * width : bounds[key] + (row + 1) * width]
+            at += old
+            last = out[at - 1, 0]
+        else:
+            _start(out[at], kinds)
+            at += 1
+        for event in range(starts[key], starts[key + 1]):
+            if at - begin > page_rows and times[event] > last:
+                if at - begin > old:  # a page that has not grown need not be written again
+                    of_key[count], firsts[count], begins[count], ends[count] = key, out[begin + 1, 0], begin, at
+                    count += 1
+                out[at] = out[at - 1]
+                out[at, 0] = out[begin, 0] + at - begin - 1
+                begin, old = at, 0
+                at += 1
+            _run(out[at], out[at - 1], times[event], last, values[event], kinds)
+            last = times[event]
+            at += 1
+        of_key[count], firsts[count], begins[count], ends[count] = key, out[begin + 1, 0], begin, at
+        count += 1
+    return out, of_key[:count], firsts[:count], begins[:count] * width, ends[:count] * width
