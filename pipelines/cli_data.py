@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.home import Home
-from pipelines.terminal import HomeOption, SummaryFile, console, errors, show
+from pipelines.terminal import HomeOption, SummaryFile, console, errors, show, steps
 
 
 def simulate(
@@ -44,12 +45,29 @@ def validate(
     source: Annotated[Path | None, typer.Option(help="Folder of <table>.parquet or .csv files; default: raw/ of the home.")] = None,
     batch: Annotated[str, typer.Option(help="Name of this batch; the same name again replaces it.")] = "initial",
     docs: Annotated[bool, typer.Option(help="Run the Great Expectations suites and write their HTML data docs.")] = True,
+    leakage: Annotated[bool, typer.Option("--leakage", help="Instead check features: do any look into the future of a claim?")] = False,
+    features: Annotated[
+        str | None, typer.Option(help="With --leakage: your catalogue, FILE.py:NAME or module:NAME; default: the shipped one.")
+    ] = None,
+    sample: Annotated[int, typer.Option(help="With --leakage: how many claims of the lake to replay.")] = 50,
+    seed: Annotated[int, typer.Option(help="With --leakage: seed of that sample.")] = 0,
     home: HomeOption = None,
 ) -> None:
     """Check tables against their contracts: good rows to the lake, bad rows to quarantine with every reason.
 
+    With --leakage, check features instead: claims of the lake are replayed as of their filing with the future deleted.
+
     Example: touchstone validate --source exports/ --batch 2025-04-01
+
+    Example: touchstone validate --leakage --features mine.py:CATALOG --sample 200
     """
+    if features is not None and not leakage:
+        raise typer.BadParameter(f"expected --leakage together with --features, found --features {features} alone")
+    if leakage:
+        if source is not None:
+            raise typer.BadParameter(f"expected either tables to check or --leakage, found both; {source} was not read")
+        _guard(features, sample, seed, Home.at(home))
+        return
     from pipelines.validate import validate as run
 
     result = run(Home.at(home), source=source, batch=batch, docs=docs)
@@ -61,6 +79,23 @@ def validate(
     console.print(table)
     if result.docs is not None:
         console.print(f"Data docs: {result.docs}", soft_wrap=True, markup=False)
+
+
+def _guard(features: str | None, sample: int, seed: int, home: Home) -> None:
+    """Replay claims, show the features that knew too much, and end with code 1 if there are any."""
+    from pipelines.leakage import catalog_at, guard
+
+    catalog = catalog_at(features)
+    with steps() as report:
+        found = guard(home, catalog, sample, seed, report)
+    if found.leaks:
+        table = Table("feature", "claims", "for example", "value now", "value then", title="Leaks", title_justify="left")
+        for leak in found.leaks:
+            table.add_row(Text(leak.feature), f"{leak.claims:,}", Text(leak.claim_id), f"{leak.now}", f"{leak.then}")
+        console.print(table)
+    show("Replayed", {"claims": found.claims, "features": found.features, "that look into the future": len(found.leaks)})
+    if found.leaks:
+        raise typer.Exit(1)
 
 
 def ingest(
