@@ -50,25 +50,24 @@ class DriftSettings:
 
 
 def cut_points(reference: np.ndarray, bins: int = 10) -> np.ndarray:
-    """Return the inner edges of quantile bins; a value belongs to the bin whose upper edge is the first that is not below it.
+    """Return the upper edges of quantile bins; a value belongs to the first bin whose edge is not below it.
 
-    Ties never split: a feature that is 0 for most claims gets fewer bins than asked for.
+    Ties never split: a feature that is 0 for most claims gets fewer bins than asked for. The last edge is the largest value of the
+    reference, so that what no claim of the reference reached falls in a bin of its own.
 
     >>> cut_points(np.array([0.0] * 80 + [1.0] * 15 + [7.0] * 5)).tolist()
-    [0.0, 1.0]
+    [0.0, 1.0, 7.0]
     >>> cut_points(np.full(9, np.nan)).tolist()
     []
     """
     known = reference[~np.isnan(reference)]
     if not len(known):
         return np.empty(0)
-    cuts = np.unique(np.quantile(known, np.arange(1, bins) / bins, method="inverted_cdf"))
-    inner: np.ndarray = cuts[cuts < known.max()]
-    return inner
+    return np.unique(np.quantile(known, np.arange(1, bins + 1) / bins, method="inverted_cdf"))
 
 
 def binned(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-    """Count values by bin, missing ones last: int64, shape (len(cuts) + 2,).
+    """Count values by bin, then those beyond the last edge, then missing ones: int64, shape (len(cuts) + 2,).
 
     >>> binned(np.array([0.0, 0.5, 1.0, 9.0, np.nan]), np.array([0.0, 1.0])).tolist()
     [1, 2, 1, 1]
@@ -172,23 +171,27 @@ def movement(reference: np.ndarray, current: np.ndarray, bins: int = 10) -> Move
 
 
 def _joined(counts: np.ndarray) -> np.ndarray:
-    """Join bins that expect too few claims with the next one, the last with the one before; shape (2, fewer bins)."""
+    """Join bins that expect too few claims with the next one, the last with the one before; shape (2, fewer bins).
+
+    Missing values, the last bin, are joined only after all others have been.
+    """
     totals = counts.sum(axis=1)
     expected = counts.sum(axis=0) / totals.sum() * totals.min()
-    parts: list[np.ndarray] = []
-    held = np.zeros(2, dtype=np.int64)
-    holds = 0.0
-    for place in range(counts.shape[1]):
-        held, holds = held + counts[:, place], holds + expected[place]
+    known = _gathered(counts[:, :-1], expected[:-1])
+    return _gathered(np.column_stack([known, counts[:, -1]]), np.append(known.sum(axis=0) / totals.sum() * totals.min(), expected[-1]))
+
+
+def _gathered(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    closed = np.zeros(len(expected), dtype=np.intp)
+    group, holds = 0, 0.0
+    for place, size in enumerate(expected):
+        closed[place] = group
+        holds += size
         if holds >= _FEWEST:
-            parts.append(held)
-            held, holds = np.zeros(2, dtype=np.int64), 0.0
-    if held.any():
-        if parts:
-            parts[-1] = parts[-1] + held
-        else:
-            parts.append(held)
-    return np.stack(parts, axis=1)
+            group, holds = group + 1, 0.0
+    # What is left over at the end belongs to the last group that is large enough.
+    closed = np.minimum(closed, max(group - 1, 0))
+    return np.stack([np.bincount(closed, weights=row, minlength=int(closed.max()) + 1) for row in counts]).astype(np.int64)
 
 
 def adjusted(p_values: np.ndarray) -> np.ndarray:

@@ -113,9 +113,8 @@ def _column(frame: pd.DataFrame, name: str) -> np.ndarray:
 
 def _words(cuts: np.ndarray) -> list[str]:
     """Name the bins by their upper edges."""
-    if not len(cuts):
-        return ["known", "missing"]
-    return [*(f"≤ {_short(cut)}" for cut in cuts), f"> {_short(cuts[-1])}", "missing"]
+    beyond = f"> {_short(cuts[-1])}" if len(cuts) else "known"
+    return [*(f"≤ {_short(cut)}" for cut in cuts), beyond, "missing"]
 
 
 def _short(value: float) -> str:

@@ -151,8 +151,9 @@ def _decided(span: Span, decisions: pd.DataFrame) -> pd.DataFrame:
 
 def _with_scores(bundle: Bundle, matrix: pd.DataFrame, num_threads: int) -> pd.DataFrame:
     proba = bundle.predict_proba(matrix, num_threads)
-    numeric = matrix[[name for name in matrix.columns if not isinstance(matrix[name].dtype, pd.CategoricalDtype)]]
-    return numeric.assign(**{name: proba[:, place] for name, place in SCORES.items()})
+    numeric = [name for name in matrix.columns if not isinstance(matrix[name].dtype, pd.CategoricalDtype)]
+    scores = pd.DataFrame({name: proba[:, place] for name, place in SCORES.items()}, index=matrix.index)
+    return pd.concat([matrix[numeric], scores], axis=1)
 
 
 def _gains(bundle: Bundle) -> dict[str, float]:
