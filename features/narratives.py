@@ -26,7 +26,8 @@ ALIKE = (3, 5)
 """Two narratives are nearly the same from a Jaccard similarity of 3/5 on."""
 
 LOOK_BACK = 64
-"""In each band a narrative is compared with at most so many of the latest earlier ones, so that cost stays linear."""
+"""In each band a narrative is compared with at most so many of the latest earlier ones, so that cost stays linear: of a template that
+everybody fills in anew, each use meets at least so many earlier ones, not all."""
 
 _RUN, _BANDS, _ROWS, _SEED = 3, 32, 4, 20210901
 

@@ -7,9 +7,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from features import narratives as module
-from features.narratives import ALIKE, near_narratives, plain, shingles
+from features.narratives import ALIKE, LOOK_BACK, near_narratives, plain, shingles
+from pipelines.simulate import simulate
 from tests.features.tables import narratives
 from tests.strategies import MANY
 
@@ -69,3 +71,44 @@ def test_a_later_narrative_changes_nothing_about_earlier_pairs(look_back: int, m
 
 def test_case_punctuation_and_spaces_do_not_matter() -> None:
     assert len(set(plain(pa.chunked_array([["It  burned!", "it burned", " IT, burned."]])).to_pylist())) == 1
+
+
+def exact_pairs(texts: list[str]) -> dict[frozenset[int], float]:
+    """Every pair that is alike with its similarity, from the whole matrix of common runs: no hashing of any kind."""
+    numbers: dict[tuple[str, ...], int] = {}
+    cells = [(row, numbers.setdefault(run, len(numbers))) for row, text in enumerate(texts) for run in runs(text)]
+    rows, columns = np.array(cells).T
+    table = sparse.csr_matrix((np.ones(len(cells), dtype=np.int64), (rows, columns)))
+    size = np.asarray(table.sum(axis=1)).ravel()
+    common = sparse.triu(table @ table.T, 1).tocoo()
+    union = size[common.row] + size[common.col] - common.data
+    alike = np.flatnonzero(common.data * ALIKE[1] >= ALIKE[0] * union)
+    return {frozenset((int(common.row[i]), int(common.col[i]))): common.data[i] / union[i] for i in alike}
+
+
+def test_recall_on_simulated_narratives_is_98_in_100_at_the_threshold_and_whole_above() -> None:
+    claims = simulate(orders=30_000, claims=6_000, seed=31, dirt=0.0).tables["claims"]
+    texts = list(dict.fromkeys(plain(pa.chunked_array([pa.array(claims.narrative, type=pa.large_string())])).to_pylist()))
+    exact = exact_pairs(texts)
+    found = {frozenset(pair) for pair in found_pairs(texts, np.arange(len(texts)))}
+    assert found <= set(exact) and len(exact) > 300
+    threshold = [pair for pair, similarity in exact.items() if similarity < 0.65]
+    assert len(found.intersection(threshold)) >= 0.95 * len(threshold) > 95
+    assert len(found) >= 0.98 * len(exact)
+    above = {pair for pair, similarity in exact.items() if similarity >= 0.7}
+    assert above <= found and len(above) > 100
+
+
+def test_a_hot_template_costs_no_more_per_narrative_however_often_it_is_filled_in() -> None:
+    """Sample letters that differ in one word: all are alike, yet each is compared with a bounded number of earlier ones."""
+
+    def pairs(n: int) -> np.ndarray:
+        letter = "on my way home the {} that i had bought from this seller a week ago began to smoke and burned the seat of my car"
+        texts = [letter.format(f"thing{i}") for i in range(n)]
+        later, _ = near_narratives(shingles(pa.array(texts, type=pa.large_string())), np.arange(n))
+        return np.bincount(later, minlength=n)
+
+    few, many = pairs(1_000), pairs(4_000)
+    assert many.max() <= 32 * LOOK_BACK and (many[LOOK_BACK:] >= LOOK_BACK).all()
+    assert (many[:LOOK_BACK] == np.arange(LOOK_BACK)).mean() > 0.99
+    assert many[2_000:].mean() < 1.1 * few[500:].mean()
