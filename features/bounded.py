@@ -42,7 +42,7 @@ LEAST = 1 << 30
 """The least memory that can be asked for."""
 
 _ROW_BYTES, _CELL_BYTES = 150, 50
-_MOST_BUCKETS = 1_024
+_MOST_BUCKETS = 500
 _NUMBER_BYTES = 150
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.shares import Columns, Share
 from features.stored import ROW, Stored, frame
 
-_DEALT = "FORMAT parquet, PARTITION_BY (bucket), COMPRESSION uncompressed, ROW_GROUP_SIZE 20480"
+_DEALT_ROWS = 1 << 19
 _KEPT = "FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 61440"
 
 
@@ -79,25 +78,24 @@ class Duck:
         """Deal what a share needs to buckets on disk and yield the tables of one bucket with claims after the other."""
         folder = self.folder / share.key
         folder.mkdir()
-        with self.session() as session:
-            session.execute(f"SET partitioned_write_max_open_files = {buckets + 1}")
-            for table in share.columns:
-                if query := self._dealing(share, table, buckets):
-                    session.execute(f"COPY ({query}) TO {_literal(folder / table)} ({_DEALT})")
+        for table in share.columns:
+            if query := self._dealing(share, table, buckets):
+                with self.session() as session:
+                    _deal(session.sql(query).to_arrow_reader(_DEALT_ROWS), folder, table)
         for bucket in range(buckets):
-            places = {table: folder / table / f"bucket={bucket}" for table in share.columns}
+            places = {table: folder / f"{table}-{bucket}.arrows" for table in share.columns}
             if places["claims"].exists():
                 yield {table: self._bucket(share, table, place) for table, place in places.items()}
             for place in places.values():
-                shutil.rmtree(place, ignore_errors=True)
-        shutil.rmtree(folder)
+                place.unlink(missing_ok=True)
+        folder.rmdir()
 
     def _dealing(self, share: Share, table: str, buckets: int) -> str:
         """Return the SQL that reads what a share needs of a table, with the number of the bucket; nothing where there is no row."""
         if not self.rows[table]:
             return ""
         held, key = self.read(table, share.columns[table]), _quoted(share.key)
-        place = f"(hash(CAST({{}}.{key} AS VARCHAR)) % {buckets})::INT AS bucket"
+        place = f"(hash(CAST({{}}.{key} AS VARCHAR)) % {buckets})::SMALLINT AS bucket"
         if table == "claims":
             return f"SELECT *, {place.format('t')} FROM ({held}) t"  # a missing key has a hash, too
         claims, named = self.read("claims", sorted({"claim_id", share.key})), table in share.by_claim
@@ -105,16 +103,18 @@ class Duck:
         if share.key not in share.columns[table]:
             return by_claim if named else ""
         if not named:
-            return f"SELECT t.*, {place.format('t')} FROM ({held}) t SEMI JOIN ({claims}) c ON t.{key} = c.{key}"
+            return (
+                f"SELECT t.*, {place.format('t')} FROM ({held}) t SEMI JOIN (SELECT DISTINCT {key} FROM ({claims})) c ON t.{key} = c.{key}"
+            )
         # Where its own key and its claim's send a row to different buckets it goes to both: what is not asked about does no harm.
         here, there = (f"(hash(CAST({side}.{key} AS VARCHAR)) % {buckets})" for side in ("t", "c"))
-        return f"SELECT t.*, {here}::INT AS bucket FROM ({held}) t UNION ALL {by_claim} AND {here} <> {there}"
+        return f"SELECT t.*, {here}::SMALLINT AS bucket FROM ({held}) t UNION ALL {by_claim} AND {here} <> {there}"
 
-    def _bucket(self, share: Share, table: str, folder: Path) -> pd.DataFrame:
-        held = sorted(folder.glob("*.parquet"))
-        if not held:
+    def _bucket(self, share: Share, table: str, place: Path) -> pd.DataFrame:
+        if not place.exists():
             return self.empty(table, share.columns[table])
-        return frame(pa.concat_tables([pq.read_table(file, partitioning=None) for file in held]))
+        with pa.OSFile(str(place)) as file:
+            return frame(pa.ipc.open_stream(file).read_all())
 
     def numbered(self, columns: Columns, identifiers: Iterable[str]) -> tuple[Duck, dict[str, int]]:
         """Write some columns of the tables with a number for each identifier, the same in all tables.
@@ -158,6 +158,23 @@ class Duck:
         """Read Parquet files in the order of a column, so many rows at a time."""
         with self.session() as session:
             yield from session.sql(f"SELECT * FROM read_parquet({_literal(files)}) ORDER BY {_quoted(by)}").to_arrow_reader(rows)
+
+
+def _deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
+    """Append the rows of each batch to the files of their buckets."""
+    with ExitStack() as stack:
+        writers: dict[int, pa.RecordBatchStreamWriter] = {}
+        for batch in batches:
+            bucket = batch["bucket"].to_numpy()
+            order = np.argsort(bucket, kind="stable")
+            bounds = np.append(np.flatnonzero(np.diff(bucket[order], prepend=-1)), len(order))
+            together = batch.drop_columns("bucket").take(pa.array(order))
+            for start, end in pairwise(bounds):
+                number = int(bucket[order[start]])
+                if number not in writers:
+                    file = stack.enter_context(pa.OSFile(str(folder / f"{table}-{number}.arrows"), "w"))
+                    writers[number] = stack.enter_context(pa.ipc.new_stream(file, together.schema))
+                writers[number].write_batch(together.slice(start, end - start))
 
 
 def _quoted(name: str) -> str:
