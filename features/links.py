@@ -44,9 +44,10 @@ are the case of one chunk.
 
 For one claim: what a store must answer
 ---------------------------------------
-Four as-of look-ups suffice. *entity → (since, customer)*: the links of an entity in order of time, of which the first
-``hub_customers`` + 1 matter (they also give d). *customer → (since, entity)*: the latest 64 links. *customer → (since, component)* and
-*component → (since, totals)*: at t and, for growth, at t − 30 days. The burst needs *product → (filed, customer)* of 30 days.
+As-of look-ups over rows that are only ever appended, each strictly before t: *entity → (since, customer)* of everybody seen with
+it, of whom the first ``hub_customers`` + 1 matter (they give d, and who was joined); *customer → (since, entity)*, the latest 64
+links; *customer → (since, claims, abusive)*, running totals of the customer's own; *customer → (since, component)* and *component →
+(since, customers, claims, abusive)*, read at t and, for growth, at t − 30 days; *product → (filed, customer)* of the last 30 days.
 
 Plain sharing (how many others used this device, how many claims came from it) is windowed history and declared in the
 catalogue like any aggregate.
@@ -81,6 +82,12 @@ LINK_FEATURES: dict[str, Direct] = {
     name: Direct(name, "links", _NEEDS_PRODUCT if name in _BURST else _NEEDS) for names in _NAMES.values() for name in names
 }
 """Every feature of this module, by name."""
+
+
+def names_of(graph: str) -> tuple[str, ...]:
+    """Name the measures of a graph in the order in which :class:`features.link_graph.LinkGraph` finds them."""
+    return _NAMES[graph]
+
 
 LINK_SOURCES = ("sightings", "claims", "standing")
 """Sources that a stream must bring; one that does not exist is left out."""

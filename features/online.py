@@ -22,11 +22,12 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import CONTRACTS
-from features import online_claim, online_duplicates, online_windows, online_writing
+from features import online_claim, online_duplicates, online_link_logs, online_links, online_windows, online_writing
 from features.catalog import CATALOG, Catalog
 from features.facts import PROBES, RECORDED, FeatureError, Tables
 from features.history import NEVER, Floats, Ints
 from features.online_claim import DELIVERIES, ClaimPlan
+from features.online_links import LinkPlan
 from features.online_logs import layout
 from features.online_duplicates import DuplicatePlan
 from features.online_rows import HashedFacts, Rows
@@ -82,6 +83,7 @@ class OnlineHistory:
         self._windows, self._combine = WindowPlan.of(self._layout, parts), Combining.of(self._windowed, parts)
         self._claim = ClaimPlan.of(self._direct("claim"))
         self._duplicates = DuplicatePlan.of(self._direct("duplicates"))
+        self._links = LinkPlan.of(self._direct("links"))
         order = [f.name for f in (*self._windowed, *self._direct("claim"), *self._direct("links"), *self._direct("duplicates"))]
         self._place: Ints = np.array([order.index(name) for name in self.names], dtype=np.int64)
 
@@ -149,6 +151,7 @@ class OnlineHistory:
         batch = receive(facts, self.pages, watermark)
         online_writing.write(batch, self._layout, self.pages)
         online_claim.write(facts, self._claim, self.pages, watermark == NEVER)
+        online_link_logs.write(batch, self._links.graphs, self._links.rules, self.pages, watermark == NEVER)
         online_duplicates.write(facts, self._duplicates, self.pages, watermark == NEVER)
         state = max(latest, watermark).to_bytes(8, "little", signed=True) + bytes.fromhex(self.hash)
         self.pages.put([(_STATE, 0, state)])
@@ -187,9 +190,12 @@ class OnlineHistory:
         filed = int(rows.instants(PROBES, "filed_at")[0])
         codes = {name: int(rows.codes(PROBES, name)[0]) for name in ENTITIES if name in claim}
         readers = [online_windows.read(self._windows, codes, filed, self.pages), online_claim.read(self._claim, rows)]
+        readers += [online_links.read(self._links, graph, codes, filed, self.pages) for graph in self._links.graphs]
         readers += [online_duplicates.read(kind, rows, filed, self.pages) for kind in self._duplicates.kinds]
-        windows, own, *contents = together(self.pages, readers)
-        return np.concatenate([self._combine(windows), own, online_duplicates.chosen(self._duplicates, contents)])[self._place]
+        windows, own, *others = together(self.pages, readers)
+        links, contents = others[: len(self._links.graphs)], others[len(self._links.graphs) :]
+        direct = (own, online_links.chosen(self._links, links), online_duplicates.chosen(self._duplicates, contents))
+        return np.concatenate([self._combine(windows), *direct])[self._place]
 
     def row(self, claim: Mapping[str, Any]) -> pd.DataFrame:
         """Return :meth:`vector` as :func:`features.matrix.build_matrix` returns it: one row, indexed by ``claim_id``."""

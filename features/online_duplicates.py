@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from features.history import NEVER, Floats, Ints
 from features.online_contents import KINDS, Contents, Kind
 from features.online_rows import HashedFacts, Rows, keys_of
+from features.online_sources import earlier_pages
 from features.online_windows import Round
 from features.pages import END, OTHER, RAW, Pages, append, rows
 from features.spec import DAY_US, Direct
@@ -141,11 +142,7 @@ def _candidates(kind: Kind, keys: Sequence[bytes], held: Sequence[bytes | None],
             continue
         mine = rows(page, 2)
         while mine[0, 0] > 0 and not (kind.look_back and np.searchsorted(mine[1:, 0], now) >= kind.look_back):
-            (earlier,) = pages.latest([key], [int(mine[1, 0])])
-            if earlier is None:
-                break
-            before = rows(earlier, 2)
-            mine = np.concatenate([before, mine[1:]])
+            mine = earlier_pages(key, mine, 2, pages)
         end = int(np.searchsorted(mine[1:, 0], now))
         begin = max(0, end - kind.look_back) if kind.look_back else 0
         last = int(np.searchsorted(mine[1:, 0], until))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from features.facts import FeatureError
 from features.history import NEVER, Ints
 from features.online_rows import HashedFacts, Rows, keys_of
 from features.pages import END, RAW, Pages, append, rows
@@ -112,6 +113,14 @@ def kept(pages: Pages, log: int, codes: Ints, width: int) -> tuple[Ints, Ints]:
         found += [part[1:] for part in (*(rows(p, width) for p in earlier), last)]
         owners += [owner] * (sum(len(p) // (8 * width) - 1 for p in earlier) + len(last) - 1)
     return np.array(owners, dtype=np.int64), np.concatenate(found) if found else np.empty((0, width), dtype=np.int64)
+
+
+def earlier_pages(key: bytes, held: Ints, width: int, pages: Pages) -> Ints:
+    """Lay the page before some rows of a log (with what stood before them) ahead of them."""
+    (page,) = pages.latest([key], [int(held[1, 0])])
+    if page is None:
+        raise FeatureError(f"history: expected a page before {int(held[1, 0])} in log {key.hex()}, found none; fill the store anew")
+    return np.concatenate([rows(page, width), held[1:]])
 
 
 def _keep_claims(facts: HashedFacts | Rows, pages: Pages, fresh: bool) -> None:

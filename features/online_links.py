@@ -1,0 +1,197 @@
+"""Links of one claim, read as of its filing from the logs of :mod:`features.online_link_logs`.
+
+Nothing is searched further than :mod:`features.links` searches: entities have at most eleven customers written down, of links
+the latest 64 are followed, of a burst about 256 claims are looked at. Three rounds of look-ups answer almost every claim; a
+fourth to sixth look for abusive neighbours of neighbours, where the component holds any.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.history import Floats, Ints
+from features.link_answers import MEASURES
+from features.link_graph import LinkRules
+from features.link_growth import ONE
+from features.links import GRAPHS, names_of
+from features.online_link_logs import CLAIMANTS, COMPONENT, LINKED, MET, OWN, TOTALS, log_of
+from features.online_rows import key_of
+from features.online_windows import Asked, Round
+from features.online_sources import earlier_pages
+from features.pages import Pages, rows
+from features.spec import DAY_US, Direct
+
+Entity = tuple[int, int]
+"""Number of its kind within the graph, and its code."""
+
+Found = Sequence[bytes | None]
+
+
+@dataclass(frozen=True)
+class LinkPlan:
+    """Which features of the family ``links`` are wanted, and of which graphs."""
+
+    features: tuple[Direct, ...]
+    graphs: tuple[str, ...]
+    rules: LinkRules = LinkRules()
+
+    @classmethod
+    def of(cls, features: Iterable[Direct]) -> LinkPlan:
+        """Prepare the features of the family ``links``."""
+        features = tuple(features)
+        wanted = {feature.name for feature in features}
+        return cls(features, tuple(graph for graph in GRAPHS if wanted & set(names_of(graph))))
+
+
+def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: Pages) -> Round:
+    """Measure one graph for a claim: a reader as in :mod:`features.online_windows`.
+
+    Parameters
+    ----------
+    plan
+        The rules.
+    graph
+        One of :data:`features.links.GRAPHS`.
+    codes
+        The claim's identifiers.
+    now
+        The instant of filing.
+    pages
+        Where earlier pages of long logs are found.
+
+    Returns
+    -------
+    ndarray
+        The measures of the graph, in the order of its names.
+    """
+    found = np.full(MEASURES, np.nan)
+    customer, product = codes.get("customer_id", -1), codes.get("product_id", -1) if graph == "component" else -1
+    if customer < 0:
+        return found
+    rules = plan.rules
+    entities = [(number, codes[kind]) for number, kind in enumerate(GRAPHS[graph][1]) if codes.get(kind, -1) >= 0]
+    ago = now - rules.recent_days * DAY_US
+    links_key, claimants_key = key_of(log_of(graph, LINKED), (customer,)), key_of(CLAIMANTS, (product,)) if product >= 0 else b""
+    label, own_key = key_of(log_of(graph, COMPONENT), (customer,)), key_of(OWN, (customer,))
+    asked = [(links_key, now), (label, now), (label, ago), (own_key, now), (claimants_key, now)]
+    links, mine, was, own, claimed, *held = yield asked + [(_met(graph, entity), now) for entity in entities]
+    open_ones = {e: met for e, page in zip(entities, held, strict=True) if (met := _customers(page, now, rules)) is not None}
+    linked = _latest_links(links_key, links, now, rules, pages)
+    claimants = _claimants(claimants_key, claimed, customer, ago, now, rules, pages)
+    component, component_then = _label(mine, customer, now), _label(was, customer, ago)
+    further = [entity for entity in linked if entity not in entities]
+    touching = sorted({met[-1] for met in open_ones.values()} | set(claimants))
+    asked = [(_met(graph, entity), now) for entity in further]
+    asked += [(key_of(log_of(graph, COMPONENT), (other,)), now) for other in touching]
+    asked.append((key_of(log_of(graph, TOTALS), (component_then,)), ago))
+    answers = yield asked
+    around = open_ones | {e: met for e, page in zip(further, answers, strict=False) if (met := _customers(page, now, rules)) is not None}
+    label_of = {o: _label(page, o, now) for o, page in zip(touching, answers[len(further) :], strict=False)}
+    near = sorted({component} | {label_of[met[-1]] for met in open_ones.values()})
+    others = sorted({other for met in around.values() for other in met} - {customer})
+    asked = [(key_of(log_of(graph, TOTALS), (root,)), now) for root in near]
+    answered = yield asked + [(key_of(OWN, (other,)), now) for other in others]
+    totals = np.sum([_state(page, (1, 0, 0), now) for page in answered[: len(near)]], axis=0)
+    own_claims, own_abusive = _state(own, (0, 0), now)
+    abusive = {o for o, page in zip(others, answered[len(near) :], strict=True) if _state(page, (0, 0), now)[1] > 0}
+    found[:3] = totals - np.array([0, own_claims, own_abusive])
+    found[3:7] = _shared(around.values(), customer, abusive, len(others), rules)
+    if abusive:
+        found[7] = 1
+    elif found[2] > 0:
+        close = len(others) <= rules.searched and (
+            yield from _second_ring(plan, graph, others, {customer, *others}, set(around), now, pages)
+        )
+        found[7] = 2 if close else 3
+    found[8] = found[0] - _state(answers[-1], (1, 0, 0), ago)[0]
+    if product >= 0:
+        roots = Counter(label_of[claimant] for claimant in claimants)
+        strangers = sum(count == 1 and root not in near for root, count in roots.items())
+        found[9], found[10] = len(claimants), strangers / len(claimants) if claimants else np.nan
+    return found
+
+
+def _met(graph: str, entity: Entity) -> bytes:
+    return key_of(log_of(graph, MET), entity)
+
+
+def _customers(page: bytes | None, now: int, rules: LinkRules) -> list[int] | None:
+    """Return the customers of an entity before an instant; ``None`` if it has none, or too many to connect anybody."""
+    if page is None:
+        return None
+    met = rows(page, 2)[1:]
+    held = int(np.searchsorted(met[:, 0], now))
+    return met[:held, 1].tolist() if held <= rules.hub_customers else None
+
+
+def _latest(key: bytes, page: bytes | None, width: int, now: int, most: int, pages: Pages) -> Ints:
+    """Return about ``most`` latest rows of a log before an instant: all of the instant of the last of them, too."""
+    if page is None:
+        return np.empty((0, width), dtype=np.int64)
+    held = rows(page, width)
+    while held[0, 0] > 0 and np.searchsorted(held[1:, 0], now) < most:  # an instant is never cut by the end of a page
+        held = earlier_pages(key, held, width, pages)
+    before = held[1 : 1 + int(np.searchsorted(held[1:, 0], now))]
+    if len(before) > most:
+        before = before[int(np.searchsorted(before[:, 0], before[-most, 0])) :]
+    return before
+
+
+def _latest_links(key: bytes, page: bytes | None, now: int, rules: LinkRules, pages: Pages) -> list[Entity]:
+    """Return the entities that a customer's latest links lead to."""
+    return [(kind, code) for _, kind, code in _latest(key, page, 3, now, rules.followed, pages).tolist()]
+
+
+def _claimants(key: bytes, page: bytes | None, customer: int, since: int, now: int, rules: LinkRules, pages: Pages) -> list[int]:
+    """Return the other customers among the latest claims on a product since an instant."""
+    latest = _latest(key, page, 2, now, rules.burst_claims, pages)
+    return sorted(set(latest[latest[:, 0] >= since, 1].tolist()) - {customer, -1})
+
+
+def _label(page: bytes | None, customer: int, now: int) -> int:
+    """Return a customer's component before an instant: his own until he moves."""
+    return int(_state(page, (customer,), now)[0])
+
+
+def _state(page: bytes | None, otherwise: tuple[int, ...], now: int) -> Ints:
+    """Return what the last row before an instant says, or what stands where there is none."""
+    if page is None:
+        return np.array(otherwise, dtype=np.int64)
+    held = rows(page, 1 + len(otherwise))
+    return held[int(np.searchsorted(held[1:, 0], now)), 1:]
+
+
+def _shared(entities: Iterable[list[int]], customer: int, abusive: set[int], others: int, rules: LinkRules) -> tuple[float, ...]:
+    """Count the neighbours and the abusive ones, and weigh each sharing by how few share; one division at the end."""
+    weight, weight_abusive, weights = 0, 0, rules.compiled.weights
+    for met in entities:
+        sharing = len(met) - (customer in met)
+        weight += sharing * int(weights[sharing + 1])
+        weight_abusive += sum(other in abusive for other in met if other != customer) * int(weights[sharing + 1])
+    return others, weight / ONE, len(abusive), weight_abusive / ONE
+
+
+def _second_ring(
+    plan: LinkPlan, graph: str, neighbours: list[int], met: set[int], visited: set[Entity], now: int, pages: Pages
+) -> Generator[Asked, Found, bool]:
+    """Tell whether a neighbour's neighbour is known to be abusive."""
+    keys = [key_of(log_of(graph, LINKED), (other,)) for other in neighbours]
+    held = yield [(key, now) for key in keys]
+    links = {e for key, page in zip(keys, held, strict=True) for e in _latest_links(key, page, now, plan.rules, pages)} - visited
+    entities = sorted(links)
+    held = yield [(_met(graph, entity), now) for entity in entities]
+    far = sorted({other for page in held for other in _customers(page, now, plan.rules) or ()} - met)
+    held = yield [(key_of(OWN, (other,)), now) for other in far]
+    return any(_state(page, (0, 0), now)[1] > 0 for page in held)
+
+
+def chosen(plan: LinkPlan, measured: Sequence[Floats]) -> Floats:
+    """Put what was measured of all graphs in the order of the features wanted."""
+    values = {
+        name: value for graph, found in zip(plan.graphs, measured, strict=True) for name, value in zip(names_of(graph), found, strict=False)
+    }
+    return np.array([values[feature.name] for feature in plan.features], dtype=np.float64)
