@@ -23,6 +23,9 @@ from models.metrics import summary
 Predictor = Callable[[pd.DataFrame], np.ndarray]
 """Feature rows → probabilities, shape (rows, 3) in the order of ``LABELS``."""
 
+BASELINES: tuple[str, ...] = ("prior", "single rule", "logistic regression")
+"""The baselines in the order of tables."""
+
 _CUTS = 32
 
 
@@ -163,11 +166,8 @@ def fit_all(matrix: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, train
     """Return the three baselines, fitted on the rows of a mask that have a positive weight."""
     used = np.asarray(train) & (np.asarray(weights) > 0)
     rows, found, weight = matrix[used], np.asarray(labels)[used], np.asarray(weights)[used]
-    return {
-        "prior": fit_prior(found, weight),
-        "single rule": fit_rule(rows, found, weight),
-        "logistic regression": fit_logistic(rows, found, weight, inputs),
-    }
+    fitted = fit_prior(found, weight), fit_rule(rows, found, weight), fit_logistic(rows, found, weight, inputs)
+    return dict(zip(BASELINES, fitted, strict=True))
 
 
 def compare(candidates: Mapping[str, np.ndarray], labels: np.ndarray, weights: np.ndarray) -> pd.DataFrame:

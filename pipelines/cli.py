@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipelines import cli_cases, cli_data, cli_models
+from pipelines import cli_cases, cli_data, cli_models, cli_trials
 from pipelines.home import Home
 from pipelines.terminal import HomeOption, PolicyFile, SummaryFile, console, errors, read_policy, steps
 
@@ -33,6 +33,7 @@ for verb in (
     cli_data.build,
     cli_models.train,
     cli_models.promote,
+    cli_trials.backtest,
     cli_models.monitor,
     cli_cases.score,
     cli_cases.experts,

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.table import Table
 
 from pipelines.home import Home
-from pipelines.terminal import AsOf, HomeOption, PolicyFile, console, errors, read_policy, show
+from pipelines.terminal import AsOf, HomeOption, PolicyFile, SettingsFile, console, errors, read_policy, show
 
 
-def train(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:
+def train(
+    as_of: AsOf,
+    settings: SettingsFile = None,
+    challenger: Annotated[list[str] | None, typer.Option(help="Also show: 'hist gradient boosting', 'xgboost'.")] = None,
+    policy: PolicyFile = None,
+    home: HomeOption = None,
+) -> None:
     """Train on the labels known at an instant; the first bundle becomes champion, later ones challenger.
 
-    Example: touchstone train --as-of 2025-04-01
+    Example: touchstone train --as-of 2025-04-01 --challenger xgboost
     """
+    from pipelines.train import settings_of
     from pipelines.train import train as run
 
     where = Home.at(home)
     with errors.status("training"):
-        found = run(where, as_of, read_policy(policy))
+        found = run(where, as_of, read_policy(policy), settings_of(where, settings), challengers=challenger or ())
     table = Table(title="Model and baselines on the latest labelled claims (weighted by 1/propensity)", title_justify="left")
     compared = found.table.set_index("model").T
     table.add_column("metric")

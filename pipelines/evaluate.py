@@ -51,6 +51,12 @@ def evaluate(home: Home, policy: Policy, store: Store, tables: Tables, seed: int
     return Evaluation(len(rows), judged, priced, truth, proba)
 
 
+def true_classes(home: Home) -> pd.Series:
+    """Return the true class of every simulated claim, indexed by ``claim_id``: for a judgement after everything is decided."""
+    classes: pd.Series = read_truth(home.root).set_index("claim_id")["truth"]
+    return classes
+
+
 def first_answers(store: Store) -> pd.DataFrame:
     """Return ``claim_id`` and ``label`` of the first answer of an expert to each case."""
     answers = store.read("expert_answers").sort_values(["answered_at", "answer_id"])

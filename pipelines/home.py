@@ -60,6 +60,16 @@ class Home:
         return self.root / "bundles"
 
     @property
+    def settings(self) -> Path:
+        """How to train here, as tuning found it; absent means the defaults."""
+        return self.root / "settings.toml"
+
+    @property
+    def studies(self) -> Path:
+        """The trials of tuning (SQLite)."""
+        return self.root / "studies.db"
+
+    @property
     def reports(self) -> Path:
         """Pages for people: the report and the data docs."""
         return self.root / "reports"

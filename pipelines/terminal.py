@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -50,6 +50,10 @@ AsOf = Annotated[
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", help="Prices and capacities, a TOML file; default: the shipped policy.", show_default=False)
 ]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--settings", help="How to train, a TOML file; default: what tune left in the home, else the defaults.", show_default=False),
+]
 SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Also write the summary to this JSON file.")]
 
 
@@ -59,6 +63,20 @@ def progress_bar() -> Iterator[Progress]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=False) as progress:
         yield progress
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that is told what is being done, how many steps of it are done and how many there are, and shows it."""
+    with progress_bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield report
 
 
 def show(title: str, facts: dict[str, Any], summary: Path | None = None) -> None:

@@ -7,8 +7,10 @@ The first bundle becomes champion, because somebody has to decide; every later o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,7 @@ def train(
     tables: Tables | None = None,
     tracking: bool = True,
     num_threads: int = 1,
+    challengers: Sequence[str] = (),
 ) -> TrainingRun:
     """Train on what was known before an instant, keep the bundle, and give it an alias.
 
@@ -75,13 +78,15 @@ def train(
     policy
         How experts err, so that probabilities are those of the truth; the shipped policy where left out.
     settings
-        Windows, seed, hyperparameters.
+        Windows, seed, hyperparameters; by default what tuning left in the home (:func:`settings_of`).
     tables
         The lake's tables, if they are at hand already.
     tracking
         Record the run in MLflow.
     num_threads
         Threads for the boosters; results do not depend on it.
+    challengers
+        Other learners to show in the table (:data:`models.challengers.LEARNERS`).
 
     Raises
     ------
@@ -89,16 +94,15 @@ def train(
         If nothing is labelled by then.
     """
     tables = Lake(home.root).tables() if tables is None else tables
-    settings = settings or TrainingSettings()
+    settings = settings or settings_of(home)
     filed = tables["claims"][tables["claims"]["filed_at"] < as_of]
     known = as_known(tables["resolutions"], filed, as_of)
     claims = filed[filed["claim_id"].isin(known["claim_id"])].reset_index(drop=True)
     build(home, tables)
     matrix = matrix_of(home, tables, claims)
     data_hash = hash_of(matrix, known)
-    trained = fit_bundle(
-        matrix, claims, known, as_of, CATALOG.hash, CATALOG, settings, data_hash, num_threads, label_confusions(policy or default_policy())
-    )
+    confusions = label_confusions(policy or default_policy())
+    trained = fit_bundle(matrix, claims, known, as_of, CATALOG.hash, CATALOG, settings, data_hash, num_threads, confusions, challengers)
     shelf = Shelf(home.bundles)
     name = shelf.put(trained.bundle)
     alias: Alias = "champion" if shelf.aliases().get("champion") in (None, name) else "challenger"
@@ -106,6 +110,14 @@ def train(
     version = _record(home, trained, known, settings, as_of, alias) if tracking else None
     counts = known["label"].value_counts()
     return TrainingRun(name, alias, {label: int(counts.get(label, 0)) for label in LABELS}, trained.table, version)
+
+
+def settings_of(home: Home, file: Path | None = None) -> TrainingSettings:
+    """Return the settings of a file, else those that tuning left in the home, else the defaults."""
+    path = file or home.settings
+    if file is None and not path.is_file():
+        return TrainingSettings()
+    return TrainingSettings.parse(path.read_text(encoding="utf-8"))
 
 
 def hash_of(matrix: pd.DataFrame, known: pd.DataFrame) -> str:
