@@ -41,6 +41,8 @@ class Hyperparameters:
     ----------
     learning_rate, num_leaves, min_data_in_leaf, feature_fraction, bagging_fraction, lambda_l2, max_bin, max_depth
         LightGBM's parameters of the same names (``max_depth`` -1: unlimited).
+    min_sum_hessian_in_leaf, boost_from_average
+        Likewise. Where fewer than one row in a hundred is positive, 1 and ``False`` (growth starts at even odds) rank better.
     max_rounds
         Largest number of trees per booster.
     patience
@@ -53,6 +55,8 @@ class Hyperparameters:
     num_leaves: int = 12
     max_depth: int = -1
     min_data_in_leaf: int = 20
+    min_sum_hessian_in_leaf: float = 1e-3
+    boost_from_average: bool = True
     feature_fraction: float = 0.4
     bagging_fraction: float = 0.8
     lambda_l2: float = 5.0

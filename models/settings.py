@@ -81,8 +81,19 @@ class TrainingSettings:
     def to_toml(self) -> str:
         """Write all settings as TOML; :meth:`parse` reads them back."""
         own = {name: value for name, value in asdict(self).items() if name != "hyperparameters"}
-        lines = [f"{name} = {value!r}" for name, value in own.items()]
-        return "\n".join([*lines, "", "[hyperparameters]", *(f"{n} = {v!r}" for n, v in asdict(self.hyperparameters).items()), ""])
+        return "\n".join([*_lines(own), "", "[hyperparameters]", *_lines(asdict(self.hyperparameters)), ""])
+
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "an integer"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+}
+"""By the type of a field: what TOML may hold, and how an error calls it."""
+
+
+def _lines(values: dict[str, Any]) -> list[str]:
+    return [f"{name} = {str(value).lower() if isinstance(value, bool) else repr(value)}" for name, value in values.items()]
 
 
 def _values(kind: type, found: dict[str, Any], where: str, problems: list[str]) -> dict[str, Any]:
@@ -92,8 +103,8 @@ def _values(kind: type, found: dict[str, Any], where: str, problems: list[str]) 
     for name, value in found.items():
         if name not in types:
             problems.append(f"{where}.{name}: unknown key; expected {', '.join(types)}")
-        elif isinstance(value, bool) or not isinstance(value, int if types[name] == "int" else (int, float)):
-            problems.append(f"{where}.{name}: expected {'an integer' if types[name] == 'int' else 'a number'}, found {value!r}")
+        elif isinstance(value, bool) != (types[name] == "bool") or not isinstance(value, _KINDS[types[name]][0]):
+            problems.append(f"{where}.{name}: expected {_KINDS[types[name]][1]}, found {value!r}")
         else:
             values[name] = float(value) if types[name] == "float" else value
     return values

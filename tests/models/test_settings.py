@@ -19,7 +19,13 @@ SHARES = st.floats(0.01, 0.99)
         SHARES,
         fit_cap=st.floats(1, 50),
         seed=st.integers(0, 2**31),
-        hyperparameters=st.builds(Hyperparameters, learning_rate=SHARES, num_leaves=st.integers(2, 300), lambda_l2=st.floats(0, 1e6)),
+        hyperparameters=st.builds(
+            Hyperparameters,
+            learning_rate=SHARES,
+            num_leaves=st.integers(2, 300),
+            lambda_l2=st.floats(0, 1e6),
+            boost_from_average=st.booleans(),
+        ),
     )
 )
 def test_what_is_written_is_read_back_to_the_last_bit(settings: TrainingSettings) -> None:
@@ -38,6 +44,7 @@ def test_an_empty_file_is_the_defaults_and_integers_serve_as_numbers() -> None:
         ("[hyperparameters]\nleaves = 3", "hyperparameters.leaves: unknown key"),
         ("folds = 2.5", "settings.folds: expected an integer, found 2.5"),
         ("fit_cap = true", "settings.fit_cap: expected a number, found True"),
+        ("[hyperparameters]\nboost_from_average = 1", "hyperparameters.boost_from_average: expected true or false, found 1"),
         ("hyperparameters = 3", "hyperparameters.hyperparameters: unknown key"),
         ("folds =", "expected TOML"),
     ],
