@@ -37,6 +37,34 @@ def known(frame: pd.DataFrame, at: str) -> list[int]:
     return [us(t) for t in frame[[c for c in (at, "recorded_at") if c in frame]].max(axis=1)]
 
 
+class Plain:
+    """Tables as lists of plain rows: sightings by source, claims of products, labels of claims, each with when it was known."""
+
+    def __init__(self, tables: Tables) -> None:
+        claims = tables["claims"]
+        self.seen = {
+            source: [
+                (t, row["customer_id"], [(kind, row[kind]) for kind in LINKING if isinstance(row.get(kind), str)])
+                for frame, at in frames
+                for t, row in zip(known(frame, at), frame.to_dict("records"), strict=True)
+            ]
+            for source, frames in {
+                "sightings": [(tables["orders"], "ordered_at"), (claims, "filed_at")],
+                "claims": [(claims, "filed_at")],
+            }.items()
+        }
+        self.claims = list(zip(known(claims, "filed_at"), claims.customer_id, claims.product_id, strict=True))
+        of = {c: (t, customer) for c, t, customer in zip(claims.claim_id, known(claims, "filed_at"), claims.customer_id, strict=True)}
+        found = tables["resolutions"][tables["resolutions"].label.notna()].sort_values(["known_at", "resolution_id"])
+        rows = zip(found.claim_id, found.known_at, found.label, strict=True)
+        self.labels = [(max(us(t), of[c][0]), c, of[c][1], label) for c, t, label in rows if c in of]
+
+    def abusive(self, now: int) -> Counter[str]:
+        """Count the abusive claims that stood against each customer."""
+        final = {claim: (customer, label) for t, claim, customer, label in self.labels if t < now}
+        return Counter(customer for customer, label in final.values() if label == "abusive")
+
+
 @dataclass
 class Graph:
     """One graph as of an instant, in sets: when customers were first seen with entities, and who was joined by that."""
@@ -53,15 +81,14 @@ class Graph:
         return found
 
     @classmethod
-    def before(cls, tables: Tables, graph: str, now: int, hub: int) -> Graph:
+    def before(cls, plain: Plain, graph: str, now: int, hub: int) -> Graph:
         source, kinds = GRAPHS[graph]
         since: dict[Entity, dict[str, int]] = defaultdict(dict)
-        for frame, at in ((tables["orders"], "ordered_at"), (tables["claims"], "filed_at"))[source == "claims" :]:
-            for row, t in zip(frame.to_dict("records"), known(frame, at), strict=True):
-                for kind in kinds:
-                    if t < now and isinstance(row.get(kind), str) and isinstance(row["customer_id"], str):
-                        users = since[kind, row[kind]]
-                        users[row["customer_id"]] = min(t, users.get(row["customer_id"], now))
+        for t, customer, entities in plain.seen[source]:
+            for kind, name in entities:
+                if t < now and kind in kinds and isinstance(customer, str):
+                    users = since[kind, name]
+                    users[customer] = min(t, users.get(customer, now))
         return cls(since, hub)
 
     def is_open(self, entity: Entity) -> bool:
@@ -92,20 +119,19 @@ def latest(moments: Iterable[tuple[object, int]], cap: int) -> list:
     return [thing for thing, t in ordered if t >= ordered[min(cap, len(ordered)) - 1][1]]
 
 
-def expected_links(tables: Tables, probe: pd.Series, graph: str, rules: LinkRules) -> dict[str, float]:
+def expected_links(plain: Plain, probe: pd.Series, graph: str, rules: LinkRules) -> dict[str, float]:
     """Compute one graph's features of one claim from everything strictly before it."""
     now, me, hub = us(probe.filed_at), probe.customer_id, rules.hub_customers
     names = [name for name in LINK_FEATURES if name.startswith(f"link_{graph}_")]
     if not isinstance(me, str):
         return dict.fromkeys(names, np.nan)
-    g = Graph.before(tables, graph, now, hub)
+    g = Graph.before(plain, graph, now, hub)
     named = {(kind, probe[kind]) for kind in GRAPHS[graph][1] if isinstance(probe.get(kind), str)}
     named = {e for e in named if g.is_open(e)}
     mine = g.component(me)
     for entity in named:
         mine = mine.union(*(g.component(c) for c in g.since.get(entity, {})))
-    bad = abusive_claims(tables, now)
-    claimants = [c for c, t in zip(tables["claims"].customer_id, known(tables["claims"], "filed_at"), strict=True) if t < now]
+    bad = plain.abusive(now)
     shared = named | set(g.links(me, rules.followed))
     users = {e: set(g.since.get(e, {})) - {me} for e in shared}
     near = set().union(*users.values())
@@ -113,10 +139,10 @@ def expected_links(tables: Tables, probe: pd.Series, graph: str, rules: LinkRule
     weight = {e: round(2**32 / math.log(len(users[e]) + 1)) if users[e] else 0 for e in shared}
     far = sum(bad[c] for c in mine - {me})
     distance = 1 if any(bad[c] for c in near) else 2 if any(bad[c] for c in wide - {me}) else 3 if far else np.nan
-    before = Graph.before(tables, graph, now - rules.recent_days * DAY, hub)
+    before = Graph.before(plain, graph, now - rules.recent_days * DAY, hub)
     values = (
         len(mine),
-        sum(c in mine and c != me for c in claimants),
+        sum(t < now and c in mine and c != me for t, c, _ in plain.claims),
         far,
         len(near),
         sum(len(users[e]) * weight[e] for e in shared) / 2**32,
@@ -128,41 +154,32 @@ def expected_links(tables: Tables, probe: pd.Series, graph: str, rules: LinkRule
     return dict(zip(names, values, strict=True))
 
 
-def expected_burst(tables: Tables, probe: pd.Series, rules: LinkRules) -> dict[str, float]:
+def expected_burst(plain: Plain, probe: pd.Series, rules: LinkRules) -> dict[str, float]:
     now, me = us(probe.filed_at), probe.customer_id
     names = [name for name in LINK_FEATURES if name.startswith("burst_")]
     if not isinstance(me, str) or not isinstance(probe.product_id, str):
         return dict.fromkeys(names, np.nan)
-    g = Graph.before(tables, "component", now, rules.hub_customers)
+    g = Graph.before(plain, "component", now, rules.hub_customers)
     mine = g.component(me)
     for kind in GRAPHS["component"][1]:
         if g.is_open((kind, probe.get(kind))):
             mine = mine.union(*(g.component(c) for c in g.since.get((kind, probe.get(kind)), {})))
-    rows = tables["claims"][tables["claims"].product_id == probe.product_id]
-    told = zip(rows.customer_id, known(rows, "filed_at"), strict=True)
-    recent = latest([(c, t) for c, t in told if now - rules.recent_days * DAY <= t < now], rules.burst_claims)
+    since = now - rules.recent_days * DAY
+    recent = latest([(c, t) for t, c, product in plain.claims if product == probe.product_id and since <= t < now], rules.burst_claims)
     others = {c for c in recent if isinstance(c, str) and c != me}
     parts = Counter(frozenset(g.component(c)) for c in others)
     strangers = sum(parts[frozenset(g.component(c))] == 1 and c not in mine for c in others)
     return dict(zip(names, (len(others), strangers / len(others) if others else np.nan), strict=True))
 
 
-def abusive_claims(tables: Tables, now: int) -> Counter[str]:
-    """Count the abusive claims that stood against each customer."""
-    claims = tables["claims"].assign(known=known(tables["claims"], "filed_at"))
-    found = tables["resolutions"].merge(claims[["claim_id", "known"]], on="claim_id")
-    found = found[found.label.notna() & (found.known_at.astype("int64").clip(lower=found.known) < now)]
-    final = found.sort_values(["known_at", "resolution_id"]).groupby("claim_id").label.last()
-    return Counter(claims.customer_id[claims.claim_id.map(final) == "abusive"])
-
-
 def must_equal_sets(tables: Tables, rules: LinkRules) -> None:
     found = links.compute(list(LINK_FEATURES), Facts(tables, tables["claims"]), rules)
+    plain = Plain(tables)
     for row in range(len(tables["claims"])):
         probe = tables["claims"].iloc[row]
-        expected = expected_burst(tables, probe, rules)
+        expected = expected_burst(plain, probe, rules)
         for graph in GRAPHS:
-            expected |= expected_links(tables, probe, graph, rules)
+            expected |= expected_links(plain, probe, graph, rules)
         np.testing.assert_equal({name: column[row] for name, column in found.items()}, expected)
 
 
