@@ -89,7 +89,9 @@ def _guard(features: str | None, sample: int, seed: int, home: Home) -> None:
     with steps() as report:
         found = guard(home, catalog, sample, seed, report)
     if found.leaks:
-        table = Table("feature", "claims", "for example", "value now", "value then", title="Leaks", title_justify="left")
+        table = Table(title="Leaks", title_justify="left")
+        for heading in ("feature", "claims", "for example", "value now", "value then"):
+            table.add_column(heading, overflow="fold")
         for leak in found.leaks:
             table.add_row(Text(leak.feature), f"{leak.claims:,}", Text(leak.claim_id), f"{leak.now}", f"{leak.then}")
         console.print(table)
