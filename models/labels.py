@@ -13,11 +13,15 @@ them again would double the abuse among the automatically paid and halve it amon
 was never examined by choice its weight is ``volunteered``, 0 by default: its label still feeds the histories that
 features read, and a weight of 0 keeps it out of fitting and of every metric.
 
+A claim filed lately is labelled only if its examination was quick, so labels of a recent cohort speak for its slow ones as well: given the
+distribution of delays (:mod:`models.maturity`), the weight is divided by the chance that a label of this age is known.
+
 An absent claim is unknown. It is never valid by default.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
@@ -25,6 +29,7 @@ import pandas as pd
 
 from data_contracts import LABELS
 from data_contracts.resolutions import Source
+from models.maturity import Delays, estimate_delays
 
 EXAMINED: tuple[str, ...] = (Source.DESK.value, Source.INVESTIGATION.value, Source.AUDIT.value)
 """The sources in which the policy, not the outcome, chose the claim."""
@@ -38,6 +43,7 @@ def as_known(
     as_of: datetime,
     cap: float = 20.0,
     volunteered: float = 0.0,
+    delays: Mapping[str, Delays] | None = None,
 ) -> pd.DataFrame:
     """Return the labels that were known before an instant.
 
@@ -46,13 +52,15 @@ def as_known(
     resolutions
         Rows of the resolutions contract, in any order.
     claims
-        The claims to label (only ``claim_id`` is read); resolutions of other claims are ignored.
+        The claims to label (only ``claim_id`` is read, and ``filed_at`` with ``delays``); resolutions of other claims are ignored.
     as_of
         Rows count if ``known_at`` is strictly before this instant.
     cap
         Largest weight, ≥ 1. A smaller cap means less variance and more bias towards what experts were shown.
     volunteered
         Weight of a claim that was seen only because of its outcome, in [0, cap].
+    delays
+        By source of the examination, from :func:`examination_delays`; a source that is not named counts as known at once.
 
     Returns
     -------
@@ -67,8 +75,9 @@ def as_known(
 
     Notes
     -----
-    weight = min(cap, 1/propensity) of the claim's *first* examined row: an expert's second look or an appeal follows from
-    the first look and does not change the chance with which the claim entered the sample (Horvitz & Thompson 1952).
+    weight = min(cap, 1/(propensity·F(age))) of the claim's *first* examined row, F being 1 without ``delays``: an expert's second look
+    or an appeal follows from the first look and does not change the chance with which the claim entered the sample (Horvitz & Thompson
+    1952).
 
     Examples
     --------
@@ -90,8 +99,46 @@ def as_known(
         raise ValueError(f"resolutions.label: expected one of {', '.join(LABELS)}, found {', '.join(map(repr, strange))}")
     known = known.sort_values(["known_at", "resolution_id"], kind="stable")
     latest = known.drop_duplicates("claim_id", keep="last").set_index("claim_id")
-    examined = known[known["source"].isin(EXAMINED)].drop_duplicates("claim_id").set_index("claim_id")
-    weight = np.minimum(cap, 1.0 / examined["propensity"].astype("float64")).reindex(latest.index).fillna(volunteered)
+    examined = _first_examined(known)
+    chance = examined["propensity"].astype("float64")
+    if delays is not None:
+        age = (as_of - examined.index.map(claims.drop_duplicates("claim_id").set_index("claim_id")["filed_at"])) / _DAY
+        for source, found in delays.items():
+            here = (examined["source"] == source).to_numpy()
+            chance = chance.mask(here, chance * np.maximum(found.within(np.asarray(age)), 1e-9))
+    weight = np.minimum(cap, 1.0 / chance).reindex(latest.index).fillna(volunteered)
     labelled = latest.assign(weight=weight.astype("float64"))
     order = claims.loc[claims["claim_id"].isin(labelled.index), "claim_id"].drop_duplicates()
     return labelled.loc[order].reset_index(names="claim_id")[COLUMNS]
+
+
+def examination_delays(resolutions: pd.DataFrame, claims: pd.DataFrame, as_of: datetime, fewest: int = 50) -> dict[str, Delays]:
+    """Estimate, per source, how long examinations take, from those known before an instant.
+
+    Parameters
+    ----------
+    resolutions, claims, as_of
+        As in :func:`as_known`; claims with ``filed_at``.
+    fewest
+        A source with fewer examinations is left out: it would be guessed.
+
+    Returns
+    -------
+    dict
+        Source → distribution of the days from filing to the first examination.
+    """
+    filed = claims.drop_duplicates("claim_id").set_index("claim_id")["filed_at"]
+    known = resolutions[(resolutions["known_at"] < as_of) & resolutions["label"].notna() & resolutions["claim_id"].isin(filed.index)]
+    examined = _first_examined(known.sort_values(["known_at", "resolution_id"], kind="stable"))
+    start = filed.reindex(examined.index)
+    delay, age = ((examined["known_at"] - start) / _DAY).to_numpy(), ((as_of - start) / _DAY).to_numpy()
+    groups = {str(source): np.asarray(rows) for source, rows in examined.groupby("source").indices.items()}
+    return {source: estimate_delays(delay[rows], age[rows]) for source, rows in sorted(groups.items()) if len(rows) >= fewest}
+
+
+def _first_examined(known: pd.DataFrame) -> pd.DataFrame:
+    """Return the first row, of rows in the order of knowledge, in which the policy chose the claim; index ``claim_id``."""
+    return known[known["source"].isin(EXAMINED)].drop_duplicates("claim_id").set_index("claim_id")
+
+
+_DAY = pd.Timedelta(days=1)

@@ -33,6 +33,7 @@ for verb in (
     cli_data.build,
     cli_models.train,
     cli_models.promote,
+    cli_trials.tune,
     cli_trials.backtest,
     cli_models.monitor,
     cli_cases.score,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from pipelines.home import Home
-from pipelines.terminal import HomeOption, PolicyFile, SettingsFile, SummaryFile, console, instant, read_policy, steps
+from pipelines.terminal import AsOf, HomeOption, PolicyFile, SettingsFile, SummaryFile, console, instant, read_policy, steps
+
+if TYPE_CHECKING:
+    from models.settings import TrainingSettings
 
 From = Annotated[datetime, typer.Option("--from", parser=instant, metavar="<instant>", help="Decide the claims filed from here on, UTC.")]
 To = Annotated[datetime, typer.Option("--to", parser=instant, metavar="<instant>", help="Up to here, UTC; this instant is not included.")]
@@ -70,6 +73,53 @@ def backtest(
     console.print(f"Page: {page}", soft_wrap=True, markup=False)
     if summary is not None:
         summary.write_text(json.dumps(found.summary(), indent=2) + "\n", encoding="utf-8")
+
+
+def tune(
+    as_of: AsOf,
+    trials: Annotated[int, typer.Option(help="Trials in all; those the study holds already count.")] = 40,
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+    study: Annotated[str | None, typer.Option(help="Name of the study; default: the day of --as-of.", show_default=False)] = None,
+    policy: PolicyFile = None,
+    home: HomeOption = None,
+) -> None:
+    """Search training settings by the money later claims would have cost, and leave the best where train finds them.
+
+    A search that was stopped goes on where it was; one of other data needs another --study.
+
+    Example: touchstone tune --as-of 2025-04-01 --trials 60
+    """
+    from pipelines.backtested import written
+    from pipelines.tune import AFTER, BEFORE
+    from pipelines.tune import tune as run
+
+    with steps() as progress:
+        found = run(Home.at(home), as_of, read_policy(policy), trials, seed, study, progress=progress)
+    rows = [
+        [str(tried.number), tried.state, f"${tried.cost_cents / 100:,.2f}", f"{tried.log_loss:.4f}", _differs(tried.settings)]
+        for tried in [*found.tried[:5], *([found.first] if found.first not in found.tried[:5] else [])]
+    ]
+    heads = ["trial", "state", "lost per claim, automatic", "log-loss", "settings"]
+    console.print(_shown(f"Best of {len(found.tried)} trials, and the settings as they were (trial 0)", heads, rows))
+    latest = [
+        [name, *(written(measure, found.latest[name][measure]) for measure in ("cost_cents", "log_loss", "auc_abusive", "ece"))]
+        for name in (BEFORE, AFTER)
+    ]
+    title = f"Both on the latest {found.claims:,} labelled claims, which the search never saw"
+    console.print(_shown(title, ["settings", "lost per claim, automatic", "log-loss", "AUC", "calibration error"], latest))
+    console.print(
+        f"Tuned saves {written('saved_cents', found.latest[BEFORE]['saved_cents'])} a claim there. Settings: {found.settings}",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _differs(settings: TrainingSettings) -> str:
+    growth = settings.hyperparameters
+    return (
+        f"rate {growth.learning_rate:.3f}, leaves {growth.num_leaves}, in leaf {growth.min_data_in_leaf}, columns "
+        f"{growth.feature_fraction:.2f}, rows {growth.bagging_fraction:.2f}, L2 {growth.lambda_l2:.1f}, weight cap {settings.fit_cap:.1f}"
+    )
 
 
 def _shown(title: str, heads: list[str], rows: list[list[str]]) -> Table:

@@ -125,14 +125,14 @@ def replay(
     if not len(chosen):
         raise ValueError(f"backtest: expected claims filed from {start:%Y-%m-%d} to {end:%Y-%m-%d}, found none in {history.name}")
     labels = history.settled().set_index("claim_id")["label"]
-    roads: dict[str, _Road] = {}
+    roads: dict[str, Road] = {}
     folds = []
     for done, (cut, until) in enumerate(zip(cuts, [*cuts[1:], pd.Timestamp(end)], strict=True)):
         progress("train and decide, fold by fold", done, len(cuts))
         here = chosen[((claims["filed_at"].iloc[chosen] >= cut) & (claims["filed_at"].iloc[chosen] < until)).to_numpy()]
         trained = _trained(history, cut, settings, num_threads)
         for name, model in _models(trained, challengers, num_threads).items():
-            roads.setdefault(name, _Road(history, policy, num_threads)).decide(model, here)
+            roads.setdefault(name, Road(history, policy, num_threads)).decide(model, here)
         folds.append(_fold(trained, cut, until, claims.iloc[here], labels))
     progress("train and decide, fold by fold", len(cuts), len(cuts))
     return Replay(chosen, {name: pd.concat(road.decided, ignore_index=True) for name, road in roads.items()}, tuple(folds))
@@ -168,8 +168,16 @@ def cuts_of(start: pd.Timestamp, end: pd.Timestamp, cadence: str) -> list[pd.Tim
 
 
 @dataclass(frozen=True)
-class _Road:
-    """One way of deciding, with the experts it has kept busy so far."""
+class Road:
+    """One way of deciding, with the experts it has kept busy so far.
+
+    Parameters
+    ----------
+    history, policy, num_threads
+        As in :func:`replay`.
+    decided, taken
+        Decisions of every day so far, and those of them that went to an expert.
+    """
 
     history: History
     policy: Policy

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.labels import as_known
+from models.labels import as_known, examination_delays
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
 ROW = st.tuples(
@@ -124,3 +124,36 @@ def test_a_label_outside_the_three_classes_is_named() -> None:
     rows = frame([("A", "fraud", "desk", 1.0, 1)])
     with pytest.raises(ValueError, match="expected one of valid, unsubstantiated, abusive, found 'fraud'"):
         as_known(rows, CLAIMS, START + pd.Timedelta(days=30))
+
+
+def cohort(count: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Claims filed evenly over 120 days; the desk answers in 2 to 10 days, an investigation in 14 to 45."""
+    rng = np.random.default_rng(seed)
+    ids = pd.array([f"C{i:05d}" for i in range(count)], dtype="str")
+    filed = START + pd.to_timedelta(rng.uniform(0, 120, count), unit="D")
+    source = np.where(np.arange(count) % 2 == 0, "desk", "investigation")
+    days = np.where(source == "desk", rng.uniform(2, 10, count), rng.uniform(14, 45, count))
+    rows = pd.DataFrame({"resolution_id": ids, "claim_id": ids, "label": "valid", "source": source, "propensity": 1.0})
+    return rows.assign(known_at=filed + pd.to_timedelta(days, unit="D")), pd.DataFrame({"claim_id": ids, "filed_at": filed})
+
+
+def test_matured_weights_restore_recent_cohorts_and_leave_old_ones_alone() -> None:
+    rows, claims = cohort(20_000, 0)
+    as_of = START + pd.Timedelta(days=120)
+    delays = examination_delays(rows, claims, as_of)
+    known = as_known(rows, claims, as_of, delays=delays).merge(claims, on="claim_id").merge(rows[["claim_id", "source"]], on="claim_id")
+    age = (as_of - known["filed_at"]) / pd.Timedelta(days=1)
+    assert (known.loc[age > 46, "weight"] == 1.0).all() and (known["weight"] >= 1.0).all()
+    every = (as_of - claims["filed_at"]) / pd.Timedelta(days=1)
+    recent = known[(age > 25) & (age < 45) & (known["source_x"] == "investigation")]
+    whole = ((every > 25) & (every < 45)).to_numpy() & (rows["source"] == "investigation").to_numpy()
+    assert len(recent) < 0.75 * whole.sum() and recent["weight"].sum() == pytest.approx(whole.sum(), rel=0.05)
+    assert as_known(rows, claims, as_of, cap=3.0, delays=delays)["weight"].max() <= 3.0
+
+
+def test_delays_are_estimated_from_what_was_known_and_not_from_few() -> None:
+    rows, claims = cohort(2_000, 1)
+    as_of = START + pd.Timedelta(days=60)
+    found, again = (examination_delays(part, claims, as_of) for part in (rows, rows[rows.known_at < as_of]))
+    assert all(np.array_equal(found[source].share, again[source].share) for source in found) and set(found) == {"desk", "investigation"}
+    assert examination_delays(rows.head(20), claims, as_of) == {}
