@@ -27,6 +27,7 @@ class Route(StrEnum):
     AUTOMATIC = "automatic"
     VALUE_OF_REVIEW = "value_of_review"
     AUDIT = "audit"
+    RULE = "rule"
 
 
 class Decision(Row):
@@ -43,8 +44,8 @@ class Decision(Row):
     p_unsubstantiated: Probability = Field(description="calibrated probability that the claim lacks proof")
     p_abusive: Probability = Field(description="calibrated probability that the claim is abusive")
     action: Action = Field(description="what is done now")
-    automatic_action: Action = Field(description="the action of least expected cost without any review")
-    route: Route = Field(description="why: automatic, worth a review, or drawn for the audit")
+    automatic_action: Action = Field(description="the action of least expected cost without any review that no rule forbids")
+    route: Route = Field(description="why: automatic, worth a review, drawn for the audit, or made stricter by a rule")
     propensity: Annotated[float, Field(ge=1e-6, le=1.0)] = Field(
         description="probability, given the policy, that a claim decided like this one is reviewed by an expert"
     )
@@ -56,6 +57,9 @@ class Decision(Row):
     claimant_reason: Annotated[str, Field(max_length=500)] = Field(description="the plain reason told to the claimant")
     bundle: Identifier = Field(description="hash of the model bundle that decided")
     policy: Identifier = Field(description="version and hash of the policy file that priced")
+    rules: Annotated[str, Field(min_length=1, max_length=16_000)] | None = Field(
+        default=None, description="version and hash of the rules file, and the verdict of every rule, as JSON; empty without rules"
+    )
 
 
 DECISIONS = Contract("decisions", Decision)

@@ -49,9 +49,19 @@ def decide(policy: Policy, proba: np.ndarray, amount_cents: np.ndarray, seller_i
 def cheapest(expected: np.ndarray) -> pd.DataFrame:
     """Return ``automatic_action`` and ``automatic_cost_cents`` of the least of the expected costs, shape (claims, 4)."""
     # Rounded to a millionth of a cent, so that two sums equal on paper are equal here and the milder action wins the tie.
-    place = np.argmin(np.round(expected, _FINEST), axis=1)
-    cost = np.rint(expected[np.arange(len(expected)), place]).astype(np.int64)
-    return pd.DataFrame({"automatic_action": pd.array([AUTOMATIC[k] for k in place], dtype="str"), "automatic_cost_cents": cost})
+    actions = np.array(AUTOMATIC, dtype=object)[np.argmin(np.round(expected, _FINEST), axis=1)]
+    return pd.DataFrame({"automatic_action": pd.array(actions, dtype="str"), "automatic_cost_cents": expected_cents(expected, actions)})
+
+
+def expected_cents(expected: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    """Return the expected cost of automatic actions, rounded to a cent: int64, shape (claims,).
+
+    >>> expected_cents(np.array([[1.0, 2.4, 3.0, 4.0]]), np.array(["REQUEST_EVIDENCE"])).tolist()
+    [2]
+    """
+    place = pd.Index(AUTOMATIC).get_indexer(actions)
+    cost: np.ndarray = np.rint(expected[np.arange(len(expected)), place]).astype(np.int64)
+    return cost
 
 
 def audited(audit: Audit, claim_ids: pd.Series) -> np.ndarray:

@@ -6,6 +6,7 @@ Nothing else in the project turns probabilities into actions. The service merely
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -17,10 +18,13 @@ from data_contracts.check import check
 from models.bundle import Bundle
 from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
 from models.costs import cost_matrix, expected_costs
-from models.decision import audited, cheapest
+from models.decision import audited, cheapest, expected_cents
 from models.policy import Policy
 from models.reasons import claimant_reasons, investigator_reasons
-from models.review import TIERS, Capacity, review_values, route
+from models.review import TIERS, Capacity, review_values
+from models.review import route as route_by_value
+from models.rule_effects import fallback, outcome
+from models.rules import Rules, evaluate, recorded, strictest
 
 
 class Model(Protocol):
@@ -52,6 +56,7 @@ def score_claims(
     confusions: Sequence[np.ndarray] | None = None,
     most_reasons: int = 5,
     num_threads: int = 1,
+    rules: Rules | None = None,
 ) -> pd.DataFrame:
     """Decide claims.
 
@@ -77,6 +82,8 @@ def score_claims(
         Reason groups named per claim; 0 spares the cost of explaining (a backtest).
     num_threads
         Threads for the boosters; results do not depend on it.
+    rules
+        Rules beside the model, if there are any.
 
     Returns
     -------
@@ -95,15 +102,22 @@ def score_claims(
     The audit comes on top of the value of review: of the desk's capacity as many places are kept free as the audit draws
     among these claims, claims worth a review take the rest, and each drawn claim among all others goes to the desk. So
     ``propensity`` is 1 for a claim routed by value and the audit's rate for every other one, whatever was drawn.
+
+    Rules come last and only make outcomes stricter (:mod:`models.rule_effects`). What they send to an expert comes on top of the
+    capacity, so that no other claim is looked at less because of a rule; its propensity is 1, as the rule would always send it.
+    Where a rule speaks, the automatic action that remains if no expert answers is at least a request for evidence.
     """
     _must_belong_together(matrix, claims, seller_insured)
     proba = bundle.predict_proba(matrix, num_threads)
     costs = cost_matrix(policy, claims["amount_cents"].to_numpy(), seller_insured)
     values = review_values(policy, proba, costs, confusions)
-    decided = cheapest(expected_costs(proba, costs))
+    expected = expected_costs(proba, costs)
+    decided = cheapest(expected)
     tier, by_audit = _routed(policy, values, claims["claim_id"], capacity)
     automatic = decided["automatic_action"].to_numpy(dtype=object)
     action = np.where(tier >= 0, np.array(TIERS, dtype=object)[tier], automatic)
+    route = np.where(by_audit, Route.AUDIT.value, np.where(tier >= 0, Route.VALUE_OF_REVIEW.value, Route.AUTOMATIC.value))
+    ruled = _ruled(rules, matrix, claims, decided_at, _Routed(action, automatic, route), expected)
     frame = pd.DataFrame(
         {
             "claim_id": claims["claim_id"].to_numpy(),
@@ -111,16 +125,17 @@ def score_claims(
             "p_valid": proba[:, VALID],
             "p_unsubstantiated": proba[:, UNSUBSTANTIATED],
             "p_abusive": proba[:, ABUSIVE],
-            "action": action,
-            "automatic_action": automatic,
-            "route": np.where(by_audit, Route.AUDIT.value, np.where(tier >= 0, Route.VALUE_OF_REVIEW.value, Route.AUTOMATIC.value)),
-            "propensity": np.where((tier >= 0) & ~by_audit, 1.0, policy.audit.rate),
-            "automatic_cost_cents": decided["automatic_cost_cents"].to_numpy(),
+            "action": ruled.action,
+            "automatic_action": ruled.automatic,
+            "route": ruled.route,
+            "propensity": np.where(np.isin(ruled.action, TIERS) & (ruled.route != Route.AUDIT.value), 1.0, policy.audit.rate),
+            "automatic_cost_cents": expected_cents(expected, ruled.automatic),
             "review_value_cents": np.rint(values.max(axis=1)).astype(np.int64),
             "reasons": _reasons(bundle, matrix, most_reasons, num_threads),
-            "claimant_reason": claimant_reasons(action, claims),
+            "claimant_reason": claimant_reasons(ruled.action, claims),
             "bundle": bundle.hash,
             "policy": policy.identifier,
+            "rules": pd.array(ruled.verdicts, dtype="str"),
         }
     )
     return _conforming(frame)
@@ -130,9 +145,36 @@ def _routed(policy: Policy, values: np.ndarray, claim_ids: pd.Series, capacity: 
     """Return the tier of each claim (-1: none) and whether the audit sent it there."""
     drawn = audited(policy.audit, claim_ids)
     free = Capacity(max(0, capacity.desk - int(drawn.sum())), capacity.investigations)
-    tier = route(values, [t.minutes for t in policy.tiers], free)
+    tier = route_by_value(values, [t.minutes for t in policy.tiers], free)
     by_audit = drawn & (tier < 0)
     return np.where(by_audit, TIERS.index(Action.DESK.value), tier), by_audit
+
+
+@dataclass(frozen=True)
+class _Routed:
+    """What is done with each claim, what is done if no expert answers, why, and the verdicts of the rules if there are any."""
+
+    action: np.ndarray
+    automatic: np.ndarray
+    route: np.ndarray
+    verdicts: Sequence[str | None] = ()
+
+
+def _ruled(rules: Rules | None, matrix: pd.DataFrame, claims: pd.DataFrame, at: datetime, routed: _Routed, expected: np.ndarray) -> _Routed:
+    if rules is None:
+        return replace(routed, verdicts=[None] * len(expected))
+    verdicts = evaluate(rules, matrix, claims, at)
+    effects = strictest(rules, verdicts)
+    # An audit is drawn whatever a rule says: where the rule alone would have changed the outcome, the look was certain and no draw.
+    undrawn = np.where(routed.route == Route.AUDIT.value, routed.automatic, routed.action)
+    stricter = outcome(undrawn, effects)
+    changed = (stricter != undrawn) & (np.isin(stricter, TIERS) | (routed.route != Route.AUDIT.value))
+    return _Routed(
+        np.where(changed, stricter, routed.action),
+        fallback(routed.automatic, effects),
+        np.where(changed, Route.RULE.value, routed.route),
+        recorded(rules, verdicts),
+    )
 
 
 def _reasons(bundle: Model, matrix: pd.DataFrame, most: int, num_threads: int) -> list[str]:

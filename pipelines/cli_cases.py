@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.home import Home
-from pipelines.terminal import AsOf, HomeOption, PolicyFile, console, errors, instant, progress_bar, read_policy, show
+from pipelines.terminal import (
+    AsOf,
+    HomeOption,
+    PolicyFile,
+    RulesFile,
+    console,
+    errors,
+    instant,
+    progress_bar,
+    read_policy,
+    read_rules,
+    show,
+)
 
 
 def score(
@@ -23,6 +35,7 @@ def score(
         ),
     ] = None,
     policy: PolicyFile = None,
+    rules: RulesFile = None,
     home: HomeOption = None,
 ) -> None:
     """Decide every claim filed before an instant that has no decision yet. Running it again changes nothing.
@@ -33,9 +46,14 @@ def score(
 
     where = Home.at(home)
     first = since or _live_from(where)
+    beside = read_rules(rules)
     with progress_bar() as bar:
         task = bar.add_task("deciding", total=None)
-        found = run(where, as_of, read_policy(policy), first, progress=lambda done, total: bar.update(task, completed=done, total=total))
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        found = run(where, as_of, read_policy(policy), first, progress=progress, rules=beside)
     show("Decided", {"new decisions": found.decided, **found.by_action, "still undecided": found.pending})
 
 
@@ -135,6 +153,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; default 8000.")] = None,
     policy: PolicyFile = None,
+    rules: RulesFile = None,
     home: HomeOption = None,
 ) -> None:
     """Serve the scoring endpoint: POST /v1/claims:score decides one claim and keeps the decision before it answers.
@@ -143,7 +162,7 @@ def serve(
     """
     from pipelines.serve import serve as run
 
-    run(Home.at(home), read_policy(policy), host, port)
+    run(Home.at(home), read_policy(policy), host, port, read_rules(rules))
 
 
 def _decided(home: Home) -> Home:

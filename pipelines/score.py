@@ -12,13 +12,14 @@ from datetime import datetime
 
 import pandas as pd
 
-from data_contracts import Action
+from data_contracts import Action, Route
 from features.catalog import CATALOG
 from features.facts import Tables
 from features.matrix import build_matrix
 from models.bundle import Bundle
 from models.policy import Policy
 from models.review import Capacity, capacity_left
+from models.rules import Rules
 from models.scorer import score_claims
 from models.shelf import Shelf
 from pipelines.home import Home
@@ -61,6 +62,7 @@ def score(
     tables: Tables | None = None,
     progress: Progress | None = None,
     num_threads: int = 1,
+    rules: Rules | None = None,
 ) -> Scored:
     """Decide the claims filed in [since, as_of) that have no decision yet.
 
@@ -81,6 +83,8 @@ def score(
         Told how far the run is.
     num_threads
         Threads for the boosters; results do not depend on it.
+    rules
+        Rules beside the model, if there are any.
 
     Raises
     ------
@@ -94,14 +98,14 @@ def score(
         pending = undecided(store, tables["claims"], as_of, since, tables["resolutions"])
         counts: dict[str, int] = {}
         if len(pending):
-            decide = _Road(bundle, policy, build_matrix(tables, pending), Standing(tables["seller_events"]), num_threads)
-            taken = store.read("decisions", {"action": _REVIEWED})[["action", "decided_at"]]
+            decide = _Road(bundle, policy, build_matrix(tables, pending), Standing(tables["seller_events"]), num_threads, rules)
+            taken = _taken(store.read("decisions", {"action": _REVIEWED}))
             done = 0
             for day, claims in pending.groupby(pending["filed_at"].dt.floor("D"), sort=True):
                 decided_at = min(day + pd.Timedelta(days=1), pd.Timestamp(as_of))
                 decisions = decide(claims, capacity_left(policy, taken, decided_at), decided_at)
                 store.record_decisions(decisions, minutes_of(policy))
-                taken = pd.concat([taken, decisions.loc[decisions["action"].isin(_REVIEWED), ["action", "decided_at"]]])
+                taken = pd.concat([taken, _taken(decisions[decisions["action"].isin(_REVIEWED)])])
                 for action, count in decisions["action"].value_counts().items():
                     counts[str(action)] = counts.get(str(action), 0) + int(count)
                 done += len(claims)
@@ -136,11 +140,19 @@ class _Road:
     matrix: pd.DataFrame
     standing: Standing
     num_threads: int
+    rules: Rules | None
 
     def __call__(self, claims: pd.DataFrame, capacity: Capacity, decided_at: pd.Timestamp) -> pd.DataFrame:
         insured = self.standing.insured(claims["seller_id"], claims["filed_at"])
         rows = self.matrix.loc[claims["claim_id"]]
-        return score_claims(self.bundle, self.policy, rows, claims, insured, capacity, decided_at, num_threads=self.num_threads)
+        return score_claims(
+            self.bundle, self.policy, rows, claims, insured, capacity, decided_at, num_threads=self.num_threads, rules=self.rules
+        )
+
+
+def _taken(reviewed: pd.DataFrame) -> pd.DataFrame:
+    """Return what took an expert's capacity: what rules sent came on top of it."""
+    return reviewed.loc[reviewed["route"] != Route.RULE.value, ["action", "decided_at"]]
 
 
 def export_decisions(home: Home, store: Store) -> None:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from models.policy import Policy
+    from models.rules import Rules
 
 console = Console()
 errors = Console(stderr=True)
@@ -52,7 +53,13 @@ PolicyFile = Annotated[
 ]
 SettingsFile = Annotated[
     Path | None,
-    typer.Option("--settings", help="How to train, a TOML file; default: what tune left in the home, else the defaults.", show_default=False),
+    typer.Option(
+        "--settings", help="How to train, a TOML file; default: what tune left in the home, else the defaults.", show_default=False
+    ),
+]
+RulesFile = Annotated[
+    Path | None,
+    typer.Option("--rules", help="Rules beside the model, a TOML file such as models/rules.toml; default: none.", show_default=False),
 ]
 SummaryFile = Annotated[Path | None, typer.Option("--summary", help="Also write the summary to this JSON file.")]
 
@@ -95,3 +102,13 @@ def read_policy(file: Path | None) -> Policy:
     from models.policy import Policy, default_policy  # half a second, which --help does without
 
     return default_policy() if file is None else Policy.parse(file.read_text(encoding="utf-8"))
+
+
+def read_rules(file: Path | None) -> Rules | None:
+    """Read a rules file over the feature catalogue; without one there are no rules."""
+    if file is None:
+        return None
+    from features.catalog import CATALOG
+    from models.rules import Rules
+
+    return Rules.parse(file.read_text(encoding="utf-8"), CATALOG.names)

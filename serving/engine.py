@@ -25,6 +25,7 @@ from features.matrix import build_matrix
 from models.bundle import Bundle
 from models.policy import Policy
 from models.review import capacity_left
+from models.rules import Rules
 from models.scorer import score_claims
 from serving.instants import micros
 from serving.queue import minutes_of
@@ -78,6 +79,8 @@ class Engine:
         experts' capacity is counted over all of them.
     clock_skew
         How far in the future a claim may have been filed because the sender's clock is ahead of ours.
+    rules
+        Rules beside the model, if there are any.
 
     Notes
     -----
@@ -89,9 +92,18 @@ class Engine:
     have seen it.
     """
 
-    def __init__(self, bundle: Bundle, policy: Policy, tables: Tables, store: Store, clock_skew: timedelta = timedelta(minutes=1)) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        policy: Policy,
+        tables: Tables,
+        store: Store,
+        clock_skew: timedelta = timedelta(minutes=1),
+        rules: Rules | None = None,
+    ) -> None:
         self._bundle = bundle
         self._policy = policy
+        self._rules = rules
         self._tables = dict(tables)
         self._store = store
         self._clock_skew = clock_skew
@@ -138,7 +150,10 @@ class Engine:
     def decision(self, claim_id: str) -> Decision | None:
         """Return the stored decision on a claim, ``None`` if there is none."""
         found = self._store.read(DECISIONS_TABLE.name, {"claim_id": [claim_id]})
-        return None if found.empty else Decision(**found.to_dict(orient="records")[0])
+        if found.empty:
+            return None
+        row: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in found.to_dict(orient="records")[0].items()}
+        return Decision(**row)
 
     def features(self, claim: pd.DataFrame) -> pd.DataFrame:
         """Return what was known of a claim at its filing: the row that the batch computes, (1, features) float64."""
@@ -162,8 +177,9 @@ class Engine:
         return True
 
     def versions(self) -> dict[str, str]:
-        """Name what decides: bundle, policy, feature catalogue and data contracts."""
-        return {
+        """Name what decides: bundle, policy, rules if there are any, feature catalogue and data contracts."""
+        named = {} if self._rules is None else {"rules": self._rules.identifier}
+        return named | {
             "bundle": self._bundle.hash,
             "policy": self._policy.identifier,
             "catalog": self._bundle.catalog_hash,
@@ -194,7 +210,7 @@ class Engine:
         with self._store.write() as tx:
             if not self._first(tx, claim):  # another process may have been quicker
                 capacity = capacity_left(self._policy, sent_to_experts(tx, micros(month)), decided_at)
-                decision = score_claims(self._bundle, self._policy, matrix, row, insured, capacity, decided_at)
+                decision = score_claims(self._bundle, self._policy, matrix, row, insured, capacity, decided_at, rules=self._rules)
                 add_claims(tx, row)
                 add_decisions(tx, decision, minutes_of(self._policy))
         if self._filed(claim.claim_id).empty:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Table, create_engine, event, insert, inspect, select, update
 
-from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract
+from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
 from serving import queue
 from serving.instants import instants, micros
 from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, METADATA
@@ -153,9 +153,13 @@ def find(tx: Connection, table: Table, key: str) -> dict[str, Any] | None:
 
 
 def sent_to_experts(tx: Connection, since: int) -> pd.DataFrame:
-    """Return ``action`` and ``decided_at`` of the decisions from ``since`` on (microseconds UTC) that sent a claim to an expert."""
+    """Return ``action`` and ``decided_at`` of the decisions from ``since`` on (microseconds UTC) that took an expert's capacity.
+
+    What rules sent to experts came on top of it and took none.
+    """
     columns = (DECISIONS_TABLE.c.action, DECISIONS_TABLE.c.decided_at)
-    query = select(*columns).where(columns[0].in_(_REVIEWED), columns[1] >= since).order_by(*columns)
+    chosen = DECISIONS_TABLE.c.route != Route.RULE.value
+    query = select(*columns).where(columns[0].in_(_REVIEWED), columns[1] >= since, chosen).order_by(*columns)
     rows = tx.execute(query).all()
     return pd.DataFrame({"action": pd.Series([row[0] for row in rows], dtype="str"), "decided_at": instants([row[1] for row in rows])})
 
