@@ -27,9 +27,9 @@ from features.catalog import CATALOG, Catalog
 from features.facts import PROBES, RECORDED, FeatureError, Tables
 from features.history import NEVER, Floats, Ints
 from features.online_claim import DELIVERIES, ClaimPlan
+from features.online_duplicates import DuplicatePlan
 from features.online_links import LinkPlan
 from features.online_logs import layout
-from features.online_duplicates import DuplicatePlan
 from features.online_rows import HashedFacts, Rows
 from features.online_sources import receive
 from features.online_windows import Asked, Combining, Round, WindowPlan

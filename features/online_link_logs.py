@@ -33,7 +33,7 @@ _GRAPH_LOG = 0x8050
 
 
 def log_of(graph: str, log: int) -> int:
-    """Number of a log of a graph."""
+    """Return the number of a log of a graph."""
     return _GRAPH_LOG + 8 * list(GRAPHS).index(graph) + log
 
 

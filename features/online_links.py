@@ -20,8 +20,8 @@ from features.link_growth import ONE
 from features.links import GRAPHS, names_of
 from features.online_link_logs import CLAIMANTS, COMPONENT, LINKED, MET, OWN, TOTALS, log_of
 from features.online_rows import key_of
-from features.online_windows import Asked, Round
 from features.online_sources import earlier_pages
+from features.online_windows import Asked, Round
 from features.pages import Pages, rows
 from features.spec import DAY_US, Direct
 
@@ -37,7 +37,7 @@ class LinkPlan:
 
     features: tuple[Direct, ...]
     graphs: tuple[str, ...]
-    rules: LinkRules = LinkRules()
+    rules: LinkRules = LinkRules()  # noqa: RUF009 - frozen
 
     @classmethod
     def of(cls, features: Iterable[Direct]) -> LinkPlan:

@@ -10,7 +10,7 @@ A log that is read for sums alone drops the rows that change none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from data_contracts import CONTRACTS
@@ -89,7 +89,8 @@ def layout(parts: Iterable[Aggregate], sources: Mapping[str, Selection]) -> Layo
     Examples
     --------
     >>> from features.spec import ALL, Window
-    >>> found = layout([Aggregate("orders", ("seller_id",), "count", Window(30)), Aggregate("orders", ("seller_id",), "since_last", ALL)], {})
+    >>> sold, latest = (Aggregate("orders", ("seller_id",), how, over) for how, over in (("count", Window(30)), ("since_last", ALL)))
+    >>> found = layout([sold, latest], {})
     >>> len(found.logs), found.logs[0].columns, found.logs[0].dense
     (1, (), True)
     """

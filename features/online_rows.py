@@ -85,7 +85,7 @@ def hashed(texts: pa.ChunkedArray) -> Ints:
 class Table:
     """A table as plain columns, as far as the readers of facts look at one."""
 
-    held: Mapping[str, Sequence[Any]]
+    held: Mapping[str, Any]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class Rows:
     (True, [5, 6])
     """
 
-    tables: Mapping[str, Mapping[str, Sequence[Any]]]
+    tables: Mapping[str, Mapping[str, Any]]
     sources: Mapping[str, Selection] = field(default_factory=dict)
     seen: dict[tuple[str, str, str], Any] = field(default_factory=dict, repr=False)
 
@@ -135,12 +135,12 @@ class Rows:
 
     def integers(self, table: str, column: str) -> Ints:
         """Read whole numbers, truths or instants; ``NEVER`` where missing."""
-        found = self.seen.get(("integers", table, column))
+        found: Ints | None = self.seen.get(("integers", table, column))
         if found is None:
             held = self.tables[table][column]
             found = held if isinstance(held, np.ndarray) else np.array([_whole(value) for value in held], dtype=np.int64)
             self.seen["integers", table, column] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     instants = integers
     numbers = integers
@@ -168,13 +168,13 @@ class Rows:
 
     def codes(self, table: str, column: str) -> Ints:
         """Read a column of identifiers as codes, a missing one −1."""
-        found = self.seen.get(("codes", table, column))
+        found: Ints | None = self.seen.get(("codes", table, column))
         if found is None:
             held = self.tables[table][column]
             codes = held if isinstance(held, np.ndarray) else [NOBODY if v is None else code(v) if isinstance(v, str) else v for v in held]
             found = np.asarray(codes, dtype=np.int64)
             self.seen["codes", table, column] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def rows(self, table: str, key: str, parent: str) -> Ints:
         """Find, for each row of a table, the row of ``parent`` with the same key; −1 where there is none."""
@@ -185,7 +185,7 @@ class Rows:
         """Rank a column of text in the order of its characters."""
         held = self._texts(table, column)
         order = {text: rank for rank, text in enumerate(sorted({text for text in held if text is not None}), start=1)}
-        return np.array([order.get(text, 0) for text in held], dtype=np.int64)
+        return np.array([0 if text is None else order[text] for text in held], dtype=np.int64)
 
     def _texts(self, table: str, column: str) -> list[str | None]:
         return [value if value is None or isinstance(value, str) else str(value) for value in self.tables[table][column]]

@@ -160,7 +160,7 @@ def _resolutions(facts: HashedFacts | Rows, pages: Pages, fresh: bool) -> dict[s
 
 
 def _chosen(facts: HashedFacts | Rows, column: str, choices: Sequence[str | None]) -> Ints:
-    """Number the words of a column of the resolutions; the first choice stands for any other."""
+    """Turn the words of a column of the resolutions into numbers; the first choice stands for any other."""
     found = np.zeros(len(facts.codes("resolutions", "claim_id")), dtype=np.int64)
     for number, word in enumerate(choices):
         if word is not None:

@@ -4,7 +4,7 @@ The first round asks each log for the page before filing. Most keys are young or
 their windows too; for busy keys a second round asks for the pages of the far edges. Nothing grows with the length of a log
 but the depth of the index, except where a bounded window wants extremes or distinct values: its rows are walked.
 
-What the numbers mean (a mean divides a sum by a count, nothing is undefined) is :mod:`features.windows`' to say.
+That the numbers are those of :mod:`features.windows` is the law that the tests check, for every aggregate.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class WindowPlan:
             wanted.setdefault(reading.log, set()).update(offset for offset in part.over.edges if offset is not None)
         edges = tuple((log, offset) for log in sorted(wanted) for offset in sorted(wanted[log]))
         place = {edge: i for i, edge in enumerate(edges)}
-        table, walks = np.empty((len(parts), 5), dtype=np.int64), {}
+        walks: dict[tuple[int, int], None] = {}
+        table = np.empty((len(parts), 5), dtype=np.int64)
         for i, (part, reading) in enumerate(zip(parts, readings, strict=True)):
             lower, upper = part.over.edges
             far, near = (place[reading.log, edge] if edge is not None else -1 for edge in (lower, upper))
@@ -100,13 +101,13 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
     """
     keys = [_key(plan, log, codes) for log, _, _ in plan.spans]
     found: list[bytes | None] = [None] * len(plan.edges)
-    asked = [(key, now - plan.edges[begin][1], begin) for key, (_, begin, _) in zip(keys, plan.spans, strict=True) if key]
+    asked = [(key, now - plan.edges[begin][1], begin) for key, (_, begin, _) in zip(keys, plan.spans, strict=True) if key is not None]
     for (_, _, edge), page in zip(asked, (yield [(key, before) for key, before, _ in asked]), strict=True):
         found[edge] = page
-    later = []
+    later: list[tuple[bytes, int, int]] = []
     for key, (log, begin, end) in zip(keys, plan.spans, strict=True):
         page = found[begin]
-        if page is None or end == begin + 1:
+        if key is None or page is None or end == begin + 1:
             continue
         words = memoryview(page).cast("q")
         whole, first = words[0] == 0, words[plan.layout.logs[log].width]
@@ -157,7 +158,7 @@ def _joined(
     plan: WindowPlan, found: list[bytes | None], far: int, near: int, named: Mapping[int, bytes | None], now: int, pages: Pages
 ) -> bytes | None:
     """Lay the pages of a window into one, ``None`` where one page holds it all."""
-    log, offset = plan.edges[near]
+    log = plan.edges[near][0]
     key, last = named[log], found[near]
     first = found[far] if far >= 0 else None
     if key is None or last is None or first is last or memoryview(last).cast("q")[0] == 0:
@@ -170,6 +171,29 @@ def _joined(
 
 
 def number(how: str, count: Ints, found: Ints, asked_at: int) -> Floats:
+    """Turn what two rows of a log say into the number that :class:`features.spec.Aggregate` means; one division at the end.
+
+    Parameters
+    ----------
+    how
+        As in an aggregate.
+    count
+        (n,) rows in the window.
+    found
+        (n,) sum, number of values, extreme, value, or instant of an event.
+    asked_at
+        The instant of filing.
+
+    Returns
+    -------
+    ndarray
+        (n,) float64; undefined (NaN) over nothing, unless it is a count or a sum.
+
+    Examples
+    --------
+    >>> number("mean", np.array([4, 0]), np.array([10, 0]), 0).tolist()
+    [2.5, nan]
+    """
     if how == "count":
         return count.astype(np.float64)
     if how in ("since_first", "since_last"):
@@ -181,7 +205,7 @@ def number(how: str, count: Ints, found: Ints, asked_at: int) -> Floats:
 
 @njit(cache=True)
 def _before(words, begin, end, width, limit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Number of rows of a page strictly before an instant (bisection)."""
+    """Count the rows of a page strictly before an instant (bisection)."""
     low, high = 0, (end - begin) // width - 1
     while low < high:
         middle = (low + high) // 2

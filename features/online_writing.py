@@ -79,7 +79,7 @@ def _starts(codes: Ints) -> Ints:
 
 
 def _column(kind: int, name: str, events: Events, flags: dict[str, Ints | None], first: Ints) -> Ints:
-    """What each event adds to a column of a log; a column that the events lack adds nothing."""
+    """Return what each event adds to a column of a log; a column that the events lack adds nothing."""
     if name == ONCE:
         return first
     if kind == FIRST:

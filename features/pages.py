@@ -136,7 +136,7 @@ def join(pages: Sequence[bytes | None]) -> tuple[Ints, Ints]:
 
 @njit(cache=True)
 def _start(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """What stands before the first row of a log."""
+    """Write what stands before the first row of a log."""
     row[0] = 0
     for column in range(len(kinds)):
         row[1 + column] = 0 if kinds[column] == SUM else (END if kinds[column] == MIN else NEVER)
@@ -167,7 +167,7 @@ def _pack(joined, bounds, starts, times, values, kinds, width, page_rows):  # ty
     n_keys = len(starts) - 1
     room = len(joined) // width + len(times) + 2 * n_keys + len(times) // page_rows + 1
     out = np.empty((room, width), dtype=np.int64)
-    most = n_keys + len(times) // page_rows + 1
+    most = 2 * n_keys + len(times) // page_rows + 1
     of_key, firsts = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
     begins, ends = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
     at, count = 0, 0
