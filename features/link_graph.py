@@ -112,9 +112,9 @@ class LinkGraph:
 
     def __init__(self, kinds: int, rules: LinkRules = LinkRules()) -> None:
         self.kinds, self.rules = kinds, rules
-        self._who, self._what = np.empty((0, 12), dtype=np.int32), np.empty((0, 4), dtype=np.int32)
-        self._pairs, self._since = np.empty((0, 4), dtype=np.int32), np.empty(0, dtype=np.int64)
-        self._merges, self._counts = np.empty((0, 3), dtype=np.int64), np.zeros(9, dtype=np.int64)
+        self._who, self._what = np.empty((0, growth.WHO), dtype=np.int32), np.empty((0, growth.WHAT), dtype=np.int32)
+        self._pairs, self._since = np.empty((0, growth.PAIR), dtype=np.int32), np.empty(0, dtype=np.int64)
+        self._merges, self._counts = np.empty((0, 3), dtype=np.int64), np.zeros(growth.COUNTS, dtype=np.int64)
         self._waiting = [nothing(kinds), nothing(), nothing()]
         self._recent = nothing()
         self._until = NEVER
@@ -153,7 +153,8 @@ class LinkGraph:
         kept, waiting[1] = len(self._recent.times), self._recent.then(waiting[1])
         seen, claimed, stood = waiting
         self._make_room([seen.customers, claimed.customers, stood.customers, asked.customers], [seen.other, asked.other])
-        rows = growth.Rows(*seen.columns, *claimed.columns, *stood.columns, asked.times, asked.customers, asked_for, asked.other)
+        columns = (*seen.columns, *claimed.columns, *stood.columns, asked.times, asked.customers, asked_for, asked.other)
+        rows = growth.Rows(*(np.require(column, np.int64, ("C", "W")) for column in columns))  # one type, so compiled once
         products = int(max(claimed.other.max(initial=-1), asked_for.max(initial=-1))) + 1
         found = np.full((len(asked.times), MEASURES), np.nan)
         self._counts[growth.SIGHTED :] = 0

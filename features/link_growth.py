@@ -16,17 +16,20 @@ from features.history import Ints
 ONE = 1 << 32
 """Fixed point of weights: sums of them are sums of integers, so their order cannot matter."""
 
-PARENT, SIZE, CLAIMS, ABUSIVE, OWN_CLAIMS, OWN_ABUSIVE, LINKS, LAG_PARENT, LAG_SIZE, MET, FOUND, SEEN = range(12)
+WHO, WHAT, PAIR, COUNTS = 12, 4, 4, 9
+"""How many columns the arrays below have, and how many running counts there are."""
+
+PARENT, SIZE, CLAIMS, ABUSIVE, OWN_CLAIMS, OWN_ABUSIVE, LINKS, LAG_PARENT, LAG_SIZE, MET, FOUND, SEEN = range(WHO)
 """Columns of ``who``, by customer: component and totals of components, own claims and abusive ones, newest pair, the component
 30 days ago, and scratch."""
 
-DEGREE, LATEST, NEWEST, MARK = range(4)
+DEGREE, LATEST, NEWEST, MARK = range(WHAT)
 """Columns of ``what``, by entity: its customers (counted to one above the cap), the latest of them, its newest pair, and scratch."""
 
-CUSTOMER, ENTITY, NEXT_OF_ENTITY, NEXT_OF_CUSTOMER = range(4)
+CUSTOMER, ENTITY, NEXT_OF_ENTITY, NEXT_OF_CUSTOMER = range(PAIR)
 """Columns of ``pairs`` of customer and entity, in the order they met: both, and the next older pair of either."""
 
-PAIRS, MERGES, LAGGED, STAMP, SIGHTED, CLAIMED, STOOD, ASKED, NEEDED = range(9)
+PAIRS, MERGES, LAGGED, STAMP, SIGHTED, CLAIMED, STOOD, ASKED, NEEDED = range(COUNTS)
 """Places of the running counts."""
 
 
