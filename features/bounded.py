@@ -24,9 +24,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features import duplicates
+from features import duplicates, slices
 from features.buckets import answer, assemble
-from features.duck import Duck
+from features.duck import Bucket, Duck
 from features.facts import Facts, FeatureError
 from features.history import Floats, Ints
 from features.link_stream import CHUNK_ROWS, NUMBERED, STREAM, follow, known
@@ -42,7 +42,7 @@ LEAST = 1 << 30
 """The least memory that can be asked for."""
 
 _ROW_BYTES, _CELL_BYTES = 150, 50
-_MOST_BUCKETS = 500
+_MOST_BUCKETS, _SPREAD = 500, 8
 _NUMBER_BYTES = 150
 
 
@@ -55,6 +55,7 @@ def build(
     metadata: Mapping[bytes, bytes] | None = None,
     report: Report = silent,
     buckets: int | None = None,
+    cuts: int | None = None,
 ) -> tuple[int, int]:
     """Compute the matrix of all claims and write it as one Parquet file.
 
@@ -73,8 +74,8 @@ def build(
         What the file says about itself.
     report
         Called with what is being done, how many steps of it are done, and how many there are.
-    buckets
-        How many buckets to make for each key; by default as many as the memory asks for.
+    buckets, cuts
+        How many buckets to make for each key, and how many slices of each; by default as many as the memory asks for.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def build(
     found = plan(features, {name: table.schema for name, table in tables.items()}, sources)
     with _scratch(path) as folder:
         room = memory - FLOOR
-        carrier = _Carrier(found, Duck(tables, folder, room // 2), room, report, buckets)
+        carrier = _Carrier(found, Duck(tables, folder, room // 2), room, report, buckets, cuts)
         carrier.check_claims()
         waiting = carrier.answers()
         matrix = carrier.matrix(waiting)
@@ -111,13 +112,14 @@ def _scratch(path: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True, eq=False)
 class _Carrier:
-    """One run: the plan, the tables, the bytes beyond the floor, and the number of buckets if it was given."""
+    """One run: the plan, the tables, the bytes beyond the floor, and how many buckets and slices to make if that was said."""
 
     plan: Plan
     duck: Duck
     room: int
     report: Report
     buckets: int | None
+    cuts: int | None
 
     def check_claims(self) -> None:
         """Refuse claims without identity or time, and identities used twice, in the words of the local engine."""
@@ -140,9 +142,10 @@ class _Carrier:
             return waiting
         for number, share in enumerate(shares):
             buckets = self.buckets or self._buckets_for(share)
-            for bucket, tables in enumerate(self.duck.dealt(share, buckets)):
-                self.report(f"by {share.key.removesuffix('_id')}", bucket, buckets)
-                waiting.put(number, _numbers(tables), answer(share, tables, found.sources))
+            for turn, bucket in enumerate(self.duck.dealt(share, buckets)):
+                self.report(f"by {share.key.removesuffix('_id')}", turn, buckets)
+                for rows, answers in self._answered(share, bucket):
+                    waiting.put(number, rows, answers)
             self.report(f"by {share.key.removesuffix('_id')}", buckets, buckets)
         if found.links:
             self.report("links", 0, 1)
@@ -156,6 +159,16 @@ class _Carrier:
             waiting.put(len(shares) + 1, _numbers(tables), np.column_stack([values[name] for name in found.duplicates]))
             self.report("duplicates", 1, 1)
         return waiting
+
+    def _answered(self, share: Share, bucket: Bucket) -> Iterator[tuple[Ints, Floats]]:
+        """Answer a bucket at once if memory can hold it, else slice by slice."""
+        wanted = self.cuts or -(-bucket.nbytes * _SPREAD // self.room)
+        if wanted > 1:
+            schemas = {table: stored.schema for table, stored in self.duck.stored.items()}
+            yield from slices.answer(share, bucket.read, schemas, self.plan.sources, min(wanted, slices.SLICES))
+        else:
+            tables = bucket.tables()
+            yield _numbers(tables), answer(share, tables, self.plan.sources)
 
     def _buckets_for(self, share: Share) -> int:
         """Count the buckets that a share needs so that each fits, with what the kernel needs beside it."""
@@ -190,8 +203,8 @@ class _Carrier:
                 yield {**nothing, table: frame(piece)}, ("sightings", "claims") if table == "claims" else ("sightings",)
         if "resolutions" in columns:
             share = Share("claim_id", (), (), {table: columns[table] for table in ("claims", "resolutions")})
-            for tables in duck.dealt(share, self.buckets or self._buckets_for(share)):
-                yield {**nothing, **tables}, ("standing",)
+            for bucket in duck.dealt(share, self.buckets or self._buckets_for(share)):
+                yield {**nothing, **bucket.tables()}, ("standing",)
 
     def matrix(self, waiting: Waiting) -> Iterator[pd.DataFrame]:
         """Assemble the matrix, chunk after chunk."""

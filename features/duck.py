@@ -12,12 +12,54 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.shares import Columns, Share
+from features.slices import SLICES, sliced_by
 from features.stored import ROW, Stored, frame
 
 _DEALT_ROWS = 1 << 19
 _KEPT = "FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 61440"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The rows of one bucket of a share, on disk.
+
+    Parameters
+    ----------
+    files
+        An Arrow stream for each table; a table without rows has none.
+    share
+        What the rows are for.
+    duck
+        Where they come from.
+    """
+
+    files: Mapping[str, Path]
+    share: Share
+    duck: Duck
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows as they lie on disk, which is as Arrow holds them."""
+        return sum(file.stat().st_size for file in self.files.values() if file.exists())
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Read everything."""
+        return {table: self.read(table, [*columns, *([ROW] if table == "claims" else [])]) for table, columns in self.share.columns.items()}
+
+    def read(self, table: str, columns: Sequence[str], by: str = "", slices: Sequence[int] | None = None) -> pd.DataFrame:
+        """Read columns of a table: all rows, or those of some slices as cut by a column; see :mod:`features.slices`."""
+        if not self.files[table].exists():
+            return self.duck.empty(table, [column for column in columns if column != ROW])
+        with pa.OSFile(str(self.files[table])) as file:
+            stream = pa.ipc.open_stream(file)
+            if slices is None:
+                return frame(pa.Table.from_batches([b.select(columns) for b in stream], schema=_only(stream.schema, columns)))
+            kept = pa.array(slices, pa.uint8())
+            held = [b.filter(pc.is_in(b[f"_slice_{by}"], kept)).select(columns) for b in stream]
+            return frame(pa.Table.from_batches(held, schema=_only(stream.schema, columns)))
 
 
 @dataclass(frozen=True)
@@ -74,20 +116,20 @@ class Duck:
                 for table, held in columns.items()
             }
 
-    def dealt(self, share: Share, buckets: int) -> Iterator[dict[str, pd.DataFrame]]:
-        """Deal what a share needs to buckets on disk and yield the tables of one bucket with claims after the other."""
+    def dealt(self, share: Share, buckets: int) -> Iterator[Bucket]:
+        """Deal what a share needs to buckets on disk and yield one bucket with claims after the other; each is gone after its turn."""
         folder = self.folder / share.key
         folder.mkdir()
         for table in share.columns:
             if query := self._dealing(share, table, buckets):
                 with self.session() as session:
-                    _deal(session.sql(query).to_arrow_reader(_DEALT_ROWS), folder, table)
-        for bucket in range(buckets):
-            places = {table: folder / f"{table}-{bucket}.arrows" for table in share.columns}
-            if places["claims"].exists():
-                yield {table: self._bucket(share, table, place) for table, place in places.items()}
-            for place in places.values():
-                place.unlink(missing_ok=True)
+                    _deal(session.sql(f"SELECT *, {_slicing(share, table)} FROM ({query})").to_arrow_reader(_DEALT_ROWS), folder, table)
+        for number in range(buckets):
+            bucket = Bucket({table: folder / f"{table}-{number}.arrows" for table in share.columns}, share, self)
+            if bucket.files["claims"].exists():
+                yield bucket
+            for file in bucket.files.values():
+                file.unlink(missing_ok=True)
         folder.rmdir()
 
     def _dealing(self, share: Share, table: str, buckets: int) -> str:
@@ -109,12 +151,6 @@ class Duck:
         # Where its own key and its claim's send a row to different buckets it goes to both: what is not asked about does no harm.
         here, there = (f"(hash(CAST({side}.{key} AS VARCHAR)) % {buckets})" for side in ("t", "c"))
         return f"SELECT t.*, {here}::SMALLINT AS bucket FROM ({held}) t UNION ALL {by_claim} AND {here} <> {there}"
-
-    def _bucket(self, share: Share, table: str, place: Path) -> pd.DataFrame:
-        if not place.exists():
-            return self.empty(table, share.columns[table])
-        with pa.OSFile(str(place)) as file:
-            return frame(pa.ipc.open_stream(file).read_all())
 
     def numbered(self, columns: Columns, identifiers: Iterable[str]) -> tuple[Duck, dict[str, int]]:
         """Write some columns of the tables with a number for each identifier, the same in all tables.
@@ -175,6 +211,18 @@ def _deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
                     file = stack.enter_context(pa.OSFile(str(folder / f"{table}-{number}.arrows"), "w"))
                     writers[number] = stack.enter_context(pa.ipc.new_stream(file, together.schema))
                 writers[number].write_batch(together.slice(start, end - start))
+
+
+def _only(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([schema.field(column) for column in columns])
+
+
+def _slicing(share: Share, table: str) -> str:
+    """Return the SQL of the columns that say to which slice a row belongs."""
+    held = share.columns[table]
+    cuts = {by: [by] if by in held else list(held) for by in sliced_by(share)}
+    hashes = {by: ", ".join(f"CAST({_quoted(c)} AS VARCHAR)" for c in columns) for by, columns in cuts.items()}
+    return ", ".join(f"((hash({words}) >> 20) % {SLICES})::UTINYINT AS {_quoted(f'_slice_{by}')}" for by, words in hashes.items())
 
 
 def _quoted(name: str) -> str:

@@ -7,9 +7,9 @@ The kept file looks the same whichever engine made it, to the last byte.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +50,13 @@ class Waiting:
     def put(self, question: int, rows: Ints, answers: Floats) -> None:
         """Add answers (n, width) of some claims, by their numbers; each claim is answered once."""
         order = np.argsort(rows, kind="stable")
-        lines = np.column_stack([rows[order].astype(np.float64), answers[order]])  # a number below 2⁵³ is exact as a float
         bounds = np.searchsorted(rows[order], np.arange(rows.min(initial=0) // CHUNK, rows.max(initial=0) // CHUNK + 2) * CHUNK)
-        for start, end in itertools.pairwise(bounds):
+        for start, end in pairwise(bounds):
             if end > start:
-                with self._file(question, int(rows[order[start]]) // CHUNK).open("ab") as file:
-                    lines[start:end].tofile(file)
+                mine = order[start:end]
+                lines = np.column_stack([rows[mine].astype(np.float64), answers[mine]])  # a number below 2⁵³ is exact as a float
+                with self._file(question, int(rows[mine[0]]) // CHUNK).open("ab") as file:
+                    lines.tofile(file)
 
     def take(self, question: int, chunk: int, size: int) -> Floats:
         """Return the answers (size, width) of a chunk in the order of its claims, and forget them.
