@@ -15,12 +15,14 @@ from data_contracts import DECISIONS
 from data_contracts.check import check
 from models.bundle import BundleError
 from models.policy import Policy, default_policy
+from models.rules import Rule, Rules
 from models.shelf import Shelf
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.score import Scored, score, undecided
 from serving.schema import METADATA
 from serving.store import Store
+from tests.console import touchstone
 from tests.pipelines.conftest import Market
 
 WEEKS = 3
@@ -154,3 +156,31 @@ def test_claims_that_another_process_resolved_are_never_decided_again(market: Ma
     foreign = tables["resolutions"].loc[tables["resolutions"]["known_at"] < as_of, "claim_id"]
     assert len(foreign) and not ours["claim_id"].isin(foreign).any()
     assert set(ours["claim_id"]) | set(foreign) == set(tables["claims"]["claim_id"])
+
+
+def test_what_rules_send_to_experts_takes_no_place_from_any_other_claim(market: Market, small: Market, tmp_path: Path) -> None:
+    rules = Rules("1", (Rule("all-phones", "desk", datetime(2024, 1, 1, tzinfo=UTC), "", "claim_by_phone = 1", "desk"),))
+    plain, ruled = market.home, small.copy(tmp_path / "ruled").home
+    found = []
+    for home, beside in ((plain, None), (ruled, rules)):
+        score(home, market.simulation.live_from + timedelta(days=20), tight(), since=market.simulation.live_from, rules=beside)
+        found.append(Lake(home.root).read("decisions").set_index("claim_id").sort_index())
+    before, after = found
+    by_rule = after["route"] == "rule"
+    assert 0 < by_rule.sum() < len(after)
+    assert_frame_equal(before[~by_rule].drop(columns="rules"), after[~by_rule].drop(columns=["rules"]))
+    assert set(after.loc[by_rule, "action"]) == {"DESK"}
+    assert before["rules"].isna().all()
+    assert all(rules.identifier in text for text in after["rules"])
+
+
+def test_a_rules_file_is_read_from_the_command_line_and_its_faults_are_code_2(market: Market, tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    table = 'id = "r"\nowner = "o"\nsince = 2024-01-01\ndescription = ""\nwhen = "true"\neffect = "desk"\n'
+    file.write_text(f'version = "1"\n[[rule]]\n{table}')
+    call = ("score", "--as-of", f"{market.simulation.live_from + timedelta(days=3):%Y-%m-%d}", "--home", str(market.home.root), "--rules")
+    assert touchstone(*call, str(file)).code == 0
+    assert set(Lake(market.home.root).read("decisions")["action"]) <= {"DESK", "INVESTIGATE"}
+    file.write_text(file.read_text().replace("true", "import os"))
+    failed = touchstone(*call, str(file))
+    assert failed.code == 2 and "rule r.when: expected" in failed.err

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from data_contracts.check import check
 from features.matrix import build_matrix
 from models.policy import Policy
 from models.review import Capacity
+from models.rules import Rule, Rules
 from models.scorer import probabilities, score_claims
 from serving import engine as module
 from serving.engine import ConflictError, Engine, InvalidClaimError
@@ -213,3 +215,14 @@ def test_warming_up_writes_nothing(market: Small, tmp_path: Path) -> None:
         assert engine.versions()["bundle"] == market.bundle.hash
         assert engine.decision("unknown") is None
     assert np.isfinite(market.bundle.predict_proba(engine.features(market.live.head(1)))).all()
+
+
+def test_rules_speak_in_the_answer_to_every_claim(market: Small, tmp_path: Path) -> None:
+    rules = Rules("1", (Rule("everyone", "desk", datetime(2024, 1, 1, tzinfo=UTC), "", "true", "desk"),))
+    with store_at(tmp_path) as store:
+        engine = Engine(market.bundle, POLICY, market.past, store, rules=rules)
+        found = engine.score(claim(market.live), market.now)
+        assert found.action in ("DESK", "INVESTIGATE")
+        assert json.loads(found.rules or "") == {"rules": rules.identifier, "verdicts": {"everyone": "hit"}}
+        assert engine.versions()["rules"] == rules.identifier
+        assert engine.decision(found.claim_id) == found
