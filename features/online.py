@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -34,11 +35,46 @@ from features.online_rows import HashedFacts, Rows
 from features.online_sources import receive
 from features.online_windows import Asked, Combining, Round, WindowPlan
 from features.pages import END, Pages
-from features.spec import ENTITIES, Computed, Direct, Windowed
+from features.spec import ENTITIES, Computed, Direct, Family, Windowed
 
 _STATE = b"\xff\xff"
 
 _NO_CLAIMS = pd.DataFrame({"claim_id": pd.Series(dtype="str"), "filed_at": pd.Series(dtype="datetime64[us, UTC]")})
+
+
+@dataclass(frozen=True, eq=False)
+class Plans:
+    """How each family of a catalogue's features is read, prepared once."""
+
+    windows: WindowPlan
+    combine: Combining
+    claim: ClaimPlan
+    links: LinkPlan
+    duplicates: DuplicatePlan
+    place: Ints
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Plans:
+        """Prepare a catalogue whose features are all declared."""
+        features = [entry.feature for entry in catalog]
+        direct = {family: [f for f in features if isinstance(f, Direct) and f.family == family] for family in get_args(Family)}
+        windowed = [feature for feature in features if isinstance(feature, Windowed)]
+        parts = list(dict.fromkeys(part for feature in windowed for part in feature.parts))
+        order = {f.name: i for i, f in enumerate([*windowed, *direct["claim"], *direct["links"], *direct["duplicates"]])}
+        return cls(
+            WindowPlan.of(layout(parts, catalog.sources), parts),
+            Combining.of(windowed, parts),
+            ClaimPlan.of(direct["claim"]),
+            LinkPlan.of(direct["links"]),
+            DuplicatePlan.of(direct["duplicates"]),
+            np.array([order[name] for name in catalog.names], dtype=np.int64),
+        )
+
+    @property
+    def hash(self) -> str:
+        """What pages that are read like this are laid out for."""
+        held = (self.windows.layout.logs, self.claim.columns, self.links.graphs, [kind.name for kind in self.duplicates.kinds])
+        return hashlib.sha256(repr((*held, self.links.rules)).encode()).hexdigest()
 
 
 class OnlineHistory:
@@ -76,25 +112,14 @@ class OnlineHistory:
                 "leave them out of the catalogue that is served"
             )
         self.pages, self.catalog, self.names = pages, catalog, catalog.names
-        features = [entry.feature for entry in catalog]
-        self._windowed = [feature for feature in features if isinstance(feature, Windowed)]
-        parts = list(dict.fromkeys(part for feature in self._windowed for part in feature.parts))
-        self._layout = layout(parts, catalog.sources)
-        self._windows, self._combine = WindowPlan.of(self._layout, parts), Combining.of(self._windowed, parts)
-        self._claim = ClaimPlan.of(self._direct("claim"))
-        self._duplicates = DuplicatePlan.of(self._direct("duplicates"))
-        self._links = LinkPlan.of(self._direct("links"))
-        order = [f.name for f in (*self._windowed, *self._direct("claim"), *self._direct("links"), *self._direct("duplicates"))]
-        self._place: Ints = np.array([order.index(name) for name in self.names], dtype=np.int64)
+        self.plans = Plans.of(catalog)
+        self._hash = bytes.fromhex(self.plans.hash)
 
-    def _direct(self, family: str) -> list[Direct]:
-        return [e.feature for e in self.catalog if isinstance(e.feature, Direct) and e.feature.family == family]
-
-    @cached_property
-    def hash(self) -> str:
-        """What the pages are laid out for."""
-        plain = repr((self._layout.logs, self._claim.columns, [f.name for f in (*self._direct("links"), *self._direct("duplicates"))]))
-        return hashlib.sha256(plain.encode()).hexdigest()
+    def within(self, pages: Pages) -> OnlineHistory:
+        """Return the same history read from and written to other pages: those of the next transaction, without preparing again."""
+        other = copy(self)
+        other.pages = pages
+        return other
 
     def watermark(self) -> int:
         """Return the latest instant at which anything in the history became known (µs), ``NEVER`` if it is empty.
@@ -107,9 +132,9 @@ class OnlineHistory:
         (held,) = self.pages.latest([_STATE], [END])
         if held is None:
             return NEVER
-        if held[8:] != bytes.fromhex(self.hash):
+        if held[8:] != self._hash:
             raise FeatureError(
-                f"history: expected pages laid out for {self.hash[:12]}, found {held[8:].hex()[:12]}; "
+                f"history: expected pages laid out for {self._hash.hex()[:12]}, found {held[8:].hex()[:12]}; "
                 "the catalogue has changed: fill an empty store from the tables"
             )
         return int.from_bytes(held[:8], "little", signed=True)
@@ -149,11 +174,11 @@ class OnlineHistory:
         facts = events if isinstance(events, Rows) else HashedFacts(events, _NO_CLAIMS, self.catalog.sources)
         latest = self._latest(facts, events.tables if isinstance(events, Rows) else events, watermark)
         batch = receive(facts, self.pages, watermark)
-        online_writing.write(batch, self._layout, self.pages)
-        online_claim.write(facts, self._claim, self.pages, watermark == NEVER)
-        online_link_logs.write(batch, self._links.graphs, self._links.rules, self.pages, watermark == NEVER)
-        online_duplicates.write(facts, self._duplicates, self.pages, watermark == NEVER)
-        state = max(latest, watermark).to_bytes(8, "little", signed=True) + bytes.fromhex(self.hash)
+        online_writing.write(batch, self.plans.windows.layout, self.pages)
+        online_claim.write(facts, self.plans.claim, self.pages, watermark == NEVER)
+        online_link_logs.write(batch, self.plans.links.graphs, self.plans.links.rules, self.pages, watermark == NEVER)
+        online_duplicates.write(facts, self.plans.duplicates, self.pages, watermark == NEVER)
+        state = max(latest, watermark).to_bytes(8, "little", signed=True) + self._hash
         self.pages.put([(_STATE, 0, state)])
 
     def _latest(self, facts: HashedFacts | Rows, tables: Mapping[str, Any], watermark: int) -> int:
@@ -189,13 +214,13 @@ class OnlineHistory:
         rows = Rows({PROBES: {name: (value,) for name, value in claim.items()}}, self.catalog.sources)
         filed = int(rows.instants(PROBES, "filed_at")[0])
         codes = {name: int(rows.codes(PROBES, name)[0]) for name in ENTITIES if name in claim}
-        readers = [online_windows.read(self._windows, codes, filed, self.pages), online_claim.read(self._claim, rows)]
-        readers += [online_links.read(self._links, graph, codes, filed, self.pages) for graph in self._links.graphs]
-        readers += [online_duplicates.read(kind, rows, filed, self.pages) for kind in self._duplicates.kinds]
+        readers = [online_windows.read(self.plans.windows, codes, filed, self.pages), online_claim.read(self.plans.claim, rows)]
+        readers += [online_links.read(self.plans.links, graph, codes, filed, self.pages) for graph in self.plans.links.graphs]
+        readers += [online_duplicates.read(kind, rows, filed, self.pages) for kind in self.plans.duplicates.kinds]
         windows, own, *others = together(self.pages, readers)
-        links, contents = others[: len(self._links.graphs)], others[len(self._links.graphs) :]
-        direct = (own, online_links.chosen(self._links, links), online_duplicates.chosen(self._duplicates, contents))
-        return np.concatenate([self._combine(windows), *direct])[self._place]
+        links, contents = others[: len(self.plans.links.graphs)], others[len(self.plans.links.graphs) :]
+        direct = (own, online_links.chosen(self.plans.links, links), online_duplicates.chosen(self.plans.duplicates, contents))
+        return np.concatenate([self.plans.combine(windows), *direct])[self.plans.place]
 
     def row(self, claim: Mapping[str, Any]) -> pd.DataFrame:
         """Return :meth:`vector` as :func:`features.matrix.build_matrix` returns it: one row, indexed by ``claim_id``."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -47,43 +46,6 @@ class Contents:
         return self.sets.hashes[self.sets.starts[row] : self.sets.starts[row + 1]].tobytes()
 
 
-class Kind(Protocol):
-    """One kind of content."""
-
-    name: str
-    column: str
-    log: int
-    look_back: int
-
-    def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Reduce a column to what makes contents equal; missing where there is none."""
-        ...
-
-    def text(self, value: str) -> str:
-        """Reduce one value likewise, to nothing where there is none."""
-        ...
-
-    def contents(self, texts: pa.Array) -> Contents:
-        """Prepare distinct contents."""
-        ...
-
-    def content(self, text: str) -> Contents:
-        """Prepare a single content."""
-        ...
-
-    def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
-        """Find all pairs (row, row) of near equals, given when each was first known."""
-        ...
-
-    def looked_in(self, contents: Contents) -> Ints:
-        """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
-        ...
-
-    def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
-        """Return those codes whose contents are near a single content."""
-        ...
-
-
 _NO_SETS = Shingles(np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint64))
 
 
@@ -97,19 +59,19 @@ class Stories:
     look_back: int = LOOK_BACK
 
     def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        """See :class:`Kind`."""
+        """Reduce a column to what makes contents equal; missing where there is none."""
         return _none_for_empty(plain(column))
 
     def text(self, value: str) -> str:
-        """See :class:`Kind`."""
+        """Reduce one value likewise, to nothing where there is none."""
         return plain_text(value)
 
     def contents(self, texts: pa.Array) -> Contents:
-        """See :class:`Kind`."""
+        """Prepare distinct contents."""
         return self._signed(hashed(pa.chunked_array([texts])), shingles(texts))
 
     def content(self, text: str) -> Contents:
-        """See :class:`Kind`."""
+        """Prepare a single content."""
         return self._signed(np.array([code(text)], dtype=np.int64), shingle(text))
 
     def _signed(self, codes: Ints, sets: Shingles) -> Contents:
@@ -117,16 +79,16 @@ class Stories:
         return Contents(codes, bands.T.view(np.int64), whole, sets)
 
     def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
-        """See :class:`Kind`."""
+        """Find all pairs (row, row) of near equals, given when each was first known."""
         return near_narratives(contents.sets, first)
 
     def looked_in(self, contents: Contents) -> Ints:
-        """See :class:`Kind`."""
+        """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
         mine = contents.buckets[0]
         return np.stack([np.arange(len(mine)), mine], axis=1)
 
     def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
-        """See :class:`Kind`."""
+        """Return those codes whose contents are near a single content."""
         own = contents.sets.hashes
         return codes[[alike(own, np.frombuffer(mark, dtype=np.uint64)) for mark in marks]] if len(codes) else codes
 
@@ -141,19 +103,19 @@ class Pictures:
     look_back: int = 0  # all are looked at
 
     def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        """See :class:`Kind`."""
+        """Reduce a column to what makes contents equal; missing where there is none."""
         return _none_for_empty(column)
 
     def text(self, value: str) -> str:
-        """See :class:`Kind`."""
+        """Reduce one value likewise, to nothing where there is none."""
         return value
 
     def contents(self, texts: pa.Array) -> Contents:
-        """See :class:`Kind`."""
+        """Prepare distinct contents."""
         return self._cut(texts.to_pylist())
 
     def content(self, text: str) -> Contents:
-        """See :class:`Kind`."""
+        """Prepare a single content."""
         return self._cut([text])
 
     def _cut(self, texts: list[str]) -> Contents:
@@ -161,18 +123,21 @@ class Pictures:
         return Contents(hashes.view(np.int64), bands_of(hashes), hashes, _NO_SETS)
 
     def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
-        """See :class:`Kind`."""
+        """Find all pairs (row, row) of near equals, given when each was first known."""
         return near_photographs(contents.whole)
 
     def looked_in(self, contents: Contents) -> Ints:
-        """See :class:`Kind`."""
+        """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
         found = around(contents.buckets[0])
         return np.stack([np.repeat(np.arange(len(found)), found.shape[1]), found.ravel()], axis=1)
 
     def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
-        """See :class:`Kind`."""
-        return codes[np.bitwise_count(codes.view(np.uint64) ^ contents.whole[0]) <= MAX_BITS]
+        """Return those codes whose contents are near a single content."""
+        near: Ints = codes[np.bitwise_count(codes.view(np.uint64) ^ contents.whole[0]) <= MAX_BITS]
+        return near
 
+
+Kind = Stories | Pictures
 
 KINDS: tuple[Kind, ...] = (Stories(), Pictures())
 """The kinds of content a claim may carry."""

@@ -205,7 +205,8 @@ def _all_before(key: bytes, page: bytes | None, now: int, pages: Pages) -> Ints:
     last = rows(page, 2)
     earlier = pages.between(key, -END, int(last[1, 0])) if last[0, 0] else []
     mine = np.concatenate([rows(part, 2)[1:] for part in (*earlier, page)])
-    return mine[mine[:, 0] < now, 1]
+    codes: Ints = mine[mine[:, 0] < now, 1]
+    return codes
 
 
 def _measured(uses: Sequence[bytes | None], own: Sequence[bytes | None], customer: int, now: int) -> Floats:

@@ -22,7 +22,7 @@ from features.online_link_logs import CLAIMANTS, COMPONENT, LINKED, MET, OWN, TO
 from features.online_rows import key_of
 from features.online_sources import earlier_pages
 from features.online_windows import Asked, Round
-from features.pages import Pages, rows
+from features.pages import PAGE_ROWS, Pages, rows
 from features.spec import DAY_US, Direct
 
 Entity = tuple[int, int]
@@ -37,14 +37,16 @@ class LinkPlan:
 
     features: tuple[Direct, ...]
     graphs: tuple[str, ...]
-    rules: LinkRules = LinkRules()  # noqa: RUF009 - frozen
+    rules: LinkRules
 
     @classmethod
     def of(cls, features: Iterable[Direct]) -> LinkPlan:
         """Prepare the features of the family ``links``."""
-        features = tuple(features)
+        features, rules = tuple(features), LinkRules()
+        if rules.hub_customers >= PAGE_ROWS:
+            raise ValueError(f"hub_customers: expected fewer than the {PAGE_ROWS} rows of a page, found {rules.hub_customers}")
         wanted = {feature.name for feature in features}
-        return cls(features, tuple(graph for graph in GRAPHS if wanted & set(names_of(graph))))
+        return cls(features, tuple(graph for graph in GRAPHS if wanted & set(names_of(graph))), rules)
 
 
 def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: Pages) -> Round:
