@@ -22,11 +22,13 @@ from data_contracts import CONTRACTS
 from models.calibration import Calibration
 from models.classifier import Classifier, Node
 from models.inputs import Inputs
+from models.reference import Reference
 
 FORMAT = 1
 """The layout of the folder; a bundle of another layout is refused."""
 
 MANIFEST = "manifest.json"
+_REFERENCE = "reference.json"
 
 
 class BundleError(ValueError):
@@ -57,6 +59,8 @@ class Bundle:
         What the training was: as_of, seed, parameters, data hash, windows, metrics; plain JSON values only.
     contract_hash
         Hash of the data contracts; those of this code by default.
+    reference
+        What is usual, for comparisons in reasons; a bundle of an earlier version has none.
     """
 
     classifier: Classifier
@@ -64,6 +68,7 @@ class Bundle:
     catalog_hash: str
     trained: Mapping[str, Any] = field(default_factory=dict)
     contract_hash: str = field(default_factory=contracts_hash)
+    reference: Reference | None = None
 
     @property
     def inputs(self) -> Inputs:
@@ -84,6 +89,7 @@ class Bundle:
             "nodes.json": _json(questions),
             "calibration.json": _json(self.calibration.to_json()),
             "features.json": _json(self.inputs.to_json()),
+            **({} if self.reference is None else {_REFERENCE: _json(self.reference.to_json())}),
         }
 
     @cached_property
@@ -164,7 +170,8 @@ def load(folder: Path, catalog_hash: str | None = None) -> Bundle:
     nodes = {name: Node(texts[f"model_{name}.txt"], int(q["rounds"]), float(q["constant"])) for name, q in questions.items()}
     classifier = Classifier(Inputs.from_json(json.loads(texts["features.json"])), nodes["abusive"], nodes["unsubstantiated"])
     calibration = Calibration.from_json(json.loads(texts["calibration.json"]))
-    return Bundle(classifier, calibration, manifest["catalog_hash"], manifest["trained"], manifest["contract_hash"])
+    usual = Reference.from_json(json.loads(texts[_REFERENCE])) if _REFERENCE in texts else None
+    return Bundle(classifier, calibration, manifest["catalog_hash"], manifest["trained"], manifest["contract_hash"], usual)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

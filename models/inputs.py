@@ -39,6 +39,10 @@ class Described(Protocol):
     def reason(self) -> str:
         """What an investigator reads when it speaks for abuse; ``{value}`` stands for the value where the text wants it."""
 
+    @property
+    def unit(self) -> str:
+        """The unit of the number, such as ``cents`` or ``days``."""
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -58,6 +62,8 @@ class Feature:
         What the number says: read instead of ``reason`` when the feature speaks against abuse.
     categories
         The categories in the order of their codes; empty for a numeric column.
+    unit
+        The unit of the number, for people.
     """
 
     name: str
@@ -66,6 +72,7 @@ class Feature:
     reason: str = ""
     meaning: str = ""
     categories: tuple[str, ...] = ()
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if self.direction not in (-1, 0, 1):
@@ -147,7 +154,7 @@ class Inputs:
 
 
 def _feature(name: str, column: pd.Series, entry: Described | None) -> Feature:
-    described = Feature(name, entry.direction, entry.group, entry.reason, entry.meaning) if entry else Feature(name)
+    described = Feature(name, entry.direction, entry.group, entry.reason, entry.meaning, unit=entry.unit) if entry else Feature(name)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return replace(described, direction=0, categories=tuple(sorted(str(category) for category in column.cat.categories)))
     if not pd.api.types.is_numeric_dtype(column):

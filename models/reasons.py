@@ -1,22 +1,27 @@
 """Why a claim looks abusive, in words: one list for the investigator, one plain sentence for the claimant.
 
 The investigator sees the exact contributions to the log-odds of abuse, summed by the catalogue's reason groups, each with the
-strongest feature of its group and its value. The claimant is told the action and what can be mended, nothing else: no
-score, no feature, no comparison with others; text that varies with the reasons of suspicion would teach evasion.
+strongest feature of its group, its value and how usual that is. The claimant is told the action and what can be mended, nothing
+else: no score, no feature, no comparison with others; text that varies with the reasons of suspicion would teach evasion.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from data_contracts import Action
 from models.inputs import Feature, Inputs
+from models.reference import Reference
 
 INVESTIGATOR_LIMIT = 2000
 """Characters the decisions contract allows for the investigator's reasons."""
 
 _SMALLEST = 0.005
+_MOST, _UNUSUAL = 0.5, 0.8
+"""A value that at least half of all claims have is named for comparison; a value is unusual beyond four fifths of all claims."""
 
 
 def group_contributions(contributions: np.ndarray, inputs: Inputs) -> pd.DataFrame:
@@ -40,7 +45,9 @@ def group_contributions(contributions: np.ndarray, inputs: Inputs) -> pd.DataFra
     return pd.DataFrame(dict(zip(groups, summed, strict=True)))
 
 
-def investigator_reasons(matrix: pd.DataFrame, contributions: np.ndarray, inputs: Inputs, most: int = 5) -> list[str]:
+def investigator_reasons(
+    matrix: pd.DataFrame, contributions: np.ndarray, inputs: Inputs, most: int = 5, reference: Reference | None = None
+) -> list[str]:
     """Return the reason codes of each claim, strongest first.
 
     Parameters
@@ -53,12 +60,15 @@ def investigator_reasons(matrix: pd.DataFrame, contributions: np.ndarray, inputs
         The columns, their groups and reason texts.
     most
         Groups named per claim.
+    reference
+        What is usual; without it nothing is compared.
 
     Returns
     -------
     list of str
         Per claim, codes separated by ``"; "``: group, its signed contribution to the log-odds of abuse, then of the group's
-        strongest feature the reason (the meaning where it speaks against abuse) and ``name=value``.
+        strongest feature the reason (the meaning where it speaks against abuse), ``name=value`` in its unit and, where the value is
+        unusual, how many claims are otherwise.
 
     Examples
     --------
@@ -68,39 +78,93 @@ def investigator_reasons(matrix: pd.DataFrame, contributions: np.ndarray, inputs
     >>> matrix = pd.DataFrame({"claims_30d": [4.0], "photos": [2.0]})
     >>> investigator_reasons(matrix, np.array([[1.25, -0.5]]), inputs)
     ['history +1.25: 4 claims in 30 days [claims_30d=4]; evidence -0.50: photographs sent [photos=2]']
+    >>> from models.reference import Usual
+    >>> usual = Reference({"claims_30d": Usual((0.0, 1.0), (0.97, 1.0), 1.0)})
+    >>> investigator_reasons(matrix, np.array([[1.25, 0.0]]), inputs, reference=usual)
+    ['history +1.25: 4 claims in 30 days [claims_30d=4, 97 % of claims have 0]']
     """
     grouped = group_contributions(contributions, inputs)
     names, sums = list(grouped.columns), grouped.to_numpy(dtype=np.float64)
-    members = {name: [i for i, feature in enumerate(inputs.features) if feature.group == name] for name in names}
+    if not len(matrix) or not names:
+        return [""] * len(matrix)
+    strongest = _strongest(contributions, sums, names, inputs)
+    ranked = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :most]
     columns = [matrix[name].to_numpy() for name in inputs.names]
+    # Values repeat (zeros, small counts): each is put into words once.
+    words: dict[tuple[int, object, bool], str] = {}
     texts = []
-    for row in range(len(matrix)):
-        order = np.argsort(-np.abs(sums[row]), kind="stable")[:most]
+    for row, order in enumerate(ranked.tolist()):
         codes = []
-        for k in (k for k in order if abs(sums[row, k]) >= _SMALLEST):
-            sign = np.sign(sums[row, k])
-            strongest = max(members[names[k]], key=lambda i: sign * contributions[row, i])
-            words = _described(inputs.features[strongest], columns[strongest][row], against=sign < 0)
-            codes.append(f"{names[k]} {sums[row, k]:+.2f}: {words}")
+        for k in order:
+            share = sums[row, k]
+            if abs(share) < _SMALLEST:
+                continue
+            feature = int(strongest[row, k])
+            key = (feature, _key(columns[feature][row]), bool(share < 0))
+            if key not in words:
+                words[key] = _described(inputs.features[feature], columns[feature][row], share < 0, reference)
+            codes.append(f"{names[k]} {share:+.2f}: {words[key]}")
         texts.append(_fitting(codes))
     return texts
 
 
-def _described(feature: Feature, value: object, against: bool) -> str:
-    shown = _shown(value)
+def _strongest(contributions: np.ndarray, sums: np.ndarray, names: list[str], inputs: Inputs) -> np.ndarray:
+    """Return, per claim and group, the place of the feature that contributes most in the direction of the group's sum."""
+    found = np.empty(sums.shape, dtype=np.intp)
+    for k, name in enumerate(names):
+        members = np.array([i for i, feature in enumerate(inputs.features) if feature.group == name], dtype=np.intp)
+        found[:, k] = members[np.argmax(np.sign(sums[:, [k]]) * contributions[:, members], axis=1)]
+    return found
+
+
+def _key(value: object) -> object:
+    return None if pd.isna(value) else value
+
+
+def _described(feature: Feature, value: object, against: bool, reference: Reference | None) -> str:
+    shown = _shown(value, feature.unit)
     # A reason is worded for abuse ("many claims at once"): where the feature speaks against it, only its meaning is true.
     text = ((feature.meaning if against else feature.reason) or feature.name).replace("{value}", shown).replace(";", ",")
-    return f"{text} [{feature.name}={shown}]"
+    return f"{text} [{feature.name}={shown}{_compared(feature, value, reference)}]"
 
 
-def _shown(value: object) -> str:
-    """Return whole numbers in full, others to four digits."""
+def _compared(feature: Feature, value: object, reference: Reference | None) -> str:
+    """Say how unusual a value is: most claims share one other value, or nearly all lie on one side of it; nothing where it is usual."""
+    usual = reference.columns.get(feature.name) if reference is not None else None
+    if usual is None or isinstance(value, str) or pd.isna(value):
+        return ""
+    number = float(str(value))
+    common, share = usual.commonest
+    if share >= _MOST and common != number:
+        return f", {_percent(share)} of claims have {_shown(common, feature.unit)}"
+    below, above = usual.compared(number)
+    if max(below, above) < _UNUSUAL:
+        return ""
+    return f", {'more' if below >= above else 'less'} than {_percent(max(below, above))} of claims"
+
+
+def _percent(share: float) -> str:
+    """Write a share in whole percent, never rounded up to all."""
+    return f"{min(99, round(100 * share))} %" if share < 1 else "100 %"
+
+
+def _shown(value: object, unit: str = "") -> str:
+    """Return a value in its unit; whole numbers in full, others to four digits."""
     if pd.isna(value):
         return "nothing"
     if isinstance(value, str):
         return value
     number = float(str(value))
-    return f"{number:.0f}" if number.is_integer() else f"{number:.4g}"
+    plain = f"{number:.0f}" if number.is_integer() else f"{number:.4g}"
+    in_unit = {
+        "cents": f"${number / 100:,.2f}",
+        "log dollars": f"${np.exp(min(number, 40.0)):,.2f}",
+        "share": f"{100 * number:.3g} %",
+        "flag": {0.0: "no", 1.0: "yes"}.get(number, plain),
+        "days": f"{plain} days",
+        "ratio": f"{plain} ×",
+    }
+    return in_unit.get(unit, plain)
 
 
 def _fitting(codes: list[str]) -> str:
@@ -124,6 +188,10 @@ _TEXTS = {
     Action.DESK.value: "Your claim is being looked at by an independent adjuster. We will write to you when there is an answer.",
     Action.INVESTIGATE.value: "Your claim is being looked at by an independent adjuster. We will write to you when there is an answer.",
 }
+
+MAY_BE_NAMED: Mapping[str, str] = {"evidence": "curable: the claimant can send what is missing"}
+"""Reason groups whose grounds a claimant may be told, and why. Every other group (amount, timing, form, order match, histories, links,
+duplicates) is silent: naming it would accuse without proof, reveal other people, or teach what is looked at."""
 
 _CURABLE = (
     ("has_receipt", "a receipt or a repair estimate"),

@@ -181,7 +181,7 @@ def _reasons(bundle: Model, matrix: pd.DataFrame, most: int, num_threads: int) -
     if most <= 0 or not isinstance(bundle, Bundle):
         return [""] * len(matrix)
     contributions, _ = bundle.classifier.contributions(matrix, num_threads)
-    return investigator_reasons(matrix, contributions, bundle.inputs, most)
+    return investigator_reasons(matrix, contributions, bundle.inputs, most, bundle.reference)
 
 
 def _must_belong_together(matrix: pd.DataFrame, claims: pd.DataFrame, seller_insured: np.ndarray) -> None:

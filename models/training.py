@@ -32,6 +32,7 @@ from models.experts import stated_probabilities
 from models.inputs import Described
 from models.material import Material, prepare
 from models.out_of_time import calibrate_out_of_time
+from models.reference import Reference
 from models.settings import TrainingSettings
 from models.splits import Split, Window
 
@@ -140,7 +141,8 @@ def train(
     refitted = fit_calibration(
         found.calibration.kind, found.scores[scored], labels[scored], material.weights[scored], material.likelihood[scored]
     )
-    return Trained(Bundle(final, refitted, catalog_hash, trained), table, found.proba, material)
+    usual = Reference.of(material.features, material.weights, material.inputs)
+    return Trained(Bundle(final, refitted, catalog_hash, trained, reference=usual), table, found.proba, material)
 
 
 def _compared(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import re
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from data_contracts import Action
+from features.catalog import CATALOG
+from features.entry import Group
 from models.inputs import Feature, Inputs
-from models.reasons import INVESTIGATOR_LIMIT, claimant_reasons, group_contributions, investigator_reasons
+from models.reasons import INVESTIGATOR_LIMIT, MAY_BE_NAMED, claimant_reasons, group_contributions, investigator_reasons
+from models.reference import Reference, Usual
 from models.training import Trained
 from tests.models.synthetic import Sample
 
@@ -108,3 +115,62 @@ def test_every_action_has_a_text_within_the_contract_that_names_no_feature_and_n
 def test_claims_of_another_source_without_these_columns_are_answered_in_general_terms() -> None:
     (text,) = claimant_reasons(np.array(["REQUEST_EVIDENCE"]), pd.DataFrame({"claim_id": ["C"]}))
     assert "further documents" in text
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "shown"),
+    [
+        ("cents", 123456.0, "$1,234.56"),
+        ("log dollars", math.log(950), "$950.00"),
+        ("share", 0.5, "50 %"),
+        ("flag", 1.0, "yes"),
+        ("days", 3.0, "3 days"),
+        ("ratio", 1.5, "1.5 ×"),
+        ("count", 4.0, "4"),
+    ],
+)
+def test_values_are_shown_in_their_unit(unit: str, value: float, shown: str) -> None:
+    inputs = Inputs((Feature("n", 0, "one", "was {value}", unit=unit),))
+    assert investigator_reasons(pd.DataFrame({"n": [value]}), np.ones((1, 1)), inputs) == [f"one +1.00: was {shown} [n={shown}]"]
+
+
+def test_an_unusual_value_is_compared_and_a_usual_one_is_not() -> None:
+    inputs = Inputs((Feature("n", 0, "one", "n"), Feature("m", 0, "two", "m")))
+    reference = Reference({"n": Usual((0.0, 1.0), (0.97, 1.0), 1.0), "m": Usual((1.0, 2.0, 3.0, 4.0, 5.0), (0.2, 0.4, 0.6, 0.8, 1.0), 1.0)})
+    frame = pd.DataFrame({"n": [4.0, 0.0], "m": [6.0, 3.0]})
+    rare, usual = investigator_reasons(frame, np.ones((2, 2)), inputs, reference=reference)
+    assert rare == "one +1.00: n [n=4, 97 % of claims have 0]; two +1.00: m [m=6, more than 100 % of claims]"
+    assert usual == "one +1.00: n [n=0]; two +1.00: m [m=3]"
+
+
+def test_comparisons_add_words_and_change_no_contribution(trained: Trained, data: Sample) -> None:
+    contributions, _ = trained.bundle.classifier.contributions(data.matrix)
+    plain = investigator_reasons(data.matrix, contributions, trained.bundle.inputs)
+    told = investigator_reasons(data.matrix, contributions, trained.bundle.inputs, reference=trained.bundle.reference)
+    assert [re.sub(r", [^;\]]*claims[^;\]]*", "", text) for text in told] == plain
+    assert 0 < sum("of claims" in text for text in told) < len(told)
+
+
+def test_the_strongest_feature_of_a_group_is_the_one_a_slow_reader_finds(trained: Trained, data: Sample) -> None:
+    contributions, _ = trained.bundle.classifier.contributions(data.matrix)
+    features = trained.bundle.inputs.features
+    for row, text in enumerate(investigator_reasons(data.matrix, contributions, trained.bundle.inputs)):
+        for code in text.split("; ") if text else []:
+            group, share = code.split(":")[0].rsplit(" ", 1)
+            members = [i for i, feature in enumerate(features) if feature.group == group]
+            strongest = max(members, key=lambda i: np.sign(float(share)) * contributions[row, i])
+            assert f"[{features[strongest].name}=" in code
+
+
+def test_only_groups_that_a_claimant_can_cure_may_be_named_to_them() -> None:
+    assert set(MAY_BE_NAMED) <= set(get_args(Group))
+    words = ("receipt", "dated_photo", "medical_record")
+    read = {entry.group for entry in CATALOG if any(word in entry.name for word in words)}
+    assert read == set(MAY_BE_NAMED)
+
+
+def test_the_claimant_hears_the_same_whatever_the_model_thinks_of_them(trained: Trained, data: Sample) -> None:
+    """Everything but action, kind and documents may change: amounts, times, identities, features, scores."""
+    filed = data.claims.assign(amount_cents=1, customer_id="X", filed_at=data.claims["filed_at"].iloc[0])
+    actions = np.array(list(Action) * len(filed))[: len(filed)]
+    assert claimant_reasons(actions, filed) == claimant_reasons(actions, data.claims)
