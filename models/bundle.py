@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import CONTRACTS
-from models.calibration import Calibration
+from models.calibration_maps import Calibration
 from models.classifier import Classifier, Node
 from models.inputs import Inputs
 from models.reference import Reference

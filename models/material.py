@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from models.calibration import KINDS, SHIFTING
+from models.calibration_maps import KINDS, SHIFTING
 from models.experts import label_likelihood
 from models.inputs import Described, Inputs
 from models.settings import TrainingSettings

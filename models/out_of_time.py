@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import LABELS
-from models.calibration import Calibration, choose
+from models.calibration import choose
+from models.calibration_maps import Calibration
 from models.material import Material
 from models.splits import Split
 

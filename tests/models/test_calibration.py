@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data_contracts import LABELS
-from models.calibration import KINDS, Calibration, choose, fit
+from models.calibration import choose, fit
+from models.calibration_maps import KINDS, Calibration
 from tests.models.synthetic import sample
 
 DATA = sample(4000, seed=5)
@@ -40,10 +41,57 @@ def test_a_shift_of_prevalence_is_undone_by_vector_and_by_nested_and_not_by_temp
     assert losses["temperature"] > best + 0.05
 
 
-def test_probabilities_that_are_already_right_are_left_nearly_alone() -> None:
-    found, losses = choose(TRUE, DATA.labels, DATA.weights, HALVES)
-    assert losses[found.kind] == min(losses.values()) <= losses["none"]
-    assert losses["none"] - losses[found.kind] < 0.004
+@pytest.mark.parametrize("seed", range(6))
+def test_probabilities_that_are_already_right_are_left_alone(seed: int) -> None:
+    data = sample(2000, seed=seed)
+    found, losses = choose(np.log(data.truth), data.labels, data.weights, np.arange(2000) // 500)
+    assert found == Calibration() and losses["none"] - min(losses.values()) < 0.004
+
+
+def test_the_kind_that_undoes_what_was_done_is_chosen() -> None:
+    right = choose(TRUE, DATA.labels, DATA.weights, QUARTERS)[1]["none"]
+    mixed = TRUE @ np.linalg.inv(np.array([[1.0, 0.5, 0.0], [0.0, 1.2, -0.4], [0.3, 0.0, 0.8]])).T
+    for name, scores in (("dirichlet", mixed), ("temperature", TRUE * 1.8), ("vector", TRUE * 1.5 + np.array([0.0, 0.9, -0.7]))):
+        found, losses = choose(scores, DATA.labels, DATA.weights, QUARTERS)
+        # A simpler or a richer kind may undo it as well; none of them does so clearly better than the one that did it.
+        assert found.kind != "none" and losses[name] < right + 0.01 and losses["none"] > right + 0.02
+        assert losses[found.kind] >= losses[name] - 0.003
+    assert choose(mixed, DATA.labels, DATA.weights, QUARTERS)[0].kind == "dirichlet"
+
+
+def test_curves_undo_a_bend_that_no_line_does() -> None:
+    large = sample(30_000, seed=2)
+    # Odds of the first question pressed together in the middle: no scale and shift of a logarithm undoes it.
+    abusive = large.truth[:, 2]
+    bent = np.where(abusive < 0.15, abusive * 0.2, np.where(abusive < 0.5, 0.03 + (abusive - 0.15) * 0.1, 0.065 + (abusive - 0.5) * 1.8))
+    scores = np.log(np.column_stack([large.truth[:, :2] / large.truth[:, :2].sum(axis=1, keepdims=True) * (1 - bent)[:, None], bent]))
+    found, losses = choose(scores, large.labels, large.weights, np.arange(30_000) // 10_000)
+    assert found.kind == "isotonic" and losses["isotonic"] == min(losses.values())
+
+
+@pytest.mark.parametrize("kind", ["nested", "vector", "dirichlet", "isotonic"])
+def test_labels_of_fallible_experts_are_calibrated_to_the_truth(kind: str) -> None:
+    large = sample(12_000, seed=8)
+    confusion = np.array([[0.9, 0.07, 0.03], [0.15, 0.8, 0.05], [0.25, 0.1, 0.65]])
+    rng = np.random.default_rng(0)
+    place = np.array([LABELS.index(label) for label in large.labels])
+    said = (confusion[place].cumsum(axis=1) < rng.random((12_000, 1))).sum(axis=1)
+    likelihood = confusion[:, said].T
+    scores = np.log(large.truth) * 1.5 + np.array([0.0, 0.3, -0.6])
+    aimed = fit(kind, scores, np.array(LABELS)[said], large.weights, likelihood).proba(scores)
+    fooled = fit(kind, scores, np.array(LABELS)[said], large.weights).proba(scores)
+    assert np.abs(aimed.mean(axis=0) - large.truth.mean(axis=0)).max() < 0.02
+    assert np.abs(aimed - large.truth).mean() < 0.6 * np.abs(fooled - large.truth).mean()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_isotonic_curve_rises_and_leaves_every_class_possible(kind: str) -> None:
+    found = fit(kind, TRUE, DATA.labels, DATA.weights)
+    assert (len(found.curves) == 3) == (kind == "isotonic")
+    for curve in found.curves:
+        corners = np.array(curve)
+        assert (np.diff(corners[:, 0]) > 0).all() and (np.diff(corners[:, 1]) >= 0).all() and corners[0, 1] > 0
+    assert (found.proba(TRUE) > 0).all()
 
 
 @pytest.mark.parametrize("kind", ["temperature", "nested"])

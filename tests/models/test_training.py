@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.calibration_maps import KINDS
 from models.settings import TrainingSettings
 from models.splits import components
 from models.training import Trained, train
@@ -35,7 +36,7 @@ def test_the_manifest_says_what_was_trained_on_what(trained: Trained) -> None:
     assert found["settings"]["hyperparameters"]["learning_rate"] == 0.1
     assert found["split"]["judge"]["rows"] == int(trained.judge.sum())
     assert found["metrics"]["auc_abusive"] == pytest.approx(trained.table.auc_abusive.iloc[0])
-    assert set(found["calibration_losses"]) == {"none", "temperature", "nested", "vector"}
+    assert set(found["calibration_losses"]) == set(KINDS)
 
 
 def test_the_order_of_rows_changes_nothing(trained: Trained, data: Sample) -> None:
