@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from features.compound import shared_codes
 from features.facts import PROBES, Facts, ratio
 from features.history import NEVER, Floats, Ints
 from features.sources import Events, select
@@ -98,7 +99,7 @@ def answer(parts: Sequence[Aggregate], events: Events, asked: Events, sizes: Map
         if not usable or any(key not in asked.columns or key not in events.columns for key in by):
             continue
         names = list(dict.fromkeys(part.column for part in usable if part.column))
-        asking, held, n_keys = _shared_keys(events, asked, by, sizes)
+        asking, held, n_keys = shared_codes(*([table.columns[key] for key in by] for table in (asked, events)), [sizes[key] for key in by])
         past = Lines(held, events.times, tuple(events.columns[name] for name in names))
         found = sweep(usable, past, names, Lines(asking, asked.times, (rows,)), sizes, n_keys, desk)
         values |= {part: found[:, i] for i, part in enumerate(usable)}
@@ -125,34 +126,6 @@ def _with_values(events: Events, parts: list[Aggregate]) -> Iterator[tuple[Event
 def combine(features: Iterable[Windowed], values: Mapping[Aggregate, Floats]) -> dict[str, Floats]:
     """Make features of their aggregates, wherever those were measured; features that lack one are left out."""
     return {f.name: _combine(f, values) for f in features if all(part in values for part in f.parts)}
-
-
-def _shared_keys(events: Events, probes: Events, by: tuple[str, ...], sizes: Mapping[str, int]) -> tuple[Ints, Ints, int]:
-    """Return the keys of probes and of events as codes; −1 where a part is missing or, in compound keys, nobody asks."""
-    if len(by) == 1:
-        return probes.columns[by[0]], events.columns[by[0]], sizes[by[0]]
-    asked, held, n_keys = _dense(probes.columns[by[0]], events.columns[by[0]], sizes[by[0]])
-    for key in by[1:]:
-        right, theirs, n_right = _dense(probes.columns[key], events.columns[key], sizes[key])
-        pairs = np.where((asked >= 0) & (right >= 0), asked * n_right + right, -1)
-        known = np.unique(pairs[pairs >= 0])
-        n_keys = len(known)
-        asked = np.where(pairs >= 0, np.searchsorted(known, pairs), -1)
-        both = np.flatnonzero((held >= 0) & (theirs >= 0))
-        wanted = held[both] * n_right + theirs[both]
-        place = np.searchsorted(known, wanted)
-        hit = np.take(known, place, mode="clip") == wanted if n_keys else np.zeros(len(both), dtype=bool)
-        held = np.full(len(held), -1, dtype=np.int64)
-        held[both[hit]] = place[hit]
-    return asked, held, n_keys
-
-
-def _dense(asked: Ints, held: Ints, size: int) -> tuple[Ints, Ints, int]:
-    wanted = np.zeros(size + 1, dtype=bool)
-    wanted[asked] = True
-    wanted[size] = False  # where −1, a missing key, points
-    number = np.where(wanted, np.cumsum(wanted) - 1, -1).astype(np.int64)
-    return number[asked], number[held], int(wanted.sum())
 
 
 def _combine(feature: Windowed, values: Mapping[Aggregate, Floats]) -> Floats:
