@@ -296,7 +296,7 @@ class _Growth:
 
     def _dataset(self, answer: np.ndarray, rows: np.ndarray, parameters: dict[str, Any], like: Any = None) -> Any:
         return lgb.Dataset(
-            self.encoded[rows],
+            self.encoded if rows.all() else self.encoded[rows],  # no second copy of a matrix that is used whole
             answer[rows].astype(np.float64),
             weight=self.weights[rows],
             reference=like,
