@@ -305,3 +305,12 @@ def test_a_chain_from_an_abusive_claim_is_one_two_three_steps_long() -> None:
 def test_no_linking_entity_no_link_features() -> None:
     claims = random_tables(1)["claims"].drop(columns=list(LINKING))
     assert links.compute(list(LINK_FEATURES), Facts({"claims": claims}, claims)) == {}
+
+
+@pytest.mark.parametrize(("later", "joined"), [(30 * DAY, 1.0), (30 * DAY + 1, 0.0)])
+def test_growth_ends_when_the_meeting_is_older_than_thirty_days(later: int, joined: float) -> None:
+    columns = {"customer_id": np.array([0, 1]), "device_id": np.array([7, 7])}
+    seen, asked = Events(np.array([50, 50]), columns), Events(np.array([50 + later]), {name: codes[:1] for name, codes in columns.items()})
+    found = Links({"component": ("device_id",)}).advance({"sightings": seen}, asked)
+    assert found["link_component_joined_30d"].tolist() == [joined]
+    assert found["link_component_customers"].tolist() == [2.0]
