@@ -314,3 +314,24 @@ def test_growth_ends_when_the_meeting_is_older_than_thirty_days(later: int, join
     found = Links({"component": ("device_id",)}).advance({"sightings": seen}, asked)
     assert found["link_component_joined_30d"].tolist() == [joined]
     assert found["link_component_customers"].tolist() == [2.0]
+
+
+def claims_on_one_product(times: list[int]) -> Events:
+    n = len(times)
+    return Events(np.array(times), {"customer_id": np.arange(n), "device_id": np.arange(n), "product_id": np.zeros(n, dtype=np.int64)})
+
+
+def test_of_a_burst_the_latest_count_and_all_of_the_same_instant_as_the_last_of_them() -> None:
+    claims = claims_on_one_product([1, 5, 5, 5, 9, 20])
+    links = Links({"component": ("device_id",)}, LinkRules(burst_claims=2))
+    found = links.advance({"sightings": claims, "claims": claims}, claims.only(np.array([5])))
+    assert found["burst_claimants_product_30d"].tolist() == [4.0]
+
+
+def test_a_claim_of_exactly_thirty_days_ago_survives_the_end_of_a_chunk() -> None:
+    claims = claims_on_one_product([0, 1, 30 * DAY])
+    state, nobody = Links({"component": ("device_id",)}), claims.only(np.arange(0))
+    for row in range(3):
+        state.advance({"claims": claims.only(np.array([row]))}, nobody)
+    asked = Events(np.array([30 * DAY]), {name: np.array([0]) + 8 * (name == "customer_id") for name in claims.columns})
+    assert state.advance({}, asked)["burst_claimants_product_30d"].tolist() == [2.0]
