@@ -99,7 +99,8 @@ def answer(parts: Sequence[Aggregate], events: Events, asked: Events, sizes: Map
         if not usable or any(key not in asked.columns or key not in events.columns for key in by):
             continue
         names = list(dict.fromkeys(part.column for part in usable if part.column))
-        asking, held, n_keys = shared_codes(*([table.columns[key] for key in by] for table in (asked, events)), [sizes[key] for key in by])
+        whose = [asked.columns[key] for key in by]
+        asking, held, n_keys = shared_codes(whose, [events.columns[key] for key in by], [sizes[key] for key in by])
         past = Lines(held, events.times, tuple(events.columns[name] for name in names))
         found = sweep(usable, past, names, Lines(asking, asked.times, (rows,)), sizes, n_keys, desk)
         values |= {part: found[:, i] for i, part in enumerate(usable)}

