@@ -100,8 +100,8 @@ class Duck:
         if table == "claims" and ROW not in self.stored[table].schema.names:
             before = [0, *np.cumsum(self.stored[table].rows).tolist()]
             number = f"{before}[file_index::INT + 1] + file_row_number AS {ROW}"
-            return f"SELECT {names}, {number} FROM read_parquet([{listed}], file_row_number = true)"
-        return f"SELECT {names}{f', {ROW}' if table == 'claims' else ''} FROM read_parquet([{listed}])"
+            return f"SELECT {names}, {number} FROM read_parquet([{listed}], union_by_name = true, file_row_number = true)"
+        return f"SELECT {names}{f', {ROW}' if table == 'claims' else ''} FROM read_parquet([{listed}], union_by_name = true)"
 
     def empty(self, table: str, columns: Sequence[str]) -> pd.DataFrame:
         """Return columns of a table without a row."""

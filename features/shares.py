@@ -25,7 +25,7 @@ from features.facts import PROBES, Facts, FeatureError
 from features.history import Floats, Ints
 from features.link_stream import NUMBERED
 from features.sources import select
-from features.spec import ENTITIES, Aggregate, Computed, Direct, Feature, Selection
+from features.spec import ENTITIES, Aggregate, Computed, Direct, Feature, Selection, Windowed
 from features.stored import frame
 
 _Name = TypeVar("_Name")
@@ -94,6 +94,13 @@ class Plan:
     links_columns: Columns
     duplicates_columns: Columns
     kinds: Mapping[str, tuple[str, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features that can be computed, in the order of the matrix's columns."""
+        parts = {part for share in self.shares for part in share.parts}
+        direct = {*self.own, *self.links, *self.duplicates, *(name for share in self.shares for name in share.names)}
+        return tuple(f.name for f in self.features if (set(f.parts) <= parts if isinstance(f, Windowed) else f.name in direct))
 
 
 @dataclass(frozen=True, eq=False)

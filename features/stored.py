@@ -30,9 +30,9 @@ class Stored:
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Stored:
-        """Return the table in some files, at least one; the first says which columns there are."""
+        """Return the table in some files, at least one; a column that one of them lacks is missing in its rows."""
         held = tuple(files)
-        return cls(held, pq.read_schema(held[0]))
+        return cls(held, pa.unify_schemas([pq.read_schema(file).remove_metadata() for file in held]))
 
     @property
     def rows(self) -> list[int]:

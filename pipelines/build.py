@@ -1,6 +1,7 @@
 """Tables → the feature matrix of every claim as of its filing, kept as one Parquet file.
 
-The file remembers the catalogue and the lake it was made from; when either has changed, it is made again.
+Three engines make the same file, to the last byte: *local* from arrays in memory, *bounded* within a stated memory, *spark*
+on Apache Spark. The file remembers the catalogue and the lake it was made from; when either has changed, it is made again.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_contracts import CONTRACTS
 from features.catalog import CATALOG
 from features.facts import Tables
 from features.matrix import build_matrix
+from features.ordered import slices, write
+from features.stored import Report, Stored, silent
+from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake, replacing
 
@@ -32,7 +36,7 @@ class Built:
     catalog_hash: str
 
 
-def build(home: Home, tables: Tables | None = None) -> Built:
+def build(home: Home, tables: Tables | None = None, carrier: Carrier | None = None, report: Report = silent) -> Built:
     """Compute and keep the matrix of all claims in the lake; a matrix that is still right is left as it is.
 
     Parameters
@@ -40,26 +44,46 @@ def build(home: Home, tables: Tables | None = None) -> Built:
     home
         Where the lake is; the matrix goes to ``features/matrix.parquet``.
     tables
-        The lake's tables, if they are at hand already.
+        The lake's tables, if they are at hand already; only the local engine uses them.
+    carrier
+        What computes it; by default the local engine.
+    report
+        Called with what is being done, how many steps of it are done, and how many there are.
 
     Raises
     ------
     ValueError
-        If there are no claims.
+        If there are no claims, or the engine cannot do it with what it was given.
     """
-    source, path = _made_from(home), home.features / _FILE
+    source, path, carrier = _made_from(home), home.features / _FILE, carrier or Carrier()
     if _kept_from(path) == source:
         kept = pq.read_metadata(path)
         return Built(kept.num_rows, kept.num_columns - 1, CATALOG.hash)
-    tables = Lake(home.root).tables() if tables is None else tables
-    if tables["claims"].empty:
+    lake = Lake(home.root)
+    if not any(lake.count("claims", batch) for batch in lake.batches("claims")):
         raise ValueError(f"{home.root}: expected claims in the lake, found none; run touchstone validate first")
-    matrix = build_matrix(tables)
-    content = pa.Table.from_pandas(matrix)
-    content = content.replace_schema_metadata({**(content.schema.metadata or {}), _MADE_FROM: source})
     with replacing(path) as draft:
-        pq.write_table(content, draft)
-    return Built(len(matrix), matrix.shape[1], CATALOG.hash)
+        if carrier.engine is Engine.LOCAL:
+            matrix = build_matrix(lake.tables() if tables is None else tables)
+            rows, columns = write(slices(matrix), draft, {_MADE_FROM: source})
+        else:
+            rows, columns = _carried(lake, draft, carrier, {_MADE_FROM: source}, report)
+    return Built(rows, columns, CATALOG.hash)
+
+
+def _carried(lake: Lake, draft: Path, carrier: Carrier, metadata: dict[bytes, bytes], report: Report) -> tuple[int, int]:
+    """Let another engine than the local one make the matrix from the lake's files."""
+    files = {n: [lake.root / "lake" / n / f"{batch}.parquet" for batch in lake.batches(n)] for n in CONTRACTS if n not in _NOT_READ}
+    stored = {name: Stored.of(held) if held else Stored((), lake.contract(name).arrow) for name, held in files.items()}
+    features = [entry.feature for entry in CATALOG]
+    if carrier.engine is Engine.BOUNDED:
+        from features import bounded  # DuckDB, which the local engine does without
+
+        return bounded.build(stored, draft, features, CATALOG.sources, carrier.memory, metadata, report)
+    from features import spark, spark_session  # an extra
+
+    with spark_session.session(carrier.master, carrier.memory) as session:
+        return spark.build(session, stored, draft, features, CATALOG.sources, metadata, report)
 
 
 def matrix_of(home: Home, tables: Tables, claims: pd.DataFrame) -> pd.DataFrame:

