@@ -62,6 +62,17 @@ def test_events_that_arrive_late_change_no_row_filed_before_they_were_recorded(t
     must_equal(build_matrix(more, asked), build_matrix(tables, asked))
 
 
+def test_a_story_or_picture_counts_as_used_only_from_when_its_claim_was_recorded() -> None:
+    claims = random_tables(1)["claims"].head(3).assign(narrative="smoke came out of the cable at night", photo_hash="00ff00ff00ff00ff")
+    claims["customer_id"] = ["K1", "K2", "K3"]
+    filed = pd.to_datetime(["2025-01-01", "2025-01-03", "2025-01-09"], utc=True).astype("datetime64[us, UTC]")
+    recorded = pd.to_datetime(["2025-01-05", None, None], utc=True).astype("datetime64[us, UTC]")
+    matrix = build_matrix({"claims": claims.assign(filed_at=filed, recorded_at=recorded)})
+    for kind in ("narrative", "photo"):
+        assert matrix[f"{kind}_reuse_others"].tolist() == [0, 0, 2]
+        assert matrix[f"{kind}_days_since_reuse_others"].tolist()[2] == 4, "since the later of the two came in"
+
+
 @FEW
 @given(marketplaces(late=0.3), st.integers(0, 10_000))
 def test_a_claim_alone_has_the_row_that_it_has_among_all(tables: Tables, draw: int) -> None:
