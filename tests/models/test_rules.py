@@ -162,4 +162,6 @@ def test_a_claim_that_a_rule_would_send_anyway_is_no_random_draw(trained: Traine
 def test_a_rule_in_error_acts_like_a_hit(trained: Trained, data: Sample) -> None:
     broken = scored(trained, data, Rules("1", (rule("lost > 3", "forbid_payment"),)))
     assert not set(broken["action"]) & {"PAY", "REQUEST_EVIDENCE"}
+    # And if no expert answers in time, nobody is paid without proof.
+    assert "PAY" not in set(broken["automatic_action"])
     assert all(json.loads(text)["verdicts"] == {"r": ERROR} for text in broken["rules"])

@@ -159,17 +159,20 @@ def test_claims_that_another_process_resolved_are_never_decided_again(market: Ma
 
 
 def test_what_rules_send_to_experts_takes_no_place_from_any_other_claim(market: Market, small: Market, tmp_path: Path) -> None:
-    rules = Rules("1", (Rule("all-phones", "desk", datetime(2024, 1, 1, tzinfo=UTC), "", "claim_by_phone = 1", "desk"),))
-    plain, ruled = market.home, small.copy(tmp_path / "ruled").home
+    rules = Rules("1", (Rule("all-phones", "desk", datetime(2024, 1, 1, tzinfo=UTC), "", "claim_by_phone = 1", "investigate"),))
+    # Investigations are cheap here and accrue over the month: one too many would be missed on a later day.
+    policy = replace(tight(), investigation=replace(tight().investigation, fee_cents=500))
+    ruled = small.copy(tmp_path / "ruled").home
     found = []
-    for home, beside in ((plain, None), (ruled, rules)):
-        score(home, market.simulation.live_from + timedelta(days=20), tight(), since=market.simulation.live_from, rules=beside)
+    for home, beside in ((market.home, None), (ruled, rules)):
+        score(home, market.simulation.live_from + timedelta(days=20), policy, since=market.simulation.live_from, rules=beside)
         found.append(Lake(home.root).read("decisions").set_index("claim_id").sort_index())
     before, after = found
     by_rule = after["route"] == "rule"
     assert 0 < by_rule.sum() < len(after)
     assert_frame_equal(before[~by_rule].drop(columns="rules"), after[~by_rule].drop(columns=["rules"]))
-    assert set(after.loc[by_rule, "action"]) == {"DESK"}
+    assert set(after.loc[by_rule, "action"]) == {"INVESTIGATE"}
+    assert (before["action"] == "INVESTIGATE").sum() > 2
     assert before["rules"].isna().all()
     assert all(rules.identifier in text for text in after["rules"])
 
