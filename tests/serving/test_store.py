@@ -77,6 +77,14 @@ def test_what_was_sent_to_experts_since_an_instant_is_counted_from_the_decisions
             assert sent_to_experts(view, micros(since + pd.Timedelta(days=9999))).empty
 
 
+def test_what_rules_sent_to_experts_took_no_capacity() -> None:
+    by_rule = TOWN.decisions.assign(route="rule")
+    with Store("sqlite://") as store:
+        store.record_decisions(by_rule)
+        with store.view() as view:
+            assert sent_to_experts(view, micros(START)).empty
+
+
 def test_a_decided_claim_keeps_its_first_decision() -> None:
     changed = TOWN.decisions.assign(claimant_reason="changed my mind")
     with Store("sqlite://") as store:
