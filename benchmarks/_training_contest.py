@@ -26,7 +26,7 @@ from data_contracts import LABELS
 from models.classifier import Hyperparameters, fit
 from models.inputs import Inputs
 
-ROUNDS, LEAVES, LEARNING_RATE, BINS = 20, 31, 0.1, 255
+ROUNDS, LEAVES, LEARNING_RATE, BINS = 30, 31, 0.1, 255
 
 Predict = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
 
