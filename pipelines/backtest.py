@@ -19,6 +19,8 @@ from models.challengers import ABSENT, absent
 from models.judgement import judged, with_intervals
 from models.metrics import Interval
 from models.policy import Policy
+from models.rule_worth import worth
+from models.rules import Rules, evaluate
 from models.settings import TrainingSettings
 from models.splits import components
 from pipelines.backtest_page import write
@@ -48,6 +50,7 @@ def backtest(
     blocks: str = "components",
     settings: TrainingSettings | None = None,
     truth: pd.Series | None = None,
+    rules: Rules | None = None,
     seed: int = 0,
     draws: int = 200,
     progress: Progress = lambda *_: None,
@@ -65,6 +68,8 @@ def backtest(
         One of ``BLOCKS``.
     truth
         True class by ``claim_id``, of simulated claims; not looked at before everything is decided.
+    rules
+        Rules to be judged on our decisions, each by itself, as if all were in force; they change no decision here.
     seed, draws
         Of the bootstrap.
 
@@ -93,6 +98,7 @@ def backtest(
         _by_labels(history, done, policy, blocks, rng, draws),
         None if truth is None else _by_truth(history, done, policy, blocks, truth, rng, draws),
         [f"{name} ({ABSENT})" for name in missing],
+        None if rules is None else _ruled(history, done, policy, rules),
         {"history": history.name, "retrain": cadence, "blocks": blocks, "seed": seed, "draws": draws, "policy": policy.identifier},
     )
     name = f"backtest-{start:%Y-%m-%d}-{end:%Y-%m-%d}"
@@ -100,6 +106,16 @@ def backtest(
     page = write(home.reports / f"{name}.html", found)
     progress("judge", 1, 1)
     return found, page
+
+
+def _ruled(history: History, done: Replay, policy: Policy, rules: Rules) -> pd.DataFrame:
+    """Judge every rule on our decisions; a rule that begins later than the stretch is judged as if it had begun."""
+    claims, known = history.claims.iloc[done.claims], history.settled()
+    matrix, labelled = history.matrix.loc[claims["claim_id"]], known[known["weight"] > 0].set_index("claim_id")
+    at = max([claims["filed_at"].max(), *(pd.Timestamp(rule.since) for rule in rules.rules)])
+    verdicts = evaluate(rules, matrix, claims.reset_index(drop=True), at)
+    amount, insured = claims["amount_cents"].to_numpy(), history.insured[done.claims]
+    return worth(policy, rules, verdicts, done.decisions[OURS], labelled["label"], labelled["weight"], amount, insured)
 
 
 def _by_labels(history: History, done: Replay, policy: Policy, blocks: str, rng: np.random.Generator, draws: int) -> Judgement:

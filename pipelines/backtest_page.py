@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from data_contracts import LABELS
 from models.bands import reliability_by_band
 from models.judgement import MEASURES
 from models.metrics import Interval, reliability
 from pipelines import backtest_pictures, pictures
-from pipelines.backtested import Backtest, Judgement, in_order, value, written
+from pipelines.backtested import Backtest, Judgement, in_order, rule_rows, value, written
 from pipelines.page import Section, picture, write_page
 from pipelines.replay import OURS
 
@@ -22,6 +24,7 @@ def write(path: Path, found: Backtest) -> Path:
         _by_fold(found),
         _figures("Every figure of our model", found.labels),
         _calibration(found.labels),
+        *([] if found.rules is None else [_rules(found.rules)]),
         _trainings(found),
         _reading(found),
     ]
@@ -135,6 +138,18 @@ def _calibration(judgement: Judgement) -> Section:
             picture(backtest_pictures.gaps(bands), "Observed less predicted share by class and band of amounts"),
         ],
         ("amount and class", "claims", "predicted", "observed", "gap"),
+        rows,
+    )
+
+
+def _rules(rules: pd.DataFrame) -> Section:
+    heads, rows = rule_rows(rules)
+    return Section(
+        "What rules beside the model would have done",
+        "Each rule by itself on our decisions, as if in force throughout. Hits include errors, which act like hits. Already as strict: "
+        "hits whose outcome the rule would not have changed. Shares and money come from the labelled claims, each by its weight.",
+        (),
+        heads,
         rows,
     )
 

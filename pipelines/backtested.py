@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 from models.judgement import MEASURES, Judged
 from models.metrics import Interval
 from pipelines.replay import OURS, Fold
@@ -65,6 +67,8 @@ class Backtest:
         By the simulator's truth, where there is one.
     absent
         Challengers asked for that are not installed.
+    rules
+        What each rule would have done to our decisions (:func:`models.rule_worth.worth`), if a rules file was given.
     how
         Cadence, blocks, seed, draws, policy and settings.
     """
@@ -77,6 +81,7 @@ class Backtest:
     labels: Judgement
     truth: Judgement | None
     absent: Sequence[str]
+    rules: pd.DataFrame | None
     how: Mapping[str, Any]
 
     def summary(self) -> dict[str, Any]:
@@ -85,6 +90,8 @@ class Backtest:
         found: dict[str, Any] = {"claims_decided": self.claims, "claims_judged": self.labels.claims, "folds": len(self.folds)}
         found |= {name: _plain(ours[name]) for name in MEASURES}
         found["ways"] = {name: {m: _plain(f[m]) for m in ("cost_cents", "saved_cents")} for name, f in self.labels.ways.items()}
+        if self.rules is not None:
+            found["rules"] = _records(self.rules)
         if self.truth is not None:
             found["truth"] = {name: _plain(self.truth.ways[OURS][name]) for name in MEASURES}
         return found
@@ -100,6 +107,8 @@ class Backtest:
             ]
             title = f"Ways of deciding {judgement.claims:,} claims, by {name}"
             found.append((title, ["way", "lost per claim (95 % interval)", "ours saves"], rows))
+        if self.rules is not None:
+            found.append(("Rules beside the model, each by itself", *rule_rows(self.rules)))
         figures = [[meaning, written(name, self.labels.ways[OURS][name])] for name, meaning in MEASURES.items()]
         return [*found, ("Our model, by the labels", ["figure", "estimate (95 % interval)"], figures)]
 
@@ -121,6 +130,7 @@ class Backtest:
             "labels": written(self.labels),
             "truth": None if self.truth is None else written(self.truth),
             "absent": list(self.absent),
+            "rules": None if self.rules is None else _records(self.rules),
         }
 
 
@@ -128,6 +138,18 @@ def in_order(ways: Mapping[str, Figures]) -> dict[str, Figures]:
     """Return the ways of deciding, ours first, then by what they lose."""
     order = sorted(ways, key=lambda way: (way != OURS, ways[way]["cost_cents"].estimate))
     return {way: ways[way] for way in order}
+
+
+def rule_rows(rules: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Return heads and rows of the table of rules."""
+    heads = ["rule", "effect", "hits", "already as strict", "examined", "not valid", "abusive", "of all abuse", "saves in all"]
+    rows = []
+    for row in rules.itertuples(index=False):
+        shares = (row.overlap, row.precision, row.precision_abusive, row.recall_abusive)
+        overlap, *found = ("–" if math.isnan(share) else f"{share:.0%}" for share in shares)
+        saves = value("saved_cents", row.saving_cents)
+        rows.append([row.rule, row.effect, f"{row.hits + row.errors:,}", overlap, f"{row.examined:,}", *found, saves])
+    return heads, rows
 
 
 def written(measure: str, interval: Interval) -> str:
@@ -149,6 +171,11 @@ def value(measure: str, figure: float) -> str:
     if measure in _MONEY:
         return f"{'-' if figure < 0 else ''}${abs(figure) / 100:,.2f}"
     return f"{figure:.3f}" if measure in _PLAIN else f"{figure:.1%}"
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+    return rows
 
 
 def _plain(interval: Interval) -> dict[str, float | int | None]:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from pipelines.home import Home
-from pipelines.terminal import AsOf, HomeOption, PolicyFile, SettingsFile, SummaryFile, console, instant, read_policy, steps
+from pipelines.terminal import AsOf, HomeOption, PolicyFile, RulesFile, SettingsFile, SummaryFile, console, instant, read_policy, steps
 
 if TYPE_CHECKING:
     from models.settings import TrainingSettings
@@ -30,6 +30,7 @@ def backtest(
     mapping: Annotated[Path | None, typer.Option(help="With --file: TOML file that says what its columns mean.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     settings: SettingsFile = None,
+    rules: RulesFile = None,
     policy: PolicyFile = None,
     summary: SummaryFile = None,
     home: HomeOption = None,
@@ -38,6 +39,7 @@ def backtest(
 
     Example: touchstone backtest --from 2024-10-01 --to 2025-04-01 --retrain monthly
     """
+    from models.rules import Rules
     from pipelines.backtest import backtest as run
     from pipelines.evaluate import true_classes
     from pipelines.history import history_of_file, history_of_home
@@ -51,20 +53,12 @@ def backtest(
     real = file is not None and mapping is not None
     history = history_of_file(ingest(where, file, mapping)) if file is not None and mapping is not None else history_of_home(where, prices)
     truth = None if real or not Simulation.exists(where) else true_classes(where)
+    # A real file brings features of its own, which rules may read as well.
+    beside = None if rules is None else Rules.parse(rules.read_text(encoding="utf-8"), list(history.matrix.columns))
+    how = settings_of(where, settings)
     with steps() as progress:
         found, page = run(
-            where,
-            history,
-            start,
-            end,
-            prices,
-            retrain,
-            challenger or (),
-            blocks,
-            settings_of(where, settings),
-            truth,
-            seed,
-            progress=progress,
+            where, history, start, end, prices, retrain, challenger or (), blocks, how, truth, beside, seed, progress=progress
         )
     for table in found.tables():
         console.print(_shown(*table))

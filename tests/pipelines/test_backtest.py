@@ -13,6 +13,7 @@ from data_contracts import LABELS
 from models.costs import AUTOMATIC, cost_matrix
 from models.judgement import MEASURES
 from models.policy import default_policy
+from models.rules import Rules
 from pipelines.backtest import PAID, backtest
 from pipelines.backtested import Backtest
 from pipelines.evaluate import true_classes
@@ -29,6 +30,25 @@ POLICY = default_policy()
 START, END = pd.Timestamp("2025-03-01", tz="UTC"), pd.Timestamp("2025-03-15", tz="UTC")
 
 
+RULES = """
+version = "1"
+[[rule]]
+id = "large"
+owner = "desk"
+since = 2030-01-01
+description = "An expert looks at every claim that is not small."
+when = "claim_amount_log > 6"
+effect = "desk"
+[[rule]]
+id = "never"
+owner = "desk"
+since = 2020-01-01
+description = "Nobody claims so much."
+when = "claim_amount_log > 1000"
+effect = "investigate"
+"""
+
+
 @pytest.fixture(scope="module")
 def history(small: Market) -> History:
     return history_of_home(small.home, POLICY)
@@ -37,8 +57,8 @@ def history(small: Market) -> History:
 @pytest.fixture(scope="module")
 def found(small: Market, history: History, tmp_path_factory: pytest.TempPathFactory) -> tuple[Backtest, Path, Home]:
     home = Home(tmp_path_factory.mktemp("backtest"))
-    truth = true_classes(small.home)
-    return *backtest(home, history, START, END, POLICY, "weekly", settings=QUICK, truth=truth, draws=20), home
+    how = {"settings": QUICK, "truth": true_classes(small.home), "rules": Rules.parse(RULES, list(history.matrix.columns)), "draws": 20}
+    return *backtest(home, history, START, END, POLICY, "weekly", **how), home
 
 
 def test_the_money_is_the_sum_over_labelled_claims(history: History, found: tuple[Backtest, Path, Home]) -> None:
@@ -79,6 +99,20 @@ def test_the_page_needs_nothing_else_and_marks_the_truth(found: tuple[Backtest, 
     outside = [a for _, attrs in page.tags for a in (attrs.get("src"), attrs.get("href")) if a and not a.startswith("data:")]
     assert not outside and all(attrs.get("alt") for tag, attrs in page.tags if tag == "img")
     assert page.tables[0][1][0] == OURS
+
+
+def test_rules_are_judged_by_themselves_as_if_in_force_and_change_no_decision(
+    history: History, found: tuple[Backtest, Path, Home], tmp_path: Path
+) -> None:
+    result, page, _ = found
+    table = result.rules.set_index("rule")
+    claims = history.claims[(history.claims["filed_at"] >= START) & (history.claims["filed_at"] < END)]
+    large = (history.matrix.loc[claims["claim_id"], "claim_amount_log"] > 6).sum()
+    assert table.loc["large", "hits"] == large > 0 == table.loc["never", "hits"]
+    assert table.loc["never", "saving_cents"] == 0.0 and result.manifest()["rules"][1]["precision"] is None
+    assert "What rules beside the model would have done" in page.read_text()
+    without = backtest(Home(tmp_path), history, START, END, POLICY, "weekly", settings=QUICK, draws=20)[0]
+    assert without.rules is None and without.labels.ways == result.labels.ways
 
 
 def test_without_a_truth_there_is_no_word_of_it_and_a_seed_repeats_itself(history: History, tmp_path: Path) -> None:
