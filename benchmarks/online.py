@@ -86,7 +86,7 @@ def measure(store: Store, path: Path, tables: Tables, replayed: pd.DataFrame) ->
     found = np.array(rows)
     differ = ~((found == expected.to_numpy()) | (np.isnan(found) & np.isnan(expected.to_numpy())))
     hottest = (replayed["seller_id"] == HOTTEST).to_numpy()
-    wall, cpu = np.array(walls) * 1e3, np.array(cpus) * 1e3
+    wall, cpu = np.asarray(walls) * 1e3, np.asarray(cpus) * 1e3
     events = sum(len(tables[name]) for name in ("orders", "claims", "returns", "resolutions", "seller_events"))
     return {
         "metrics": {
@@ -153,12 +153,10 @@ def known(tables: Tables, begin: Any, end: Any) -> Tables:
 
 def plain(claims: pd.DataFrame) -> list[dict[str, Any]]:
     """Return claims as plain values, as a request brings them."""
-    columns = {
-        name: claims[name].dt.to_pydatetime()
-        if claims[name].dtype.kind == "M"
-        else claims[name].astype(object).where(claims[name].notna(), None)
-        for name in claims
-    }
+    columns = {name: [None if pd.isna(value) else value for value in claims[name].tolist()] for name in claims}
+    for name in claims:
+        if claims[name].dtype.kind == "M":
+            columns[name] = [value and value.to_pydatetime() for value in columns[name]]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 

@@ -131,6 +131,12 @@ class Facts:
         """Read a column of text as Arrow strings."""
         return _strings(self.frame(table)[column])
 
+    def words(self, table: str, column: str) -> Ints:
+        """Count the words between white space of each text; a missing one has none."""
+        text = pc.utf8_trim_whitespace(self.texts(table, column).combine_chunks()).fill_null("")
+        words = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(text)).to_numpy(), dtype=np.int64)
+        return np.where(np.asarray(pc.binary_length(text).to_numpy()) > 0, words, 0)
+
     def equals(self, table: str, column: str, value: str) -> npt.NDArray[np.bool_]:
         """Tell which rows hold a value; missing ones do not."""
         same = pc.equal(self.texts(table, column), value).fill_null(False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import numpy as np
-import pyarrow.compute as pc
 
 from features.facts import PROBES, Facts, ratio, take
 from features.history import NEVER, Floats, Ints
@@ -132,9 +131,7 @@ def _weekend(facts: Facts) -> Floats:
 
 
 def _words(facts: Facts) -> Floats:
-    text = pc.utf8_trim_whitespace(facts.texts(PROBES, "narrative").combine_chunks()).fill_null("")
-    words = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(text)).to_numpy(), dtype=np.float64)
-    return np.where(np.asarray(pc.binary_length(text).to_numpy()) > 0, words, 0.0)
+    return facts.words(PROBES, "narrative").astype(np.float64)
 
 
 def _medical_missing(facts: Facts) -> Floats:

@@ -8,7 +8,7 @@ later is a second row, and the last one counts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class ClaimPlan:
 
     features: tuple[Direct, ...]
     columns: dict[str, tuple[str, ...]]
+    _able: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, features: Iterable[Direct]) -> ClaimPlan:
@@ -105,7 +106,10 @@ def read(plan: ClaimPlan, claim: Rows) -> Round:
         identity = () if page is None else claim.tables[PROBES][_TABLES[table]]
         tables[table] = {_TABLES[table]: identity, **dict(zip(columns, row, strict=True))}
     facts = Rows(tables, claim.sources, claim.seen)
-    able = [feature.name for feature in plan.features if facts.has(*feature.needs)]
+    shape = tuple(claim.tables[PROBES])
+    able = plan._able.get(shape)
+    if able is None:
+        able = plan._able[shape] = tuple(feature.name for feature in plan.features if facts.has(*feature.needs))
     computed = compute(able, facts)  # type: ignore[arg-type]
     found: Floats = np.array([computed[f.name][0] if f.name in computed else np.nan for f in plan.features], dtype=np.float64)
     return found

@@ -29,12 +29,12 @@ MET, LINKED, COMPONENT, TOTALS, MEMBERS = range(5)
 """Logs of a graph: by entity its first customers · by customer his links · by customer his component · by component its
 customers, claims and abusive claims · by component those who moved into it."""
 
-_GRAPH_LOG = 0x8050
+_FIRST = {graph: 0x8050 + 8 * number for number, graph in enumerate(GRAPHS)}
 
 
 def log_of(graph: str, log: int) -> int:
     """Return the number of a log of a graph."""
-    return _GRAPH_LOG + 8 * list(GRAPHS).index(graph) + log
+    return _FIRST[graph] + log
 
 
 @dataclass(frozen=True, eq=False)

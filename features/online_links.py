@@ -38,6 +38,7 @@ class LinkPlan:
     features: tuple[Direct, ...]
     graphs: tuple[str, ...]
     rules: LinkRules
+    weights: tuple[int, ...]
 
     @classmethod
     def of(cls, features: Iterable[Direct]) -> LinkPlan:
@@ -46,7 +47,9 @@ class LinkPlan:
         if rules.hub_customers >= PAGE_ROWS:
             raise ValueError(f"hub_customers: expected fewer than the {PAGE_ROWS} rows of a page, found {rules.hub_customers}")
         wanted = {feature.name for feature in features}
-        return cls(features, tuple(graph for graph in GRAPHS if wanted & set(names_of(graph))), rules)
+        return cls(
+            features, tuple(graph for graph in GRAPHS if wanted & set(names_of(graph))), rules, tuple(rules.compiled.weights.tolist())
+        )
 
 
 def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: Pages) -> Round:
@@ -101,7 +104,7 @@ def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: 
     own_claims, own_abusive = _state(own, (0, 0), now)
     abusive = {o for o, page in zip(others, answered[len(near) :], strict=True) if _state(page, (0, 0), now)[1] > 0}
     found[:3] = totals - np.array([0, own_claims, own_abusive])
-    found[3:7] = _shared(around.values(), customer, abusive, len(others), rules)
+    found[3:7] = _shared(around.values(), customer, abusive, len(others), plan.weights)
     if abusive:
         found[7] = 1
     elif found[2] > 0:
@@ -167,13 +170,13 @@ def _state(page: bytes | None, otherwise: tuple[int, ...], now: int) -> Ints:
     return held[int(np.searchsorted(held[1:, 0], now)), 1:]
 
 
-def _shared(entities: Iterable[list[int]], customer: int, abusive: set[int], others: int, rules: LinkRules) -> tuple[float, ...]:
+def _shared(entities: Iterable[list[int]], customer: int, abusive: set[int], others: int, weights: Sequence[int]) -> tuple[float, ...]:
     """Count the neighbours and the abusive ones, and weigh each sharing by how few share; one division at the end."""
-    weight, weight_abusive, weights = 0, 0, rules.compiled.weights
+    weight, weight_abusive = 0, 0
     for met in entities:
         sharing = len(met) - (customer in met)
-        weight += sharing * int(weights[sharing + 1])
-        weight_abusive += sum(other in abusive for other in met if other != customer) * int(weights[sharing + 1])
+        weight += sharing * weights[sharing + 1]
+        weight_abusive += sum(other in abusive for other in met if other != customer) * weights[sharing + 1]
     return others, weight / ONE, len(abusive), weight_abusive / ONE
 
 

@@ -162,6 +162,10 @@ class Rows:
         """Read a column of text."""
         return pa.chunked_array([pa.array(self._texts(table, column), type=pa.large_string())])
 
+    def words(self, table: str, column: str) -> Ints:
+        """Count the words between white space of each text; a missing one has none."""
+        return np.array([len((text or "").split()) for text in self._texts(table, column)], dtype=np.int64)
+
     def equals(self, table: str, column: str, value: str) -> npt.NDArray[np.bool_]:
         """Tell which rows hold a value; missing ones do not."""
         return np.array([held == value for held in self.tables[table][column]], dtype=bool)

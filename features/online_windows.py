@@ -43,13 +43,14 @@ class WindowPlan:
     Notes
     -----
     An *edge* is a log and an offset: the rows strictly before ``now − offset``. The edges of a log stand together, the
-    latest first.
+    latest first; ``spans`` says of each log where, ``keys`` what its keys begin with and consist of.
     """
 
     layout: Layout
     parts: tuple[Aggregate, ...]
     edges: tuple[tuple[int, int], ...]
     spans: tuple[tuple[int, int, int], ...]
+    keys: tuple[tuple[bytes, tuple[str, ...], frozenset[str]], ...]
     table: Ints
     walks: tuple[tuple[int, int], ...]
     hows: tuple[tuple[str, Ints], ...]
@@ -75,9 +76,10 @@ class WindowPlan:
         for log in sorted(wanted):
             spans.append((log, begin, begin + len(wanted[log])))
             begin += len(wanted[log])
+        keys = tuple((key_of(log, ()), layout.logs[log].by, frozenset(layout.logs[log].by)) for log, _, _ in spans)
         how_of = [part.how for part in parts]
         hows = tuple((how, np.array([i for i, mine in enumerate(how_of) if mine == how])) for how in dict.fromkeys(how_of))
-        return cls(layout, tuple(parts), edges, tuple(spans), table, tuple(walks), hows)
+        return cls(layout, tuple(parts), edges, tuple(spans), keys, table, tuple(walks), hows)
 
 
 def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> Round:
@@ -99,7 +101,8 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
     ndarray
         (parts,) float64 in the order of ``plan.parts``.
     """
-    keys = [_key(plan, log, codes) for log, _, _ in plan.spans]
+    packed = {name: code.to_bytes(8, "big") for name, code in codes.items() if code >= 0}
+    keys = [prefix + b"".join([packed[name] for name in by]) if packed.keys() >= names else None for prefix, by, names in plan.keys]
     found: list[bytes | None] = [None] * len(plan.edges)
     asked = [(key, now - plan.edges[begin][1], begin) for key, (_, begin, _) in zip(keys, plan.spans, strict=True) if key is not None]
     for (_, _, edge), page in zip(asked, (yield [(key, before) for key, before, _ in asked]), strict=True):
@@ -120,11 +123,6 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
     for (_, _, edge), page in zip(later, (yield [(key, before) for key, before, _ in later]) if later else (), strict=True):
         found[edge] = page
     return _numbers(plan, found, keys, now, pages)
-
-
-def _key(plan: WindowPlan, log: int, codes: Mapping[str, int]) -> bytes | None:
-    mine = [codes.get(name, -1) for name in plan.layout.logs[log].by]
-    return None if min(mine) < 0 else key_of(log, mine)
 
 
 def _numbers(plan: WindowPlan, found: list[bytes | None], keys: list[bytes | None], now: int, pages: Pages) -> Floats:

@@ -20,7 +20,7 @@ from features.matrix import build_matrix
 from features.online import OnlineHistory
 from features.online_rows import HashedFacts, Rows, code
 from features.pages import MemoryPages
-from features.spec import ALL, Aggregate, Computed, Ratio, Selection, Window
+from features.spec import ALL, Aggregate, Computed, How, Ratio, Selection, Window
 from tests.features.tables import random_tables
 from tests.strategies import FEW, marketplaces
 
@@ -132,7 +132,7 @@ def test_what_arrives_late_is_admitted_and_the_batch_then_agrees_with_what_was_r
     must_equal(np.array(list(found.values()))[:, [history.names.index(name) for name in expected]], expected)
 
 
-HOWS = ("count", "since_first", "since_last", "sum", "mean", "min", "max", "last", "first_seen", "distinct")
+HOWS: tuple[How, ...] = ("count", "since_first", "since_last", "sum", "mean", "min", "max", "last", "first_seen", "distinct")
 WINDOWS = (ALL, Window(30), Window(7, lag_days=7), Window(90, closed="neither"), Window(None, lag_days=3), Window(5, 1, "both"))
 
 
