@@ -16,7 +16,7 @@ WEEK = pd.Timedelta(days=7)
 
 @pytest.fixture(scope="module")
 def log(yardsticks: Path) -> pd.DataFrame:
-    """Sixty days of every eighth customer."""
+    """The first sixty days of a fifth of the customers at a fifth of the terminals."""
     if not (yardsticks / "handbook" / "transactions.parquet").is_file():
         pytest.skip(f"no transactions at {yardsticks / 'handbook'}")
     found = load(yardsticks, 600_000)
