@@ -69,7 +69,7 @@ def run(
         work(prepare(warm))  # imports, compilation and first-use costs are nobody's
     state = prepare(log)
     wall, counted, answer = [], [], None
-    while len(wall) < REPEATS and (not wall or sum(wall) + min(wall) < ENOUGH_SECONDS):
+    while len(wall) < REPEATS and (not wall or sum(counted) + min(counted) < ENOUGH_SECONDS):
         answer = None
         begun, used = time.perf_counter(), clock()
         answer = work(state)
