@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,7 @@ FRESH = """SELECT l.*, (f.id IS NOT NULL)::BIGINT AS fresh FROM log l
 def prepare(log):
     """Load the log into a table, rows numbered."""
     connection = duckdb.connect()
-    connection.execute(f"SET threads = {threads()}")
+    connection.execute(f"SET threads = {threads()}; SET memory_limit = '10GB'; SET temp_directory = '{tempfile.gettempdir()}'")
     asks = np.zeros(len(log.time), dtype=bool)
     asks[log.probes] = True
     table = pa.table(

@@ -26,12 +26,21 @@ def _selected(key, _other):
     yield f"{key}_0.time AS last_{key}"
 
 
+def _answer(key, other):
+    joins = " ".join(_joins(key))
+    return f"CREATE OR REPLACE TABLE answer_{key} AS SELECT p.id, {', '.join(_selected(key, other))} FROM (FROM log WHERE asks) p {joins}"
+
+
 QUERIES = (
     f"CREATE OR REPLACE TABLE flagged AS {FRESH}",
-    *(f"CREATE OR REPLACE TABLE running_{key} AS {_running(key)}" for key, _ in KEYS),
-    f"CREATE OR REPLACE TABLE answer AS SELECT p.id, {', '.join(word for pair in KEYS for word in _selected(*pair))} "
-    f"FROM (FROM log WHERE asks) p {' '.join(join for key, _ in KEYS for join in _joins(key))}",
+    *(
+        query
+        for key, other in KEYS
+        for query in (f"CREATE OR REPLACE TABLE running_{key} AS {_running(key)}", _answer(key, other), f"DROP TABLE running_{key}")
+    ),
+    "CREATE OR REPLACE VIEW answer AS SELECT * FROM answer_customer JOIN answer_seller USING (id)",
 )
+"""One key after the other, so that the joins of one alone have to fit into memory."""
 
 
 def work(connection):
