@@ -112,7 +112,7 @@ def test_rules_are_judged_by_themselves_as_if_in_force_and_change_no_decision(
     assert table.loc["never", "saving_cents"] == 0.0 and result.manifest()["rules"][1]["precision"] is None
     assert "What rules beside the model would have done" in page.read_text()
     without = backtest(Home(tmp_path), history, START, END, POLICY, "weekly", settings=QUICK, draws=20)[0]
-    assert without.rules is None and without.labels.ways == result.labels.ways
+    assert without.rules is None and without.manifest()["labels"] == result.manifest()["labels"]
 
 
 def test_without_a_truth_there_is_no_word_of_it_and_a_seed_repeats_itself(history: History, tmp_path: Path) -> None:
