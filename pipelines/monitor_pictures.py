@@ -33,8 +33,10 @@ def moved(table: pd.DataFrame, moderate: float, large: float, most: int = 14) ->
         Columns drawn.
     """
     shown = table.head(most).iloc[::-1]
-    figure, axes = blank(7.2, 0.9 + 0.3 * max(len(shown), 2))
-    bars = axes.barh(shown["feature"], shown["excess"], color=[LEVELS[level] for level in shown["level"]], height=0.62)
+    names = [_cut(str(name)) for name in shown["feature"]]
+    # Names of features are long: the figure is as much wider as they need, so that the bars keep their room.
+    figure, axes = blank(5.2 + 0.075 * max(map(len, names), default=0), 0.9 + 0.3 * max(len(shown), 2))
+    bars = axes.barh(names, shown["excess"], color=[LEVELS[level] for level in shown["level"]], height=0.62)
     words = [f"{index:.2f}, ordinary {usual:.2f}" for index, usual in zip(shown["psi"], shown["ordinary"], strict=True)]
     axes.bar_label(bars, labels=words, padding=3, fontsize=8)
     for value, name in ((moderate, "moderate"), (large, "large")):
@@ -45,6 +47,7 @@ def moved(table: pd.DataFrame, moderate: float, large: float, most: int = 14) ->
     axes.set_xticks([0, *(tick for tick in (0.1, 0.25, 0.5, 1, 2, 5, 10) if tick <= furthest * 2)])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("stability index beyond what is ordinary")
+    axes.tick_params(axis="y", labelsize=8)
     axes.grid(visible=False)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     return figure
@@ -65,7 +68,7 @@ def distributions(reference: pd.DataFrame, current: pd.DataFrame, names: Sequenc
         axes.bar(at - 0.2, shares[0], width=0.4, color=BEFORE, label="reference")
         axes.bar(at + 0.2, shares[1], width=0.4, color=NOW, label="now")
         axes.set_xticks(at, [word for word, shown in zip(_words(cuts), used, strict=True) if shown], fontsize=7, rotation=30, ha="right")
-        axes.set_title(name, fontsize=9, color=INK, loc="left")
+        axes.set_title(_cut(name), fontsize=9, color=INK, loc="left")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.tick_params(axis="y", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -115,6 +118,10 @@ def _words(cuts: np.ndarray) -> list[str]:
     """Name the bins by their upper edges."""
     beyond = f"> {_short(cuts[-1])}" if len(cuts) else "known"
     return [*(f"≤ {_short(cut)}" for cut in cuts), beyond, "missing"]
+
+
+def _cut(name: str, most: int = 64) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _short(value: float) -> str:

@@ -131,6 +131,7 @@ def test_every_picture_is_drawn_from_any_numbers_the_monitor_can_have() -> None:
     drawn = [
         monitor_pictures.moved(table, 0.1, 0.25),
         monitor_pictures.moved(table[:0], 0.1, 0.25),
+        monitor_pictures.moved(table.assign(feature="a_very_long_name_" * 9), 0.1, 0.25),
         monitor_pictures.distributions(nothing, nothing.drop(columns="b"), ["a", "b"]),
         monitor_pictures.over_time(["x"], [0.8], [0.1]),
         monitor_pictures.against_audit(estimate, dict.fromkeys(MEASURES, none), ("auc",)),
