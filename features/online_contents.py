@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.history import Ints
-from features.narratives import LOOK_BACK, Shingles, Words, alike, near_narratives, plain, plain_text, shingle, shingles, sign
+from features.narratives import LOOK_BACK, Shingles, Words, alike, near_narratives, plain_text, shingle, shingles, sign
 from features.online_rows import code, hashed
 from features.photographs import MAX_BITS, around, bands_of, near_photographs
 
@@ -58,12 +57,8 @@ class Stories:
     log: int = 0x8020
     look_back: int = LOOK_BACK
 
-    def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Reduce a column to what makes contents equal; missing where there is none."""
-        return _none_for_empty(plain(column))
-
     def text(self, value: str) -> str:
-        """Reduce one value likewise, to nothing where there is none."""
+        """Reduce a text to what makes contents equal, to nothing where there is none."""
         return plain_text(value)
 
     def contents(self, texts: pa.Array) -> Contents:
@@ -102,12 +97,8 @@ class Pictures:
     log: int = 0x8028
     look_back: int = 0  # all are looked at
 
-    def texts(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Reduce a column to what makes contents equal; missing where there is none."""
-        return _none_for_empty(column)
-
     def text(self, value: str) -> str:
-        """Reduce one value likewise, to nothing where there is none."""
+        """Reduce a text to what makes contents equal, to nothing where there is none."""
         return value
 
     def contents(self, texts: pa.Array) -> Contents:
@@ -141,7 +132,3 @@ Kind = Stories | Pictures
 
 KINDS: tuple[Kind, ...] = (Stories(), Pictures())
 """The kinds of content a claim may carry."""
-
-
-def _none_for_empty(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.large_string()), texts)

@@ -49,7 +49,8 @@ def write(facts: HashedFacts | Rows, plan: DuplicatePlan, pages: Pages, fresh: b
 
 
 def _write(facts: HashedFacts | Rows, kind: Kind, pages: Pages, fresh: bool) -> None:
-    texts = kind.texts(facts.texts("claims", kind.column)).combine_chunks()
+    told = (kind.text(text or "") or None for text in facts.texts("claims", kind.column).to_pylist())
+    texts = pa.array(told, type=pa.large_string())
     times, customers = facts.known("claims"), facts.codes("claims", "customer_id")
     held = np.flatnonzero(np.asarray(texts.is_valid().to_numpy(zero_copy_only=False), dtype=bool) & (times != NEVER))
     if not len(held):
@@ -66,8 +67,8 @@ def _write(facts: HashedFacts | Rows, kind: Kind, pages: Pages, fresh: bool) -> 
         new = [row for row in np.lexsort((found.whole, first)).tolist() if known[row] is None]
         for row in new:
             _add_one(kind, kind.content(coded.dictionary[row].as_py()), int(first[row]), pages)
-    told = customers[held] >= 0
-    _add_uses(kind, found.codes[content][told], customers[held][told], times[held][told], pages, fresh)
+    whose = customers[held]
+    _add_uses(kind, found.codes[content][whose >= 0], whose[whose >= 0], times[held][whose >= 0], pages, fresh)
 
 
 def _add_all(kind: Kind, found: Contents, first: Ints, pages: Pages) -> None:

@@ -136,27 +136,28 @@ def _resolutions(facts: HashedFacts | Rows, pages: Pages, fresh: bool) -> dict[s
     """Return claims and resolutions of all claims that either concerns, in contract columns, identifiers as codes."""
     concerned = [facts.codes("claims", "claim_id")] if facts.has("claims.claim_id") else []
     if facts.has("resolutions.claim_id", "resolutions.known_at"):
-        claim, known = facts.codes("resolutions", "claim_id"), facts.known("resolutions")
-        order = np.lexsort((facts.ranks("resolutions", "resolution_id"), known))
-        order = order[(claim[order] >= 0) & (known[order] != NEVER)]
+        claim, at = facts.codes("resolutions", "claim_id"), facts.known("resolutions")
+        order = np.lexsort((facts.ranks("resolutions", "resolution_id"), at))
+        order = order[(claim[order] >= 0) & (at[order] != NEVER)]
         values = np.stack(
             [_chosen(facts, "label", _LABELS), _chosen(facts, "outcome", _OUTCOMES), facts.integers("resolutions", "paid_cents")], 1
         )
-        concerned.append(keep(pages, RESOLUTIONS, claim[order], known[order], values[order], fresh))
+        concerned.append(keep(pages, RESOLUTIONS, claim[order], at[order], values[order], fresh))
     claims = np.unique(np.concatenate(concerned))
     owner, known_of = kept(pages, CLAIMS, claims, 1 + len(ENTITIES))
     of, resolved = kept(pages, RESOLUTIONS, claims, 4)
-    return {
-        "claims": {"claim_id": claims[owner], "filed_at": known_of[:, 0]} | {n: known_of[:, 1 + i] for i, n in enumerate(ENTITIES)},
-        "resolutions": {
-            "resolution_id": _in_order(len(of)),
-            "claim_id": claims[of],
-            "known_at": resolved[:, 0],
-            "label": [_LABELS[i] for i in resolved[:, 1].tolist()],
-            "outcome": [_OUTCOMES[i] for i in resolved[:, 2].tolist()],
-            "paid_cents": resolved[:, 3],
-        },
+    if not len(of):
+        return {}
+    known = {"claim_id": claims[owner], "filed_at": known_of[:, 0], **{n: known_of[:, 1 + i] for i, n in enumerate(ENTITIES)}}
+    found = {
+        "resolution_id": _in_order(len(of)),
+        "claim_id": claims[of],
+        "known_at": resolved[:, 0],
+        "label": [_LABELS[i] for i in resolved[:, 1].tolist()],
+        "outcome": [_OUTCOMES[i] for i in resolved[:, 2].tolist()],
+        "paid_cents": resolved[:, 3],
     }
+    return {"claims": known, "resolutions": found}
 
 
 def _chosen(facts: HashedFacts | Rows, column: str, choices: Sequence[str | None]) -> Ints:
