@@ -151,7 +151,8 @@ def _plan(parts: Sequence[Aggregate], columns: Sequence[str], sizes: Mapping[str
         np.array(edges, dtype=np.int64),
         np.array([(kind, columns.index(str(column))) for kind, column in carried], dtype=np.int64).reshape(-1, 2),
         np.array(steps, dtype=np.int64).reshape(-1, 4),
-        np.array([sizes[name] if name in counted else 0 for name in columns], dtype=np.int64),
+        # A column that is counted is marked by its size, even where no code of it occurs at all.
+        np.array([max(sizes[name], 1) if name in counted else 0 for name in columns], dtype=np.int64),
     )
 
 

@@ -139,3 +139,12 @@ def test_rows_of_the_result_are_those_the_probes_name_and_nobody_is_undefined() 
     asked = Lines(np.array([-1, 1, 0]), np.array([1, 2, 3]), (np.array([2, 0, 1]),))
     found = sweep([Aggregate("claims", ("customer_id",), "count", Window(None))], told, (), asked, {}, 2, Desk())
     np.testing.assert_array_equal(found, [[2.0], [0.0], [np.nan]])
+
+
+@pytest.mark.parametrize("how", ["distinct", "first_seen"])
+def test_a_column_of_codes_in_which_nothing_ever_occurs_counts_none(how: How) -> None:
+    days = np.arange(5, dtype=np.int64) * DAY_US
+    nobody = Events(days, {"customer_id": np.zeros(5, dtype=np.int64), "device_id": np.full(5, -1, dtype=np.int64)})
+    part = Aggregate("orders.device_id", ("customer_id",), how, Window(30))
+    for events in (nobody, nobody.only(np.empty(0, dtype=np.int64))):
+        assert answer([part], events, nobody, {"customer_id": 1, "device_id": 0}, Desk())[part].tolist() == [0.0] * 5
