@@ -29,7 +29,7 @@ from features.buckets import answer, assemble
 from features.duck import Bucket, Duck
 from features.facts import Facts, FeatureError
 from features.history import Floats, Ints
-from features.link_stream import CHUNK_ROWS, NUMBERED, STREAM, follow, known
+from features.link_stream import CHUNK_ROWS, NUMBERED, STREAM, Numbered, follow, known
 from features.ordered import CHUNK, Waiting, chunks, write
 from features.shares import Plan, Share, plan
 from features.spec import Feature, Selection
@@ -189,7 +189,8 @@ class _Carrier:
         events = duck.folder / "events.parquet"
         with pq.ParquetWriter(events, STREAM) as writer:
             for tables, wanted in self._pieces(duck):
-                writer.write_table(known(tables, wanted, _numbers(tables) if "claims" in wanted else None, sources))
+                facts = Numbered(tables, tables["claims"], sources)
+                writer.write_table(known(facts, wanted, _numbers(tables) if "claims" in wanted else None))
         yield from follow(duck.sorted(events, "time", CHUNK_ROWS), found.kinds, found.links, self.room // 2)
         shutil.rmtree(duck.folder)
 

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from features.facts import PROBES, Facts, FeatureError
 from features.history import NEVER, Floats, Ints
 from features.links import GRAPHS, LINK_SOURCES, Links
 from features.sources import Events, select
-from features.spec import Selection
 
 ASKED = "asked"
 NUMBERED = tuple(dict.fromkeys(("customer_id", "product_id", *(kind for _, kinds in GRAPHS.values() for kind in kinds))))
@@ -45,21 +43,18 @@ class Numbered(Facts):
         return np.where(codes == NEVER, -1, codes)
 
 
-def known(tables: Mapping[str, pd.DataFrame], wanted: Iterable[str], rows: Ints | None, sources: Mapping[str, Selection]) -> pa.Table:
+def known(facts: Facts, wanted: Iterable[str], rows: Ints | None) -> pa.Table:
     """Turn a piece of the tables into rows of the stream.
 
     Parameters
     ----------
-    tables
-        A piece of some tables, identifiers as numbers; others may be there without a row.
+    facts
+        A piece of some tables; others may be there without a row. Its codes are the numbers of the stream.
     wanted
         Sources to read from this piece.
     rows
         Number of each claim of the piece if these are asked about; ``None`` if not.
-    sources
-        Sources that the catalogue brings.
     """
-    facts = Numbered(tables, tables["claims"], sources)
     parts = [_lines(source, events, None) for source in wanted if (events := select(facts, source)) is not None]
     if rows is not None:
         asked = {key: facts.codes(PROBES, key) for key in facts.keys(PROBES)}

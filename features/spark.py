@@ -26,7 +26,6 @@ import pyarrow.parquet as pq
 
 from features import spark_tasks as tasks
 from features.facts import Facts
-from features.link_stream import NUMBERED
 from features.ordered import CHUNK, write
 from features.shares import Columns, Plan, Share, plan
 from features.spark_tasks import BUCKET, CHUNK_NUMBER, QUESTION, TABLE
@@ -176,8 +175,10 @@ class _Carrier:
         if table == "claims":
             return rows.withColumn(BUCKET, place)
         if table not in share.by_claim:
-            asked = claims.select(share.key).distinct()
-            return rows.join(asked, share.key, "leftsemi").withColumn(BUCKET, place) if share.key in share.columns[table] else None
+            if share.key not in share.columns[table]:
+                return None
+            few = self.rows[table] > 4 * self.rows["claims"]  # else what is not asked about may as well travel along
+            return (rows.join(claims.select(share.key).distinct(), share.key, "leftsemi") if few else rows).withColumn(BUCKET, place)
         there = claims.where(f.col(share.key).isNotNull()).select("claim_id", place.alias("_there"))
         named = rows.join(there, "claim_id")
         if share.key not in share.columns[table]:
@@ -187,40 +188,21 @@ class _Carrier:
         return own.unionByName(named.where(f.col("_there") != place).withColumnRenamed("_there", BUCKET))
 
     def _linked(self, question: int) -> DataFrame:
-        """Turn the tables into one stream with numbers for identifiers, and follow it in one task in the order of time."""
+        """Turn the tables into one stream, and follow it in one task in the order of time."""
         found, columns = self.plan, self.plan.links_columns
-        numbered = self._numbered(columns)
-        schemas = {
-            table: pa.schema([(name, pa.int32()) if name in NUMBERED else schema.field(name) for name in schema.names])
-            for table, schema in self._schemas(columns).items()
-        }
+        schemas = self._schemas(columns)
+        held = {table: self.read(table, names) for table, names in columns.items() if self.rows[table]}
         parts = [
-            numbered[table].mapInArrow(partial(tasks.events, table, schemas, found.sources), _ddl(tasks.STREAM))
+            held[table].mapInArrow(partial(tasks.events, table, schemas, found.sources), _ddl(tasks.WORDED))
             for table in ("orders", "claims")
-            if table in numbered
+            if table in held
         ]
-        if "resolutions" in numbered:
+        if "resolutions" in held:
             share = Share("claim_id", (), (), {table: columns[table] for table in ("claims", "resolutions")})
-            held = {table: numbered[table] for table in share.columns}
-            parts.append(self._dealt(share, held, schemas, partial(tasks.standing, schemas, found.sources), tasks.STREAM))
+            task = partial(tasks.standing, schemas, found.sources)
+            parts.append(self._dealt(share, {table: held[table] for table in share.columns}, schemas, task, tasks.WORDED))
         stream = reduce(_union, parts).repartition(1).sortWithinPartitions("time")
         return stream.mapInArrow(partial(tasks.followed, found.kinds, found.links, question), _ddl(tasks.ANSWERED))
-
-    def _numbered(self, columns: Columns) -> dict[str, DataFrame]:
-        """Replace identifiers by numbers, the same in all tables."""
-        from pyspark.sql import Window
-        from pyspark.sql import functions as f
-
-        held = {table: self.read(table, names) for table, names in columns.items() if self.rows[table]}
-        for name in NUMBERED:
-            holders = [table for table in held if name in columns[table]]
-            if not holders:
-                continue
-            words = reduce(_union, (held[table].select(name) for table in holders)).where(f.col(name).isNotNull()).distinct()
-            numbers = words.select(name, (f.row_number().over(Window.orderBy(name)) - 1).alias("_number"))
-            for table in holders:
-                held[table] = held[table].join(numbers, name, "left").drop(name).withColumnRenamed("_number", name)
-        return held
 
     def _duplicated(self, question: int) -> DataFrame:
         from pyspark.sql import functions as f

@@ -14,18 +14,21 @@ from features import duplicates
 from features.buckets import answer, assemble
 from features.facts import Facts
 from features.history import Floats, Ints
-from features.link_stream import STREAM, follow, known
+from features.link_stream import NUMBERED, STREAM, follow, known
 from features.shares import Plan, Share
 from features.spec import Selection
 from features.stored import ROW, frame
 
-__all__ = ["ANSWERED", "BUCKET", "CHUNK_NUMBER", "QUESTION", "STREAM", "TABLE"]
+__all__ = ["ANSWERED", "BUCKET", "CHUNK_NUMBER", "QUESTION", "TABLE", "WORDED"]
 
 TABLE, BUCKET, QUESTION, CHUNK_NUMBER = "_table", "_bucket", "_question", "_chunk"
 _ANSWERS = "_answers"
 
 ANSWERED = pa.schema([(ROW, pa.int64()), (QUESTION, pa.int32()), (_ANSWERS, pa.list_(pa.float64()))])
 """Answers on their way: number of the claim, number of the question, and what was answered."""
+
+WORDED = pa.schema([pa.field(field.name, pa.string() if field.name in NUMBERED else field.type) for field in STREAM])
+"""The stream of :mod:`features.link_stream` before identifiers have numbers."""
 
 _NO_LIMIT = 1 << 62
 
@@ -52,9 +55,9 @@ def answered(share: Share, question: int, sources: Sources, schemas: Schemas, ro
 
 def standing(schemas: Schemas, sources: Sources, rows: pa.Table) -> pa.Table:
     """Turn resolutions and their claims, in one bucket by claim, into rows of the stream."""
-    tables = {table: frame(schema.empty_table()) for table, schema in schemas.items()}
-    together = {table: schemas[table] for table in ("claims", "resolutions")}
-    return known(tables | _tables(together, rows), ("standing",), None, sources)
+    nothing = {table: frame(schema.empty_table()) for table, schema in schemas.items()}
+    tables = nothing | _tables({table: schemas[table] for table in ("claims", "resolutions")}, rows)
+    return _worded(Facts(tables, tables["claims"], sources), ("standing",), None)
 
 
 def events(table: str, schemas: Schemas, sources: Sources, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -63,15 +66,40 @@ def events(table: str, schemas: Schemas, sources: Sources, batches: Iterator[pa.
     for batch in batches:
         tables = {**nothing, table: frame(pa.Table.from_batches([batch]))}
         wanted, numbers = (("sightings", "claims"), _numbers(tables)) if table == "claims" else (("sightings",), None)
-        yield from known(tables, wanted, numbers, sources).to_batches()
+        yield from _worded(Facts(tables, tables["claims"], sources), wanted, numbers).to_batches()
+
+
+def _worded(facts: Facts, wanted: tuple[str, ...], rows: Ints | None) -> pa.Table:
+    """Return rows of the stream with identifiers as they are: codes of a piece mean nothing elsewhere."""
+    stream = known(facts, wanted, rows)
+    for name in NUMBERED:
+        words = pa.nulls(0, pa.string())
+        for table in (table for table in facts.tables if name in facts.keys(table) and len(facts.frame(table))):
+            codes, first = np.unique(facts.codes(table, name), return_index=True)
+            held = facts.texts(table, name).take(pa.array(first[codes >= 0])).combine_chunks().cast(pa.string())
+            words = held if table == "claims" or not len(words) else words
+        codes = stream[name].combine_chunks()
+        place = pc.if_else(pc.less(codes, 0), pa.scalar(None, pa.int32()), codes)
+        stream = stream.set_column(stream.schema.get_field_index(name), WORDED.field(name), words.take(place))
+    return stream
 
 
 def followed(
     kinds: Mapping[str, tuple[str, ...]], names: tuple[str, ...], question: int, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Follow the whole stream."""
-    for numbers, answers in follow(batches, kinds, names, _NO_LIMIT):
-        yield from _answers(numbers, question, answers).to_batches()
+    """Follow the whole stream; identifiers get numbers as they come."""
+    numbers: dict[str, dict[str, int]] = {name: {} for name in NUMBERED}
+    for rows, answers in follow((_renumbered(batch, numbers) for batch in batches), kinds, names, _NO_LIMIT):
+        yield from _answers(rows, question, answers).to_batches()
+
+
+def _renumbered(batch: pa.RecordBatch, numbers: Mapping[str, dict[str, int]]) -> pa.RecordBatch:
+    for name, seen in numbers.items():
+        coded = batch[name].dictionary_encode()
+        mine = np.array([*(seen.setdefault(word, len(seen)) for word in coded.dictionary.to_pylist()), -1], dtype=np.int32)
+        codes = mine[coded.indices.fill_null(len(mine) - 1).to_numpy(zero_copy_only=False)]
+        batch = batch.set_column(batch.schema.get_field_index(name), STREAM.field(name), pa.array(codes))
+    return batch
 
 
 def duplicated(names: tuple[str, ...], question: int, sources: Sources, claims: pa.Table) -> pa.Table:
