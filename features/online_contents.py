@@ -18,6 +18,8 @@ from features.narratives import LOOK_BACK, Shingles, Words, alike, near_narrativ
 from features.online_rows import code, hashed
 from features.photographs import MAX_BITS, around, bands_of, near_photographs
 
+_NO_SETS = Shingles(np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint64))
+
 
 @dataclass(frozen=True, eq=False)
 class Contents:
@@ -42,10 +44,9 @@ class Contents:
 
     def mark(self, row: int) -> bytes:
         """Return what the content of a row is compared by."""
+        if self.sets is _NO_SETS:  # pictures are compared by their codes
+            return b""
         return self.sets.hashes[self.sets.starts[row] : self.sets.starts[row + 1]].tobytes()
-
-
-_NO_SETS = Shingles(np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint64))
 
 
 @dataclass(frozen=True)

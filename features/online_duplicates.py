@@ -107,7 +107,7 @@ def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
 def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages) -> None:
     """Write down since when contents are known, and what they are compared by."""
     keys = keys_of(kind.log + _KNOWN, found.codes[rows_of, None])
-    marks = (found.mark(row) if len(found.sets.hashes) else b"" for row in rows_of.tolist())
+    marks = (found.mark(row) for row in rows_of.tolist())
     pages.put(zip(keys, first.tolist(), marks, strict=True))
 
 

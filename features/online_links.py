@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,47 +78,75 @@ def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: 
     customer, product = codes.get("customer_id", -1), codes.get("product_id", -1) if graph == "component" else -1
     if customer < 0:
         return found
-    rules = plan.rules
     entities = [(number, codes[kind]) for number, kind in enumerate(GRAPHS[graph][1]) if codes.get(kind, -1) >= 0]
-    ago = now - rules.recent_days * DAY_US
-    links_key, claimants_key = key_of(log_of(graph, LINKED), (customer,)), key_of(CLAIMANTS, (product,)) if product >= 0 else b""
-    label, own_key = key_of(log_of(graph, COMPONENT), (customer,)), key_of(OWN, (customer,))
-    asked = [(links_key, now), (label, now), (label, ago), (own_key, now), (claimants_key, now)]
-    links, mine, was, own, claimed, *held = yield asked + [(_met(graph, entity), now) for entity in entities]
-    open_ones = {e: met for e, page in zip(entities, held, strict=True) if (met := _customers(page, now, rules)) is not None}
-    linked = _latest_links(links_key, links, now, rules, pages)
-    claimants = _claimants(claimants_key, claimed, customer, ago, now, rules, pages)
-    component, component_then = _label(mine, customer, now), _label(was, customer, ago)
-    further = [entity for entity in linked if entity not in entities]
-    touching = sorted({met[-1] for met in open_ones.values()} | set(claimants))
-    asked = [(_met(graph, entity), now) for entity in further]
-    asked += [(key_of(log_of(graph, COMPONENT), (other,)), now) for other in touching]
-    asked.append((key_of(log_of(graph, TOTALS), (component_then,)), ago))
-    answers = yield asked
-    around = open_ones | {e: met for e, page in zip(further, answers, strict=False) if (met := _customers(page, now, rules)) is not None}
-    label_of = {o: _label(page, o, now) for o, page in zip(touching, answers[len(further) :], strict=False)}
-    near = sorted({component} | {label_of[met[-1]] for met in open_ones.values()})
+    at = yield from _standpoint(plan, graph, customer, product, entities, now, pages)
+    around, label_of, size_then = yield from _surroundings(plan, graph, at, entities, now)
+    near = sorted({at.component} | {label_of[met[-1]] for met in at.named.values()})
     others = sorted({other for met in around.values() for other in met} - {customer})
     asked = [(key_of(log_of(graph, TOTALS), (root,)), now) for root in near]
-    answered = yield asked + [(key_of(OWN, (other,)), now) for other in others]
-    totals = np.sum([_state(page, (1, 0, 0), now) for page in answered[: len(near)]], axis=0)
-    own_claims, own_abusive = _state(own, (0, 0), now)
-    abusive = {o for o, page in zip(others, answered[len(near) :], strict=True) if _state(page, (0, 0), now)[1] > 0}
-    found[:3] = totals - np.array([0, own_claims, own_abusive])
+    answers = yield asked + [(key_of(OWN, (other,)), now) for other in others]
+    totals = np.sum([_state(page, (1, 0, 0), now) for page in answers[: len(near)]], axis=0)
+    abusive = {o for o, page in zip(others, answers[len(near) :], strict=True) if _state(page, (0, 0), now)[1] > 0}
+    found[:3] = totals - np.array([0, *at.own])
     found[3:7] = _shared(around.values(), customer, abusive, len(others), plan.weights)
     if abusive:
         found[7] = 1
     elif found[2] > 0:
-        close = len(others) <= rules.searched and (
-            yield from _second_ring(plan, graph, others, {customer, *others}, set(around), now, pages)
-        )
+        searched = len(others) <= plan.rules.searched
+        close = searched and (yield from _second_ring(plan, graph, others, {customer, *others}, set(around), now, pages))
         found[7] = 2 if close else 3
-    found[8] = found[0] - _state(answers[-1], (1, 0, 0), ago)[0]
+    found[8] = found[0] - size_then
     if product >= 0:
-        roots = Counter(label_of[claimant] for claimant in claimants)
+        roots = Counter(label_of[claimant] for claimant in at.claimants)
         strangers = sum(count == 1 and root not in near for root, count in roots.items())
-        found[9], found[10] = len(claimants), strangers / len(claimants) if claimants else np.nan
+        found[9], found[10] = len(at.claimants), strangers / len(at.claimants) if at.claimants else np.nan
     return found
+
+
+class _Standpoint(NamedTuple):
+    """What the first round tells: the customer's own claims and abusive ones, component now and before, links, the named, a burst."""
+
+    own: list[int]
+    component: int
+    component_then: int
+    linked: list[Entity]
+    named: dict[Entity, list[int]]
+    claimants: list[int]
+
+
+def _standpoint(
+    plan: LinkPlan, graph: str, customer: int, product: int, entities: list[Entity], now: int, pages: Pages
+) -> Generator[Asked, Found, _Standpoint]:
+    """Look up the customer, the entities that the claim names, and the product."""
+    ago = now - plan.rules.recent_days * DAY_US
+    links, label, own = (key_of(log, (customer,)) for log in (log_of(graph, LINKED), log_of(graph, COMPONENT), OWN))
+    claimants = key_of(CLAIMANTS, (product,)) if product >= 0 else b""
+    asked = [(links, now), (label, now), (label, ago), (own, now), (claimants, now), *((_met(graph, e), now) for e in entities)]
+    links_page, here, then, own_page, claimants_page, *held = yield asked
+    return _Standpoint(
+        _state(own_page, (0, 0), now).tolist(),
+        _label(here, customer, now),
+        _label(then, customer, ago),
+        _latest_links(links, links_page, now, plan.rules, pages),
+        {e: met for e, page in zip(entities, held, strict=True) if (met := _customers(page, now, plan.rules)) is not None},
+        _claimants(claimants, claimants_page, customer, ago, now, plan.rules, pages),
+    )
+
+
+def _surroundings(
+    plan: LinkPlan, graph: str, at: _Standpoint, entities: list[Entity], now: int
+) -> Generator[Asked, Found, tuple[dict[Entity, list[int]], dict[int, int], int]]:
+    """Look up who shares what: customers of all open entities, components of those that matter, the former component's size."""
+    ago = now - plan.rules.recent_days * DAY_US
+    further = [entity for entity in at.linked if entity not in entities]
+    touching = sorted({met[-1] for met in at.named.values()} | set(at.claimants))
+    asked = [(_met(graph, entity), now) for entity in further]
+    asked += [(key_of(log_of(graph, COMPONENT), (other,)), now) for other in touching]
+    *answers, totals = yield [*asked, (key_of(log_of(graph, TOTALS), (at.component_then,)), ago)]
+    met_by = zip(further, answers, strict=False)
+    around = at.named | {e: met for e, page in met_by if (met := _customers(page, now, plan.rules)) is not None}
+    labels = {o: _label(page, o, now) for o, page in zip(touching, answers[len(further) :], strict=True)}
+    return around, labels, int(_state(totals, (1, 0, 0), ago)[0])
 
 
 def _met(graph: str, entity: Entity) -> bytes:
