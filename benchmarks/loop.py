@@ -18,9 +18,11 @@ from rich.table import Table
 
 from benchmarks._record import record
 from features.catalog import CATALOG
+from models.bundle import load
 from models.labels import as_known
 from models.metrics import auc
 from models.policy import default_policy, label_confusions
+from models.shelf import Shelf
 from models.training import train
 from pipelines.build import matrix_of
 from pipelines.demo import Demo, demo
@@ -28,6 +30,7 @@ from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.simulate.sealed import read_truth
 from pipelines.simulated import Simulation
+from serving.store import Store
 
 CHOSEN_ON, FRESH = range(5), range(5, 10)
 ORDERS, CLAIMS = 300_000, 20_000
@@ -61,7 +64,26 @@ def measure(seed: int) -> dict[str, Any]:
         kept = ("auc_abusive", "ap_abusive", "ece", "claims_decided", "promoted", "seconds", "peak_rss_mb", "ledger_balance_cents")
         costs = ("cost_pay_everything", "cost_model", "cost_model_experts", "cost_perfect", "cases_open", "cases_resolved")
         row = {"seed": seed, **{key: summary[key] for key in (*kept, *costs)}}
-        return row | {"auc_without_links_and_duplicates": _without(done)}
+        return row | _accusations(done) | {"auc_without_links_and_duplicates": _without(done)}
+
+
+def _accusations(done: Demo) -> dict[str, float]:
+    """Return the threshold that the first training certified, and how many of the claims that are not abusive it accused."""
+    home = done.home
+    bundle = load(Shelf(home.bundles).path(done.trained.bundle))
+    promised = bundle.guarantee
+    if promised is None:
+        raise RuntimeError(f"{done.trained.bundle}: expected a bundle with a guarantee, found none")
+    with Store(home.store_url) as store:
+        decided = store.read("decisions")
+    first = decided[decided["bundle"] == bundle.hash]
+    truth = read_truth(home.root).set_index("claim_id")["truth"].loc[first["claim_id"]].to_numpy()
+    innocent = truth != "abusive"
+    return {
+        "certified_threshold": promised.threshold,
+        "wrongly_accused_share": float((first["automatic_action"] == "DENY_ABUSIVE").to_numpy()[innocent].mean()),
+        "above_threshold_share": float((first["p_abusive"] >= promised.threshold).to_numpy()[innocent].mean()),
+    }
 
 
 def _without(done: Demo) -> float:

@@ -9,17 +9,22 @@ set of a million keys is no document): they are judged on every row by the check
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import great_expectations as gx
-import great_expectations.expectations as gxe
 import pandas as pd
-from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from data_contracts.contract import Column, Contract
+
+with warnings.catch_warnings():
+    # Where Spark is installed, Great Expectations imports it, and Spark warns of a pandas that its own pandas API is not ready for.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
 
 @dataclass(frozen=True)

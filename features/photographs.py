@@ -56,7 +56,8 @@ def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:
 
 def around(bands: Ints) -> Ints:
     """Return (bands, 17) each band of one hash and its neighbours by one bit: where every near one is found."""
-    return bands[:, None] ^ np.append(0, 1 << np.arange(_WIDTH))
+    turned: Ints = bands[:, None] ^ np.append(0, 1 << np.arange(_WIDTH))
+    return turned
 
 
 @njit(cache=True)

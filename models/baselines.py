@@ -39,6 +39,8 @@ class Rival:
         As in tables.
     predict
         Gives its probabilities.
+    guarantee
+        It promises nothing: prices alone say when it accuses.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class Rival:
 
     name: str
     predict: Predictor
+    guarantee: None = None
 
     @property
     def hash(self) -> str:

@@ -23,12 +23,13 @@ from models.calibration_maps import Calibration
 from models.classifier import Classifier, Node
 from models.inputs import Inputs
 from models.reference import Reference
+from models.risk import Guarantee
 
 FORMAT = 1
 """The layout of the folder; a bundle of another layout is refused."""
 
 MANIFEST = "manifest.json"
-_REFERENCE = "reference.json"
+_REFERENCE, _GUARANTEE = "reference.json", "guarantee.json"
 
 
 class BundleError(ValueError):
@@ -61,6 +62,8 @@ class Bundle:
         Hash of the data contracts; those of this code by default.
     reference
         What is usual, for comparisons in reasons; a bundle of an earlier version has none.
+    guarantee
+        From which probability on it may call a claim abusive without an expert; without one, prices alone say.
     """
 
     classifier: Classifier
@@ -69,6 +72,7 @@ class Bundle:
     trained: Mapping[str, Any] = field(default_factory=dict)
     contract_hash: str = field(default_factory=contracts_hash)
     reference: Reference | None = None
+    guarantee: Guarantee | None = None
 
     @property
     def inputs(self) -> Inputs:
@@ -90,6 +94,7 @@ class Bundle:
             "calibration.json": _json(self.calibration.to_json()),
             "features.json": _json(self.inputs.to_json()),
             **({} if self.reference is None else {_REFERENCE: _json(self.reference.to_json())}),
+            **({} if self.guarantee is None else {_GUARANTEE: _json(self.guarantee.to_json())}),
         }
 
     @cached_property
@@ -171,7 +176,8 @@ def load(folder: Path, catalog_hash: str | None = None) -> Bundle:
     classifier = Classifier(Inputs.from_json(json.loads(texts["features.json"])), nodes["abusive"], nodes["unsubstantiated"])
     calibration = Calibration.from_json(json.loads(texts["calibration.json"]))
     usual = Reference.from_json(json.loads(texts[_REFERENCE])) if _REFERENCE in texts else None
-    return Bundle(classifier, calibration, manifest["catalog_hash"], manifest["trained"], manifest["contract_hash"], usual)
+    harmless = Guarantee(**json.loads(texts[_GUARANTEE])) if _GUARANTEE in texts else None
+    return Bundle(classifier, calibration, manifest["catalog_hash"], manifest["trained"], manifest["contract_hash"], usual, harmless)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

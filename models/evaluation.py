@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import Action
-from models.costs import cost_matrix, expected_costs, least_cost, realised_cost, review_cost
+from models.costs import cost_matrix, least_cost, realised_cost, review_cost
 from models.metrics import Interval, auc, average_precision, classwise_ece, cluster_bootstrap
 from models.policy import Policy
 from models.review import TIERS, Capacity, action_after, review_values, route
@@ -154,8 +154,8 @@ def expected_cost_by_capacity(
     """
     table = cost_matrix(policy, amount_cents, insured)
     proba = decisions[PROBABILITIES].to_numpy()
-    values = review_values(policy, proba, table)
-    automatic = expected_costs(proba, table).min(axis=1).sum()
+    automatic = decisions["automatic_cost_cents"].to_numpy(dtype=np.float64)
+    values = review_values(policy, proba, table, automatic=automatic)
     # Claims of one day share its capacity, whether a batch decided them together or the endpoint one by one; midnight ends a day.
     day = (decisions["decided_at"] - pd.Timedelta(microseconds=1)).dt.floor("D")
     days = [np.asarray(rows) for rows in decisions.groupby(day).indices.values()]
@@ -167,5 +167,5 @@ def expected_cost_by_capacity(
         for rows, investigations in zip(days, accrued, strict=True):
             tier = route(values[rows], minutes, Capacity(cases, investigations))
             saved += values[rows[tier >= 0], tier[tier >= 0]].sum()
-        totals.append(automatic - saved)
+        totals.append(automatic.sum() - saved)
     return np.array(totals)

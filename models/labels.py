@@ -34,7 +34,7 @@ from models.maturity import Delays, estimate_delays
 EXAMINED: tuple[str, ...] = (Source.DESK.value, Source.INVESTIGATION.value, Source.AUDIT.value)
 """The sources in which the policy, not the outcome, chose the claim."""
 
-COLUMNS = ["claim_id", "label", "known_at", "source", "weight"]
+COLUMNS = ["claim_id", "label", "known_at", "source", "stands_for", "weight"]
 
 
 def as_known(
@@ -66,7 +66,8 @@ def as_known(
     -------
     DataFrame
         One row per labelled claim, in the order of ``claims``: ``claim_id``, ``label``, ``known_at`` and ``source`` of the
-        label, ``weight`` (float). Unlabelled claims are absent.
+        label, ``stands_for`` (how many claims it was drawn for) and ``weight`` (the same up to the cap), floats. Unlabelled claims are
+        absent.
 
     Raises
     ------
@@ -106,8 +107,8 @@ def as_known(
         for source, found in delays.items():
             here = (examined["source"] == source).to_numpy()
             chance = chance.mask(here, chance * np.maximum(found.within(np.asarray(age)), 1e-9))
-    weight = np.minimum(cap, 1.0 / chance).reindex(latest.index).fillna(volunteered)
-    labelled = latest.assign(weight=weight.astype("float64"))
+    drawn = (1.0 / chance).reindex(latest.index).fillna(volunteered).astype("float64")
+    labelled = latest.assign(stands_for=drawn, weight=drawn.clip(upper=cap))
     order = claims.loc[claims["claim_id"].isin(labelled.index), "claim_id"].drop_duplicates()
     return labelled.loc[order].reset_index(names="claim_id")[COLUMNS]
 

@@ -118,6 +118,22 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class Harm:
+    """The bound on accusing without an expert.
+
+    Parameters
+    ----------
+    accused_share
+        Largest share of claims that are not abusive which may be called abusive automatically.
+    confidence
+        Probability with which the labels must show that, in [0.5, 1).
+    """
+
+    accused_share: float
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Tier:
     """One kind of external expert.
 
@@ -162,6 +178,7 @@ class Policy:
     unsubstantiated: Unsubstantiated
     abusive: Abusive
     denial: Denial
+    harm: Harm
     audit: Audit
     desk: Tier
     investigation: Tier
@@ -231,7 +248,8 @@ def default_policy() -> Policy:
     return Policy.parse(files("models").joinpath("policy.toml").read_text(encoding="utf-8"))
 
 
-_TABLES: dict[str, type] = {kind.__name__: kind for kind in (Recovery, Wrongful, Evidence, Unsubstantiated, Abusive, Denial, Audit, Tier)}
+_PARTS = (Recovery, Wrongful, Evidence, Unsubstantiated, Abusive, Denial, Harm, Audit, Tier)
+_TABLES: dict[str, type] = {kind.__name__: kind for kind in _PARTS}
 
 
 def _build(kind: type, found: dict[str, Any], where: str, problems: list[str]) -> Any:
@@ -275,6 +293,8 @@ def _out_of_range(policy: Policy) -> list[str]:
                 problems.append(f"policy.{table.name}.{item.name}: expected 0 or more, found {value}")
     if not 0.001 <= policy.audit.rate <= 1:
         problems.append(f"policy.audit.rate: expected between 0.001 and 1, so that weights stay finite, found {policy.audit.rate}")
+    if not 0.5 <= policy.harm.confidence < 1:
+        problems.append(f"policy.harm.confidence: expected 0.5 or more and below 1, found {policy.harm.confidence}")
     if not 5 <= policy.wrongful.accusation_multiple <= 20:
         problems.append(f"policy.wrongful.accusation_multiple: expected 5 to 20, found {policy.wrongful.accusation_multiple}")
     for name, tier in (("desk", policy.desk), ("investigation", policy.investigation)):

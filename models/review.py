@@ -85,7 +85,13 @@ def capacity_left(policy: Policy, taken: pd.DataFrame, decided_at: pd.Timestamp)
     return Capacity(max(0, today.desk - desk), max(0, month.investigations - begun))
 
 
-def review_values(policy: Policy, proba: np.ndarray, costs: np.ndarray, confusions: Sequence[np.ndarray] | None = None) -> np.ndarray:
+def review_values(
+    policy: Policy,
+    proba: np.ndarray,
+    costs: np.ndarray,
+    confusions: Sequence[np.ndarray] | None = None,
+    automatic: np.ndarray | None = None,
+) -> np.ndarray:
     """Return the value of review of each claim by each tier.
 
     Parameters
@@ -98,6 +104,8 @@ def review_values(policy: Policy, proba: np.ndarray, costs: np.ndarray, confusio
         The cost table, shape (claims, 4, 3), cents.
     confusions
         P(answer | truth) of each tier as now estimated; the policy's where left out.
+    automatic
+        Expected cost of what happens without a look, shape (claims,); the least of all actions where left out.
 
     Returns
     -------
@@ -119,7 +127,7 @@ def review_values(policy: Policy, proba: np.ndarray, costs: np.ndarray, confusio
     array([False,  True])
     """
     matrices = [np.array(tier.confusion) for tier in policy.tiers] if confusions is None else list(confusions)
-    now = expected_costs(proba, costs).min(axis=1)
+    now = expected_costs(proba, costs).min(axis=1) if automatic is None else automatic
     columns = [_value(tier, matrix, proba, costs, now) for tier, matrix in zip(policy.tiers, matrices, strict=True)]
     return np.stack(columns, axis=1)
 

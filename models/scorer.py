@@ -17,12 +17,13 @@ from data_contracts import DECISIONS, Action, Route
 from data_contracts.check import check
 from models.bundle import Bundle
 from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
-from models.costs import cost_matrix, expected_costs
+from models.costs import AUTOMATIC, cost_matrix, expected_costs
 from models.decision import audited, cheapest, expected_cents
 from models.policy import Policy
 from models.reasons import claimant_reasons, investigator_reasons
 from models.review import TIERS, Capacity, review_values
 from models.review import route as route_by_value
+from models.risk import Guarantee
 from models.rule_effects import fallback, outcome
 from models.rules import Rules, evaluate, recorded, strictest
 
@@ -33,6 +34,10 @@ class Model(Protocol):
     @property
     def hash(self) -> str:
         """Name of the model in its decisions."""
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """From which probability on it may call a claim abusive; ``None``: prices alone say."""
 
     def predict_proba(self, matrix: pd.DataFrame, num_threads: int = 1) -> np.ndarray:
         """Return calibrated probabilities, shape (rows, 3) in the order of ``LABELS``."""
@@ -103,6 +108,9 @@ def score_claims(
     among these claims, claims worth a review take the rest, and each drawn claim among all others goes to the desk. So
     ``propensity`` is 1 for a claim routed by value and the audit's rate for every other one, whatever was drawn.
 
+    Below the threshold that the model's guarantee certifies, DENY_ABUSIVE is not among the automatic actions, whatever it would
+    save; an expert's answer may still lead to it.
+
     Rules come last and only make outcomes stricter (:mod:`models.rule_effects`). What they send to an expert comes on top of the
     capacity, so that no other claim is looked at less because of a rule; its propensity is 1, as the rule would always send it.
     Where a rule speaks, the automatic action that remains if no expert answers is at least a request for evidence.
@@ -110,8 +118,8 @@ def score_claims(
     _must_belong_together(matrix, claims, seller_insured)
     proba = bundle.predict_proba(matrix, num_threads)
     costs = cost_matrix(policy, claims["amount_cents"].to_numpy(), seller_insured)
-    values = review_values(policy, proba, costs, confusions)
-    expected = expected_costs(proba, costs)
+    expected = _within_bounds(expected_costs(proba, costs), proba, bundle.guarantee)
+    values = review_values(policy, proba, costs, confusions, expected.min(axis=1))
     decided = cheapest(expected)
     tier, by_audit = _routed(policy, values, claims["claim_id"], capacity)
     automatic = decided["automatic_action"].to_numpy(dtype=object)
@@ -139,6 +147,14 @@ def score_claims(
         }
     )
     return _conforming(frame)
+
+
+def _within_bounds(expected: np.ndarray, proba: np.ndarray, guarantee: Guarantee | None) -> np.ndarray:
+    """Price accusations that the guarantee does not cover out of reach."""
+    if guarantee is None:
+        return expected
+    forbidden = ~guarantee.allows(proba)[:, None] & (np.array(AUTOMATIC) == Action.DENY_ABUSIVE.value)
+    return np.where(forbidden, np.inf, expected)
 
 
 def _routed(policy: Policy, values: np.ndarray, claim_ids: pd.Series, capacity: Capacity) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,9 @@ from models.experts import stated_probabilities
 from models.inputs import Described
 from models.material import Material, prepare
 from models.out_of_time import calibrate_out_of_time
+from models.policy import Harm
 from models.reference import Reference
+from models.risk import Guarantee, certify
 from models.settings import TrainingSettings
 from models.splits import Split, Window
 
@@ -91,6 +93,7 @@ def train(
     num_threads: int = 1,
     confusions: Mapping[str, np.ndarray] | None = None,
     challengers: Sequence[str] = (),
+    harm: Harm | None = None,
 ) -> Trained:
     """Train on the labels known at an instant.
 
@@ -119,11 +122,18 @@ def train(
         truth instead of at the labels. Without it labels are taken for the truth.
     challengers
         Other learners to compare with (:data:`models.challengers.LEARNERS`); they change nothing but the table.
+    harm
+        The bound on accusing without an expert: the bundle then carries a guarantee. Without it prices alone decide.
 
     Raises
     ------
     ValueError
         If no labelled claim has a positive weight.
+
+    Notes
+    -----
+    The guarantee is tested on the out-of-time probabilities, whose models are the bundle's with less to learn from, by labels as they
+    stand: an expert who misses abuse makes it stricter than it need be.
     """
     settings, confusions = settings or TrainingSettings(), confusions or {}
     material = prepare(matrix, claims, known, described, settings, confusions)
@@ -142,7 +152,16 @@ def train(
         found.calibration.kind, found.scores[scored], labels[scored], material.weights[scored], material.likelihood[scored]
     )
     usual = Reference.of(material.features, material.weights, material.inputs)
-    return Trained(Bundle(final, refitted, catalog_hash, trained, reference=usual), table, found.proba, material)
+    promised = None if harm is None else _certified(material, found.proba, scored, harm)
+    return Trained(Bundle(final, refitted, catalog_hash, trained, reference=usual, guarantee=promised), table, found.proba, material)
+
+
+def _certified(material: Material, proba: np.ndarray, scored: np.ndarray, harm: Harm) -> Guarantee:
+    """Test the bound with weights as the claims were drawn, uncapped: a cap would leave out the harm that was seldom looked for."""
+    rows = material.rows
+    stands_for = rows["stands_for" if "stands_for" in rows else "weight"].to_numpy(dtype=np.float64)[scored]
+    largest = float(stands_for.max(initial=1.0))
+    return certify(proba[scored], material.labels[scored], stands_for, largest, harm.accused_share, harm.confidence)
 
 
 def _compared(

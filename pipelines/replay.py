@@ -17,7 +17,7 @@ import pandas as pd
 from data_contracts import Action
 from models.baselines import Rival, fit_all
 from models.challengers import absent, train_challenger
-from models.policy import Policy
+from models.policy import Harm, Policy
 from models.review import capacity_left
 from models.scorer import Model, score_claims
 from models.settings import TrainingSettings
@@ -130,7 +130,7 @@ def replay(
     for done, (cut, until) in enumerate(zip(cuts, [*cuts[1:], pd.Timestamp(end)], strict=True)):
         progress("train and decide, fold by fold", done, len(cuts))
         here = chosen[((claims["filed_at"].iloc[chosen] >= cut) & (claims["filed_at"].iloc[chosen] < until)).to_numpy()]
-        trained = _trained(history, cut, settings, num_threads)
+        trained = _trained(history, cut, settings, policy.harm, num_threads)
         for name, model in _models(trained, challengers, num_threads).items():
             roads.setdefault(name, Road(history, policy, num_threads)).decide(model, here)
         folds.append(_fold(trained, cut, until, claims.iloc[here], labels))
@@ -202,15 +202,22 @@ class Road:
             self.taken.append(found.loc[found["action"].isin(_REVIEWED), list(_NOBODY.columns)])
 
 
-def _trained(history: History, cut: pd.Timestamp, settings: TrainingSettings | None, num_threads: int) -> Trained:
+def _trained(history: History, cut: pd.Timestamp, settings: TrainingSettings | None, harm: Harm, num_threads: int) -> Trained:
     known = history.known(cut)
     if not (known["weight"] > 0).any():
         first = history.settled()["known_at"].min()
         raise ValueError(f"backtest: expected labels known before {cut:%Y-%m-%d}, found none; the first was known on {first:%Y-%m-%d}")
-    matrix, described = history.matrix, history.described
-    confusions = history.confusions
     return train(
-        matrix, history.claims, known, cut, history.catalog_hash, described, settings, num_threads=num_threads, confusions=confusions
+        history.matrix,
+        history.claims,
+        known,
+        cut,
+        history.catalog_hash,
+        history.described,
+        settings,
+        num_threads=num_threads,
+        confusions=history.confusions,
+        harm=harm,
     )
 
 

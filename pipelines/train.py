@@ -76,7 +76,7 @@ def train(
     as_of
         Claims filed and labels known strictly before it are used.
     policy
-        How experts err, so that probabilities are those of the truth; the shipped policy where left out.
+        How experts err, so that probabilities are those of the truth, and the bound on accusing; the shipped policy where left out.
     settings
         Windows, seed, hyperparameters; by default what tuning left in the home (:func:`settings_of`).
     tables
@@ -101,8 +101,21 @@ def train(
     build(home, tables)
     matrix = matrix_of(home, tables, claims)
     data_hash = hash_of(matrix, known)
-    confusions = label_confusions(policy or default_policy())
-    trained = fit_bundle(matrix, claims, known, as_of, CATALOG.hash, CATALOG, settings, data_hash, num_threads, confusions, challengers)
+    policy = policy or default_policy()
+    trained = fit_bundle(
+        matrix,
+        claims,
+        known,
+        as_of,
+        CATALOG.hash,
+        CATALOG,
+        settings,
+        data_hash,
+        num_threads,
+        label_confusions(policy),
+        challengers,
+        policy.harm,
+    )
     shelf = Shelf(home.bundles)
     name = shelf.put(trained.bundle)
     alias: Alias = "champion" if shelf.aliases().get("champion") in (None, name) else "challenger"

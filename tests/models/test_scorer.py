@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from data_contracts import DECISIONS
 from data_contracts.check import check
 from models.policy import default_policy
 from models.review import Capacity
+from models.risk import NEVER, Guarantee
 from models.scorer import probabilities, score_claims
 from models.training import Trained
 from tests.models.synthetic import START, Sample
@@ -111,3 +113,32 @@ def test_explaining_changes_nothing_but_the_reasons(trained: Trained, data: Samp
     assert (without.reasons == "").all()
     assert (with_.reasons != "").any()
     pd.testing.assert_frame_equal(with_.drop(columns="reasons"), without.drop(columns="reasons"))
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.9, NEVER])
+def test_nobody_below_the_certified_threshold_is_called_abusive_and_all_others_are_decided_as_before(
+    trained: Trained, data: Sample, threshold: float
+) -> None:
+    # An accusation that costs no more than any wrongful denial, so that there are many for the guarantee to forbid.
+    eager = replace(POLICY, wrongful=replace(POLICY.wrongful, accusation_multiple=1.0))
+    promised = replace(trained.bundle, guarantee=Guarantee(threshold, 0.01, 0.95, 0, 0.0, 0.0))
+    free, bound = (
+        score_claims(bundle, eager, data.matrix, data.claims, insured(data), Capacity(0, 0), AT, most_reasons=0)
+        for bundle in (trained.bundle, promised)
+    )
+    accused = free["automatic_action"] == "DENY_ABUSIVE"
+    assert accused.sum() > 20
+    allowed = free["p_abusive"] >= threshold
+    assert not (bound["automatic_action"] == "DENY_ABUSIVE")[~allowed].any()
+    same = ["automatic_action", "automatic_cost_cents", "action"]
+    pd.testing.assert_frame_equal(free.loc[~accused | allowed, same], bound.loc[~accused | allowed, same])
+    assert (bound["automatic_cost_cents"] >= free["automatic_cost_cents"]).all(), "abstaining never looks cheaper than it is"
+
+
+def test_a_claim_that_may_not_be_accused_is_worth_a_look_all_the_more(trained: Trained, data: Sample) -> None:
+    silent = replace(trained.bundle, guarantee=Guarantee(NEVER, 0.01, 0.95, 0, 0.0, 0.0))
+    free, bound = (
+        score_claims(bundle, POLICY, data.matrix, data.claims, insured(data), MANY, AT, most_reasons=0)
+        for bundle in (trained.bundle, silent)
+    )
+    assert (bound["review_value_cents"] >= free["review_value_cents"]).all()

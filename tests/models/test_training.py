@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from models.bundle import load, save
 from models.calibration_maps import KINDS
+from models.policy import Harm
+from models.risk import certify
 from models.settings import TrainingSettings
 from models.splits import components
 from models.training import Trained, train
@@ -88,3 +93,19 @@ def test_the_figures_are_of_a_model_that_never_saw_the_judging_window_and_the_bu
     assert other.bundle.classifier != trained.bundle.classifier
     if other.bundle.calibration.kind == trained.bundle.calibration.kind:
         np.testing.assert_allclose(other.proba[seen], trained.proba[seen])
+
+
+def test_the_guarantee_is_the_certificate_of_the_out_of_time_probabilities_with_weights_as_drawn(
+    trained: Trained, data: Sample, tmp_path: Path
+) -> None:
+    assert trained.bundle.guarantee is None
+    known = known_of(data)
+    drawn = known.assign(stands_for=np.where(known["weight"] > 1, 2 * known["weight"], known["weight"]))
+    end = START + pd.Timedelta(days=365)
+    found = train(data.matrix, data.claims, drawn, end, "c" * 64, settings=SETTINGS, harm=Harm(0.05, 0.9))
+    scored = ~np.isnan(found.proba[:, 0])
+    weight = found.material.rows["stands_for"].to_numpy()[scored]
+    assert found.bundle.guarantee == certify(found.proba[scored], found.labels[scored], weight, float(weight.max()), 0.05, 0.9)
+    save(found.bundle, tmp_path / "bundle")
+    assert load(tmp_path / "bundle").guarantee == found.bundle.guarantee
+    assert found.bundle.hash != train(data.matrix, data.claims, drawn, end, "c" * 64, settings=SETTINGS, harm=Harm(0.05, 0.6)).bundle.hash
