@@ -100,12 +100,11 @@ def _values(kind: type, found: dict[str, Any], where: str, problems: list[str]) 
     """Return the values of a table in the types of the fields, noting what does not fit."""
     types = {f.name: str(f.type) for f in fields(kind) if f.name != "hyperparameters"}
     values: dict[str, Any] = {}
-    value: Any
     for name, value in found.items():
         if name not in types:
             problems.append(f"{where}.{name}: unknown key; expected {', '.join(types)}")
         elif isinstance(value, bool) != (types[name] == "bool") or not isinstance(value, _KINDS[types[name]][0]):
             problems.append(f"{where}.{name}: expected {_KINDS[types[name]][1]}, found {value!r}")
         else:
-            values[name] = float(value) if types[name] == "float" else value
+            values[name] = float(found[name]) if types[name] == "float" else value
     return values
