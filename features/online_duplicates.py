@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from features.history import NEVER, Floats, Ints
 from features.online_contents import KINDS, Contents, Kind
 from features.online_rows import HashedFacts, Rows, keys_of
 from features.online_sources import earlier_pages
 from features.online_windows import Round
-from features.pages import END, OTHER, RAW, Pages, append, rows
+from features.pages import END, OTHER, RAW, Pages, append, join, rows
 from features.spec import DAY_US, Direct
 
 _KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
@@ -137,18 +138,28 @@ def _add_uses(kind: Kind, contents: Ints, customers: Ints, times: Ints, pages: P
 
 def _candidates(kind: Kind, keys: Sequence[bytes], held: Sequence[bytes | None], now: int, until: int, pages: Pages) -> Ints:
     """Return the codes in some buckets that are near enough in time: from ``now`` to ``until``, and the latest before it."""
-    found: list[Ints] = []
-    for key, page in zip(keys, held, strict=True):
-        if page is None:
-            continue
-        mine = rows(page, 2)
-        while mine[0, 0] > 0 and not (kind.look_back and np.searchsorted(mine[1:, 0], now) >= kind.look_back):
-            mine = earlier_pages(key, mine, 2, pages)
-        end = int(np.searchsorted(mine[1:, 0], now))
-        begin = max(0, end - kind.look_back) if kind.look_back else 0
-        last = int(np.searchsorted(mine[1:, 0], until))
-        found.append(mine[1 + begin : 1 + last, 1])
-    return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+    found = list(held)
+    for place, page in enumerate(held):
+        mine = rows(page, 2) if page is not None else None
+        while mine is not None and mine[0, 0] > 0 and not (kind.look_back and mine[1:, 0].searchsorted(now) >= kind.look_back):
+            mine = earlier_pages(keys[place], mine, 2, pages)
+            found[place] = mine.tobytes()
+    return np.unique(_take(*join(found), now, until, kind.look_back))
+
+
+@njit(cache=True)
+def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Gather the codes of each page: all from ``now`` to ``until``, and so many of the latest before (0: all of them)."""
+    found, count = np.empty(len(words) // 2, dtype=np.int64), 0
+    for page in range(len(bounds) - 1):
+        row, looked = bounds[page + 1] - 2, 0
+        while row > bounds[page] and (look_back == 0 or looked < look_back):
+            if words[row] < until:
+                found[count] = words[row + 1]
+                looked += words[row] < now
+                count += 1
+            row -= 2
+    return found[:count]
 
 
 def _marks(kind: Kind, codes: Ints, pages: Pages) -> list[bytes]:
@@ -217,13 +228,13 @@ def _measured(uses: Sequence[bytes | None], own: Sequence[bytes | None], custome
         if page is None:
             continue
         told = rows(page, 3)
-        at = int(np.searchsorted(told[1:, 0], now))
+        at = int(told[1:, 0].searchsorted(now))
         total += int(told[0, 0]) + at
         latest = max(latest, int(told[at, 2] if told[at, 1] == customer else told[at, 0]))
     for page in own:
         if page is not None:
             told = rows(page, 1)
-            mine += int(told[0, 0]) + int(np.searchsorted(told[1:, 0], now))
+            mine += int(told[0, 0]) + int(told[1:, 0].searchsorted(now))
     days = np.nan if latest == NEVER else (now - latest) / DAY_US
     return np.array([total - mine, mine, days], dtype=np.float64)
 

@@ -158,7 +158,7 @@ def _customers(page: bytes | None, now: int, rules: LinkRules) -> list[int] | No
     if page is None:
         return None
     met = rows(page, 2)[1:]
-    held = int(np.searchsorted(met[:, 0], now))
+    held = int(met[:, 0].searchsorted(now))
     return met[:held, 1].tolist() if held <= rules.hub_customers else None
 
 
@@ -167,11 +167,11 @@ def _latest(key: bytes, page: bytes | None, width: int, now: int, most: int, pag
     if page is None:
         return np.empty((0, width), dtype=np.int64)
     held = rows(page, width)
-    while held[0, 0] > 0 and np.searchsorted(held[1:, 0], now) < most:  # an instant is never cut by the end of a page
+    while held[0, 0] > 0 and held[1:, 0].searchsorted(now) < most:  # an instant is never cut by the end of a page
         held = earlier_pages(key, held, width, pages)
-    before = held[1 : 1 + int(np.searchsorted(held[1:, 0], now))]
+    before = held[1 : 1 + int(held[1:, 0].searchsorted(now))]
     if len(before) > most:
-        before = before[int(np.searchsorted(before[:, 0], before[-most, 0])) :]
+        before = before[int(before[:, 0].searchsorted(before[-most, 0])) :]
     return before
 
 
@@ -196,7 +196,7 @@ def _state(page: bytes | None, otherwise: tuple[int, ...], now: int) -> Ints:
     if page is None:
         return np.array(otherwise, dtype=np.int64)
     held = rows(page, 1 + len(otherwise))
-    return held[int(np.searchsorted(held[1:, 0], now)), 1:]
+    return held[int(held[1:, 0].searchsorted(now)), 1:]
 
 
 def _shared(entities: Iterable[list[int]], customer: int, abusive: set[int], others: int, weights: Sequence[int]) -> tuple[float, ...]:
