@@ -59,7 +59,7 @@ def ones(facts: Facts) -> np.ndarray:
 
 
 def test_without_claims_or_with_a_function_there_is_no_plan() -> None:
-    with pytest.raises(FeatureError, match=r"expected a table 'claims', found \['orders'\\]"):
+    with pytest.raises(FeatureError, match=r"expected a table 'claims', found \['orders'\]"):
         plan(FEATURES, {"orders": SCHEMAS["orders"]})
-    with pytest.raises(FeatureError, match="mine: computed by the function .* build with --engine local"):
+    with pytest.raises(FeatureError, match=r"mine: computed by the function .* build with --engine local"):
         plan([Computed("mine", (), ones)], SCHEMAS)
