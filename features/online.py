@@ -39,6 +39,9 @@ from features.spec import ENTITIES, Computed, Direct, Family, Windowed
 
 _STATE = b"\xff\xff"
 
+_READ = ("customers", "sellers", "products", "orders", "returns", "claims", "resolutions", "seller_events")
+"""Tables that make history; others are passed over."""
+
 _NO_CLAIMS = pd.DataFrame({"claim_id": pd.Series(dtype="str"), "filed_at": pd.Series(dtype="datetime64[us, UTC]")})
 
 
@@ -90,7 +93,8 @@ class OnlineHistory:
     Raises
     ------
     FeatureError
-        If the catalogue has features computed by functions of the user's, or the pages were filled for another one.
+        If the catalogue has features computed by functions of the user's, or sources whose events are not known in the order
+        in which they arrive.
 
     Examples
     --------
@@ -111,6 +115,12 @@ class OnlineHistory:
                 f"online: expected features that are declared, found {', '.join(unable)} computed by functions; "
                 "leave them out of the catalogue that is served"
             )
+        for name, source in catalog.sources.items():
+            if source.table not in _READ or source.at != CONTRACTS[source.table].known_at:
+                raise FeatureError(
+                    f"online: expected sources of {', '.join(_READ)} at the instant that their contract names, "
+                    f"found {name!r} on {source.table}.{source.at}; leave it to the batch"
+                )
         self.pages, self.catalog, self.names = pages, catalog, catalog.names
         self.plans = Plans.of(catalog)
         self._hash = bytes.fromhex(self.plans.hash)
@@ -154,7 +164,8 @@ class OnlineHistory:
             the contract calls it. Store them like this: then a batch agrees.
         """
         earliest = self.watermark() + 1
-        return {name: frame if earliest == NEVER + 1 else _admitted(name, frame, earliest) for name, frame in tables.items()}
+        late = () if earliest == NEVER + 1 else (*_READ, DELIVERIES)
+        return {name: _admitted(name, frame, earliest) if name in late else frame for name, frame in tables.items()}
 
     def append(self, events: Tables | Rows) -> None:
         """Add events to the history.
@@ -184,7 +195,7 @@ class OnlineHistory:
     def _latest(self, facts: HashedFacts | Rows, tables: Mapping[str, Any], watermark: int) -> int:
         latest = watermark
         for name in tables:
-            if name == DELIVERIES or not facts.has(f"{name}.{CONTRACTS[name].known_at}"):
+            if name not in _READ or not facts.has(f"{name}.{CONTRACTS[name].known_at}"):
                 continue
             known = facts.known(name)
             known = known[known != NEVER]

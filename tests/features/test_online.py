@@ -221,6 +221,11 @@ def test_features_that_are_functions_are_refused_by_name() -> None:
         OnlineHistory(MemoryPages(), Catalog((*CATALOG.entries, own)))
 
 
+def test_sources_whose_events_come_before_they_are_known_are_refused() -> None:
+    with pytest.raises(FeatureError, match=r"found 'arrivals' on orders.delivered_at; leave it to the batch"):
+        OnlineHistory(MemoryPages(), Catalog(CATALOG.entries, {"arrivals": Selection("orders", "delivered_at")}))
+
+
 def test_pages_laid_out_for_another_catalogue_are_refused() -> None:
     pages, tables = MemoryPages(), random_tables(8)
     OnlineHistory(pages).append(tables)
