@@ -17,6 +17,10 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
 
+_KEPT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 37)}
+"""Memory that was given back stays with its process (GNU C library), for every peer alike: from the second run on nobody pays the
+system for fresh pages, which costs more than the work itself on some virtual machines."""
+
 
 class PeerError(RuntimeError):
     """A peer that could not be installed, broke or did not finish; the message says which."""
@@ -59,7 +63,7 @@ def run(script: str, *arguments: str, python: Path, threads: int = 1, limit: flo
         If it breaks or does not finish.
     """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "TOUCHSTONE_PEER_THREADS")
-    variables = os.environ | dict.fromkeys(names, str(threads)) | {"PYTHONPATH": str(ROOT)}
+    variables = os.environ | dict.fromkeys(names, str(threads)) | _KEPT | {"PYTHONPATH": str(ROOT)}
     command = [str(python), str(PEERS / f"{script}.py"), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=limit, check=False)
