@@ -37,7 +37,8 @@ from models.bundle import Bundle, load, save
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-"""The two aliases."""
+PREVIOUS = "previous"
+"""The aliases."""
 
 _LOADER = "models.serve_bundle"
 
@@ -129,6 +130,26 @@ def get_alias(registry: Registry, alias: str) -> Registered | None:
         except MlflowException:
             return None
         return Registered(str(found.version), str(found.run_id), str(found.tags["bundle_hash"]))
+
+
+def follow(registry: Registry, names: Mapping[str, str | None]) -> None:
+    """Let aliases name the versions of these bundles, or nothing; doing it twice changes nothing.
+
+    Parameters
+    ----------
+    registry
+        Where.
+    names
+        Alias → hash of a bundle. A bundle that was never recorded here leaves its alias unset, as ``None`` does.
+    """
+    with _quiet(registry):
+        client = mlflow.MlflowClient()
+        for alias, bundle_hash in names.items():
+            found = None if bundle_hash is None else _find(registry, bundle_hash)
+            if found is not None:
+                client.set_registered_model_alias(registry.model, alias, found.version)
+            elif client.search_registered_models(f"name = '{registry.model}'"):
+                client.delete_registered_model_alias(registry.model, alias)
 
 
 def fetch(registry: Registry, version: str, folder: Path, catalog_hash: str | None = None) -> Bundle:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.home import Home
-from pipelines.terminal import AsOf, HomeOption, PolicyFile, SettingsFile, console, errors, read_policy, show
+from pipelines.terminal import AsOf, HomeOption, PolicyFile, SettingsFile, console, errors, instant, read_policy, show
 
 
 def train(
@@ -40,18 +42,55 @@ def train(
     show("Trained", {"labels known": labelled, "bundle": found.bundle[:12], "alias": found.alias, "mlflow": where.mlflow_url})
 
 
-def promote(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:
-    """Compare the challenger with the champion on later claims; promote it only if it saves money beyond chance.
+def promote(
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of", parser=instant, metavar="<instant>", help="UTC; labels known before it count. Required, but for --rollback."
+        ),
+    ] = None,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Make the previous champion champion again; compare nothing.")] = False,
+    policy: PolicyFile = None,
+    home: HomeOption = None,
+) -> None:
+    """Compare the challenger with the champion on later claims; promote it only if it saves money beyond chance and every gate lets it.
 
-    Exit code 0: promoted; 1: the champion stays.
+    A promotion leaves a model card in reports/. --rollback undoes the latest promotion; done twice, it finds nothing and changes nothing.
+
+    Exit code 0: promoted, or rolled back; 1: the champion stays.
 
     Example: touchstone promote --as-of 2025-09-01
     """
+    where = Home.at(home)
+    if rollback:
+        _roll_back(where)
+        return
+    if as_of is None:
+        raise typer.BadParameter("expected --as-of <instant>, or --rollback", param_hint="--as-of")
+    from models.shelf import Shelf
+    from pipelines.model_card import path_of
     from pipelines.promote import promote as run
 
-    verdict = run(Home.at(home), as_of, read_policy(policy))
-    console.print(verdict.why, soft_wrap=True)
+    with errors.status("comparing champion and challenger"):
+        verdict = run(where, as_of, read_policy(policy))
+    table = Table(title="Gates", title_justify="left")
+    table.add_column("gate", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for gate in verdict.gates:
+        table.add_row(gate.name, "passed" if gate.passed else "REFUSED", Text(gate.why))
+    console.print(table)
+    if verdict.promote:
+        console.print(f"Model card: {path_of(where, Shelf(where.bundles).aliases()['champion'])}", soft_wrap=True, markup=False)
+    console.print(verdict.why, soft_wrap=True, markup=False)
     raise typer.Exit(0 if verdict.promote else 1)
+
+
+def _roll_back(home: Home) -> None:
+    from pipelines.promote import rollback as run
+
+    withdrawn, restored = run(home)
+    console.print(f"Champion is {restored[:12]} again; {withdrawn[:12]} is withdrawn and stays on the shelf.", soft_wrap=True)
 
 
 def monitor(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:

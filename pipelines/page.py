@@ -16,13 +16,17 @@ from pipelines.lake import replacing
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a title, a note that says how to read it, pictures with their alternative text, perhaps a table."""
+    """A part of the page: a title, a note that says how to read it, pictures with their alternative text, perhaps a table.
+
+    The first ``text_columns`` of the table hold text, which wraps; the others hold figures, set to the right.
+    """
 
     title: str
     note: str
     pictures: Sequence[dict[str, str]] = ()
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = field(default_factory=list)
+    text_columns: int = 1
 
 
 def picture(figure: Figure, alt: str) -> dict[str, str]:

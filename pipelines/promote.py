@@ -1,31 +1,41 @@
-"""Champion or challenger: compares both on later time and moves the aliases only if money says so."""
+"""Champion or challenger: compares both on later time and moves the aliases only if every gate lets it; and the way back."""
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from features.catalog import CATALOG
 from features.facts import Tables
-from models.bundle import Bundle
-from models.labels import as_known
-from models.policy import Policy
+from models.bundle import BundleError
+from models.gates import Gates
+from models.policy import Policy, label_confusions
 from models.promotion import Verdict, judge
-from models.shelf import Shelf
-from pipelines.build import matrix_of
+from models.shelf import Alias, Shelf
+from pipelines.contest import Contest, contest
+from pipelines.fitness import Clock, fitness
 from pipelines.home import Home
 from pipelines.lake import Lake
-from serving.standing import Standing
 
 
 def promote(
-    home: Home, as_of: datetime, policy: Policy, tables: Tables | None = None, tracking: bool = True, seed: int = 0, num_threads: int = 1
+    home: Home,
+    as_of: datetime,
+    policy: Policy,
+    tables: Tables | None = None,
+    tracking: bool = True,
+    seed: int = 0,
+    num_threads: int = 1,
+    limits: Gates | None = None,
+    clock: Clock = time.perf_counter,
 ) -> Verdict:
-    """Compare the challenger with the champion on claims filed after both were trained, and promote it if it is better.
+    """Compare the challenger with the champion on claims filed after both were trained, and promote it if every gate lets it pass.
 
     Parameters
     ----------
@@ -34,20 +44,25 @@ def promote(
     as_of
         Labels known strictly before it count.
     policy
-        Prices.
+        Prices, and the bound on accusing.
     tables
         The lake's tables, if they are at hand already.
     tracking
         Move the aliases in MLflow as well.
     seed
-        Of the bootstrap.
+        Of the bootstrap and of the rows drawn.
     num_threads
         Threads for the boosters.
+    limits
+        Of the gates; the defaults where left out.
+    clock
+        Times single claims.
 
     Returns
     -------
     Verdict
-        What was found; also written to ``runs/promote-<as_of>.json``.
+        What was found; also written to ``runs/promote-<as_of>.json``. A promotion leaves a model card beside the reports
+        (:mod:`pipelines.model_card`).
 
     Raises
     ------
@@ -55,46 +70,75 @@ def promote(
         If there is no champion or no challenger.
     """
     tables = Lake(home.root).tables() if tables is None else tables
-    shelf = Shelf(home.bundles)
-    champion, challenger = (shelf.get(alias, CATALOG.hash) for alias in ("champion", "challenger"))
-    start = max(_trained_until(champion), _trained_until(challenger))
-    claims = tables["claims"]
-    later = claims[(claims["filed_at"] >= start) & (claims["filed_at"] < as_of)]
-    known = as_known(tables["resolutions"], later, as_of)
-    rows = later.merge(known[known["weight"] > 0], on="claim_id", validate="one_to_one")
-    matrix = matrix_of(home, tables, rows)
-    verdict = judge(
-        policy,
-        champion.predict_proba(matrix, num_threads),
-        challenger.predict_proba(matrix, num_threads),
-        rows["label"].to_numpy(),
-        rows["weight"].to_numpy(dtype=np.float64),
-        rows["amount_cents"].to_numpy(),
-        Standing(tables["seller_events"]).insured(rows["seller_id"], rows["filed_at"]),
-        rows["customer_id"].to_numpy(),
-        np.random.default_rng(seed),
-    )
-    Lake(home.root).manifest(f"promote-{as_of:%Y-%m-%d}", _written(verdict, champion, challenger))
+    limits, rng = limits or Gates(), np.random.default_rng(seed)
+    found = contest(home, as_of, policy, tables, num_threads)
+    champion, challenger = found.champion, found.challenger
+    fit = fitness(champion, challenger, tables, found.claims, found.matrix, limits, rng, clock)
+    verdict = judge(policy, found.later, *found.opinions, fit, rng, limits, label_confusions(policy))
+    Lake(home.root).manifest(f"promote-{as_of:%Y-%m-%d}", _written(verdict, found, limits))
     if verdict.promote:
-        _move(home, shelf, champion, challenger, tracking)
+        from pipelines import model_card  # pictures take a second to import
+
+        model_card.write(home, as_of, policy, found, verdict, seed)
+        _move(home, Shelf(home.bundles), {"previous": champion.hash, "champion": challenger.hash, "challenger": None}, tracking)
     return verdict
 
 
-def _trained_until(bundle: Bundle) -> pd.Timestamp:
-    return pd.Timestamp(bundle.trained["as_of"])
+def rollback(home: Home, tracking: bool = True) -> tuple[str, str]:
+    """Make the previous champion champion again.
+
+    The bundle withdrawn stays on the shelf without an alias, and there is no previous champion any more: a second rollback finds
+    none and changes nothing, so that repeating the command can never bring back what was withdrawn.
+
+    Parameters
+    ----------
+    home
+        Bundles and MLflow store.
+    tracking
+        Move the aliases in MLflow as well.
+
+    Returns
+    -------
+    tuple of str
+        Hashes of the bundle withdrawn and of the one restored; also written to ``runs/rollback-<withdrawn>.json``.
+
+    Raises
+    ------
+    models.bundle.BundleError
+        If there is no previous champion, or it does not fit this code: a model that cannot decide is not made champion.
+    """
+    shelf = Shelf(home.bundles)
+    aliases = shelf.aliases()
+    if "previous" not in aliases:
+        raise BundleError(f"{home.bundles}: expected a previous champion to go back to, found none; nothing was promoted since")
+    withdrawn, restored = aliases["champion"], shelf.get("previous", CATALOG.hash).hash
+    _move(home, shelf, {"champion": restored, "previous": None}, tracking)
+    Lake(home.root).manifest(f"rollback-{withdrawn[:12]}", {"withdrawn_bundle": withdrawn, "champion_bundle": restored})
+    return withdrawn, restored
 
 
-def _written(verdict: Verdict, champion: Bundle, challenger: Bundle) -> dict[str, Any]:
-    return {**asdict(verdict), "champion_bundle": champion.hash, "challenger_bundle": challenger.hash}
+def _written(verdict: Verdict, found: Contest, limits: Gates) -> dict[str, Any]:
+    bundles = {"champion_bundle": found.champion.hash, "challenger_bundle": found.challenger.hash}
+    return dict(_plain({**asdict(verdict), **bundles, "limits": asdict(limits)}))
 
 
-def _move(home: Home, shelf: Shelf, champion: Bundle, challenger: Bundle, tracking: bool) -> None:
-    # The shelf decides, so it comes last and in one step: after a kill the same comparison can be run again.
+def _plain(value: Any) -> Any:
+    """Return JSON values; what could not be measured is null."""
+    if isinstance(value, Mapping):
+        return {key: _plain(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(held) for held in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _move(home: Home, shelf: Shelf, names: Mapping[Alias, str | None], tracking: bool) -> None:
+    # The shelf decides, so it comes last and in one step: after a kill the same command can be run again.
     if tracking:
         from models import registry  # seconds to import
 
-        where = registry.Registry(home.mlflow_url, home.mlflow_artifacts.as_uri())
-        found = registry.get_alias(where, registry.CHALLENGER)
-        if found is not None and found.bundle_hash == challenger.hash:
-            registry.set_alias(where, registry.CHAMPION, found.version)
-    shelf.move({"previous": champion.hash, "champion": challenger.hash, "challenger": None})
+        registry.follow(
+            registry.Registry(home.mlflow_url, home.mlflow_artifacts.as_uri()), {str(alias): name for alias, name in names.items()}
+        )
+    shelf.move(names)

@@ -104,12 +104,13 @@ def test_the_saving_is_the_weighted_difference_of_what_the_decisions_cost() -> N
 
 
 def test_a_stricter_confidence_never_promotes_what_a_laxer_one_refuses() -> None:
-    found = case(250, seed=1)
+    found = case(250, seed=3)
     opinions = (found.blind, 0.9 * found.blind + 0.1 * found.knowing)
-    verdicts = [found.judge(*opinions, limits=replace(OPEN, money_confidence=level)) for level in (0.5, 0.8, 0.9, 0.99)]
+    verdicts = [found.judge(*opinions, limits=replace(OPEN, ece=1.0, money_confidence=level)) for level in (0.5, 0.8, 0.9, 0.99)]
     lows = [verdict.saving_cents.low for verdict in verdicts]
     assert lows == sorted(lows, reverse=True)
     assert [v.promote for v in verdicts] == sorted((v.promote for v in verdicts), reverse=True)
+    assert verdicts[0].promote and not verdicts[-1].promote
 
 
 def test_claims_that_nobody_examined_have_no_say_but_in_how_many_are_accused() -> None:
@@ -144,19 +145,34 @@ def test_accusations_that_nothing_bounds_turn_a_promotion_into_a_refusal() -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["fewest", "money_confidence", "ece", "ece_margin", "slower", "free_ms", "larger", "free_bytes", "gap", "gap_margin"]
+    ("name", "values"),
+    [
+        ("fewest", (0, 100, 10_000)),
+        ("ece", (0.2, 0.05, -1.0)),
+        ("ece_margin", (0.5, 0.05, -1.0)),
+        ("slower", (20.0, 2.0, 1.0)),
+        ("free_ms", (20.0, 10.0, 1.0)),
+        ("larger", (8.0, 2.0, 1.0)),
+        ("free_bytes", (9_000_000, 5_000_000, 10)),
+        ("gap", (1.0, 0.25, -1.0)),
+        ("gap_margin", (1.0, 0.05, -2.0)),
+    ],
 )
-def test_tightening_a_limit_never_turns_a_refusal_into_a_promotion(name: str) -> None:
+def test_tightening_a_limit_never_turns_a_refusal_into_a_promotion(name: str, values: tuple[float, ...]) -> None:
     found = case(700, seed=4)
-    fit = replace(FIT, challenger_ms=15.0, challenger_bytes=4_000_000)
-    start = getattr(Gates(), name)
-    tighter = {"fewest": [0, start, 600, 10_000], "money_confidence": [0.5, start, 0.99, 0.99999]}
-    values = tighter.get(name, [4 * start, start, start / 4, 0])
+    fit = replace(FIT, challenger_ms=15.0, champion_bytes=500_000, challenger_bytes=3_900_000)
+    # The partner of a limit, of which the larger counts, is out of the way.
+    partner = {"ece": "ece_margin", "gap": "gap_margin", "slower": "free_ms", "larger": "free_bytes"}
+    partner |= {b: a for a, b in partner.items()}
+    low = {"ece": -1.0, "ece_margin": -1.0, "gap": -1.0, "gap_margin": -3.0, "slower": 0.0, "free_ms": 0.0, "larger": 0.0, "free_bytes": 0}
+    open_gates = replace(OPEN, free_ms=1e9, free_bytes=10**12, ece=1.0)
+    base = replace(open_gates, **{partner[name]: low[partner[name]]}) if name in partner else open_gates
     promoted = [
-        found.judge(found.blind, found.knowing, fit, replace(Gates(free_ms=20.0), **{name: type(start)(value)}), draws=100).promote
+        found.judge(found.blind, found.knowing, fit, replace(base, **{name: value}), draws=40).promote  # type: ignore[arg-type]
         for value in values
     ]
     assert promoted == sorted(promoted, reverse=True)
+    assert promoted[0] and not promoted[-1]
 
 
 def test_a_model_compared_with_itself_differs_by_nothing_and_a_better_one_by_more_than_chance() -> None:

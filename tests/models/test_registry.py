@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from models.bundle import load
-from models.registry import CHALLENGER, CHAMPION, Registered, Registry, fetch_alias, get_alias, log_run, mlflow, set_alias
+from models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registered, Registry, fetch_alias, follow, get_alias, log_run, mlflow, set_alias
 from models.training import Trained
 from tests.models.synthetic import Sample
 
@@ -62,6 +62,20 @@ def test_aliases_move_and_are_absent_until_set(registry: Registry, first: Regist
     set_alias(registry, CHALLENGER, first.version)
     set_alias(registry, CHAMPION, first.version)
     assert get_alias(registry, CHAMPION) == get_alias(registry, CHALLENGER) == first
+
+
+def test_aliases_follow_bundles_and_following_twice_changes_nothing(registry: Registry, first: Registered) -> None:
+    set_alias(registry, CHALLENGER, first.version)
+    for _ in range(2):
+        follow(registry, {CHAMPION: first.bundle_hash, PREVIOUS: "f" * 64, CHALLENGER: None})
+        assert get_alias(registry, CHAMPION) == first
+        assert get_alias(registry, PREVIOUS) is None and get_alias(registry, CHALLENGER) is None
+
+
+def test_where_nothing_was_ever_recorded_there_is_nothing_to_follow(tmp_path: Path) -> None:
+    empty = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "mlartifacts").as_uri())
+    follow(empty, {CHAMPION: "f" * 64, PREVIOUS: None})
+    assert get_alias(empty, CHAMPION) is None
 
 
 def test_the_bundle_comes_back_as_it_was_registered(

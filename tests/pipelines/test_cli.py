@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from models.shelf import Shelf
 from pipelines.cli import app
 from pipelines.home import Home
 from pipelines.lake import Lake
@@ -101,7 +102,16 @@ def test_promote_ends_with_one_while_the_champion_stays_and_with_zero_when_it_go
     assert early.code == 1 and "at least 100 are needed" in early.out
     late = touchstone("promote", "--as-of", "2025-08-01", *at(market))
     assert late.code == 0 and late.out.strip().endswith("promoted")
+    names = ("money", "wrongful accusations", "calibration", "latency", "size", "feature parity", "equal treatment by region")
+    assert [name for name in names if not re.search(rf"{name}\s+│ passed", late.out)] == []
+    card = Path(re.search(r"Model card: (.+)", late.out)[1])
+    assert card.is_file() and card.with_suffix(".md").is_file()
     assert says(touchstone("promote", "--as-of", "2025-08-01", *at(market)), "alias 'challenger'")
+    promoted = Shelf(market.home.bundles).aliases()
+    back = touchstone("promote", "--rollback", *at(market))
+    assert back.code == 0 and promoted["previous"][:12] in back.out and promoted["champion"][:12] in back.out
+    assert Shelf(market.home.bundles).aliases() == {"champion": promoted["previous"]}
+    assert says(touchstone("promote", "--rollback", *at(market)), "expected a previous champion")
 
 
 @pytest.mark.parametrize("command", ["train", "score", "experts", "resolve", "report", "promote"])
@@ -130,6 +140,8 @@ def test_a_bad_date_is_quoted(command: str, date: str, tmp_path: Path) -> None:
         (("simulate", "--orders", "10"), ("five orders per claim",)),
         (("simulate", "--orders", "many"), ("--orders", "integer")),
         (("score",), ("--as-of",)),
+        (("promote",), ("--as-of", "--rollback")),
+        (("promote", "--rollback"), ("previous champion",)),
         (("guess",), ("guess",)),
     ],
     ids=" ".join,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,16 +11,19 @@ import pytest
 from data_contracts import LABELS
 from models.bundle import BundleError
 from models.classifier import Hyperparameters
+from models.gates import Gates
 from models.policy import default_policy
-from models.promotion import FEWEST, Verdict
+from models.promotion import Verdict
 from models.settings import TrainingSettings
 from models.shelf import Shelf
 from pipelines.lake import Lake
-from pipelines.promote import promote
+from pipelines.model_card import path_of
+from pipelines.promote import promote, rollback
 from pipelines.simulate.sealed import read_truth
 from pipelines.train import train
 from tests.pipelines.conftest import Market
 
+FEWEST = Gates().fewest
 MONTH = pd.Timedelta(days=30)
 QUICK = TrainingSettings(hyperparameters=Hyperparameters(max_rounds=30, learning_rate=0.15))
 
@@ -66,12 +70,16 @@ def rivals(market: Market, *, liar_first: bool) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def judged(market: Market) -> Verdict:
-    return promote(market.home, market.simulation.end + MONTH, default_policy(), tracking=False)
+def judged(market: Market, limits: Gates | None = None) -> Verdict:
+    return promote(market.home, market.simulation.end + MONTH, default_policy(), tracking=False, limits=limits)
 
 
-def test_a_challenger_taught_by_the_truth_replaces_a_champion_taught_by_lies(market: Market) -> None:
+def test_a_challenger_taught_by_the_truth_replaces_a_champion_taught_by_lies_unless_one_gate_refuses(market: Market) -> None:
     champion, challenger = rivals(market, liar_first=True)
+    assert Shelf(market.home.bundles).aliases() == {"champion": champion, "challenger": challenger}
+    refused = judged(market, Gates(larger=0.0, free_bytes=1))
+    assert [gate.name for gate in refused.gates if not gate.passed] == ["size"]
+    assert not refused.promote and "but size: " in refused.why
     assert Shelf(market.home.bundles).aliases() == {"champion": champion, "challenger": challenger}
     verdict = judged(market)
     assert verdict.promote and verdict.claims >= FEWEST and verdict.saving_cents.low > 0
@@ -79,12 +87,47 @@ def test_a_challenger_taught_by_the_truth_replaces_a_champion_taught_by_lies(mar
     written = json.loads((market.home.runs / f"promote-{market.simulation.end + MONTH:%Y-%m-%d}.json").read_text())
     assert (written["promote"], written["why"]) == (True, verdict.why)
     assert (written["champion_bundle"], written["challenger_bundle"]) == (champion, challenger)
+    assert [gate["passed"] for gate in written["gates"]] == [True] * 11
+    text = path_of(market.home, challenger).with_suffix(".md").read_text()
+    assert challenger in text and verdict.why[1:] in text
+    assert all(gate.why in text for gate in verdict.gates)
 
 
 def test_a_challenger_taught_by_lies_leaves_everything_where_it_was(market: Market) -> None:
     champion, challenger = rivals(market, liar_first=False)
     assert not judged(market).promote
     assert Shelf(market.home.bundles).aliases() == {"champion": champion, "challenger": challenger}
+    assert not path_of(market.home, challenger).exists()
+
+
+def test_going_back_restores_the_previous_champion_once_and_a_second_time_changes_nothing(market: Market) -> None:
+    shelf = Shelf(market.home.bundles)
+    old, new = shelf.aliases()["champion"], shelf.put(replace(shelf.get("champion"), trained={"as_of": "2025-01-01T00:00:00+00:00"}))
+    shelf.move({"champion": new, "previous": old})
+    assert rollback(market.home, tracking=False) == (new, old)
+    assert shelf.aliases() == {"champion": old} and shelf.path(new).is_dir()
+    assert json.loads((market.home.runs / f"rollback-{new[:12]}.json").read_text()) == {"withdrawn_bundle": new, "champion_bundle": old}
+    with pytest.raises(BundleError, match="expected a previous champion to go back to, found none"):
+        rollback(market.home, tracking=False)
+    assert shelf.aliases() == {"champion": old}
+
+
+def test_going_back_leaves_a_challenger_in_waiting(market: Market) -> None:
+    shelf = Shelf(market.home.bundles)
+    old = shelf.aliases()["champion"]
+    shelf.move({"previous": old, "challenger": old})
+    rollback(market.home, tracking=False)
+    assert shelf.aliases() == {"champion": old, "challenger": old}
+
+
+def test_a_previous_champion_that_was_altered_is_not_restored(market: Market) -> None:
+    shelf = Shelf(market.home.bundles)
+    old, new = shelf.aliases()["champion"], shelf.put(replace(shelf.get("champion"), trained={"as_of": "2025-01-01T00:00:00+00:00"}))
+    shelf.move({"champion": new, "previous": old})
+    (shelf.path(old) / "calibration.json").write_text("{}")
+    with pytest.raises(BundleError, match="altered"):
+        rollback(market.home, tracking=False)
+    assert shelf.aliases() == {"champion": new, "previous": old}
 
 
 def test_a_challenger_that_is_the_champion_is_never_promoted(market: Market) -> None:
