@@ -8,8 +8,9 @@ with it. Every engine runs in a process of its own with one thread (ours also wi
 memory, and leaves its result in memory; all that finish must return the same integers.
 
 Times are seconds of processor time, the best of up to three runs, which on one thread is what a clock would show on an idle
-machine; what the clock did show is kept beside them. Processes keep memory that was given back, so the best run is one with warm memory. Engines that would need too long run on a smaller log, and their time
-at a larger one is extrapolated in proportion and marked.
+machine; what the clock did show is kept beside them. Processes keep memory that was given back, so the best run is one with
+warm memory. Engines that would need too long run on a smaller log, and their time at a larger one is extrapolated in
+proportion and marked.
 """
 
 from __future__ import annotations
