@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.shares import Columns, Share
 from features.slices import SLICES, sliced_by
@@ -49,17 +49,34 @@ class Bucket:
         """Read everything."""
         return {table: self.read(table, [*columns, *([ROW] if table == "claims" else [])]) for table, columns in self.share.columns.items()}
 
-    def read(self, table: str, columns: Sequence[str], by: str = "", slices: Sequence[int] | None = None) -> pd.DataFrame:
+    def read(self, table: str, columns: Sequence[str], by: str = "", slices: range | None = None) -> pd.DataFrame:
         """Read columns of a table: all rows, or those of some slices as cut by a column; see :mod:`features.slices`."""
-        if not self.files[table].exists():
+        file = self.files[table]
+        if file.exists() and slices is not None:
+            file = self._cut(table, by, slices.step) / f"{table}-{slices.start}.arrows"
+        if not file.exists():
             return self.duck.empty(table, [column for column in columns if column != ROW])
-        with pa.OSFile(str(self.files[table])) as file:
-            stream = pa.ipc.open_stream(file)
-            if slices is None:
-                return frame(pa.Table.from_batches([b.select(columns) for b in stream], schema=_only(stream.schema, columns)))
-            kept = pa.array(slices, pa.uint8())
-            held = [b.filter(pc.is_in(b[f"_slice_{by}"], kept)).select(columns) for b in stream]
-            return frame(pa.Table.from_batches(held, schema=_only(stream.schema, columns)))
+        with pa.OSFile(str(file)) as held:
+            stream = pa.ipc.open_stream(held)
+            schema = pa.schema([stream.schema.field(column) for column in columns])
+            return frame(pa.Table.from_batches([batch.select(columns) for batch in stream], schema=schema))
+
+    def _cut(self, table: str, by: str, count: int) -> Path:
+        """Deal the rows of a table once more, to files of every so many slices, unless that was done before."""
+        folder = self.files[table].with_suffix(f".cut-{count}-{by}")
+        if not folder.exists():
+            folder.mkdir()
+            with pa.OSFile(str(self.files[table])) as file:
+                stream = pa.ipc.open_stream(file)
+                _deal((b.append_column("bucket", pa.array(b[f"_slice_{by}"].to_numpy() % count)) for b in stream), folder, table)
+        return folder
+
+    def forget(self) -> None:
+        """Remove the rows from disk."""
+        for file in self.files.values():
+            file.unlink(missing_ok=True)
+            for cut in file.parent.glob(f"{file.stem}.cut-*"):
+                shutil.rmtree(cut)
 
 
 @dataclass(frozen=True)
@@ -128,8 +145,7 @@ class Duck:
             bucket = Bucket({table: folder / f"{table}-{number}.arrows" for table in share.columns}, share, self)
             if bucket.files["claims"].exists():
                 yield bucket
-            for file in bucket.files.values():
-                file.unlink(missing_ok=True)
+            bucket.forget()
         folder.rmdir()
 
     def _dealing(self, share: Share, table: str, buckets: int) -> str:
@@ -211,10 +227,6 @@ def _deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
                     file = stack.enter_context(pa.OSFile(str(folder / f"{table}-{number}.arrows"), "w"))
                     writers[number] = stack.enter_context(pa.ipc.new_stream(file, together.schema))
                 writers[number].write_batch(together.slice(start, end - start))
-
-
-def _only(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([schema.field(column) for column in columns])
 
 
 def _slicing(share: Share, table: str) -> str:

@@ -37,7 +37,7 @@ _JOINED: dict[str, Callable[[Floats, Floats], Floats]] = {
     **dict.fromkeys(("max", "since_first"), np.fmax),
 }
 
-Read = Callable[[str, Sequence[str], str, Sequence[int] | None], pd.DataFrame]
+Read = Callable[[str, Sequence[str], str, range | None], pd.DataFrame]
 """Reads columns of a table of the bucket: all rows, or those of some slices as cut by a column ("": in any way)."""
 
 
