@@ -109,7 +109,7 @@ def rollback(home: Home, tracking: bool = True) -> tuple[str, str]:
     """
     shelf = Shelf(home.bundles)
     aliases = shelf.aliases()
-    if "previous" not in aliases:
+    if not {"champion", "previous"} <= set(aliases):
         raise BundleError(f"{home.bundles}: expected a previous champion to go back to, found none; nothing was promoted since")
     withdrawn, restored = aliases["champion"], shelf.get("previous", CATALOG.hash).hash
     _move(home, shelf, {"champion": restored, "previous": None}, tracking)

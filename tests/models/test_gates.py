@@ -119,6 +119,12 @@ def test_the_bound_is_above_the_share_and_falls_with_more_labels() -> None:
     assert bounds == sorted(bounds, reverse=True) and bounds[-1] > 0.02
 
 
+def test_a_claim_counts_as_often_as_it_was_drawn_for() -> None:
+    labels, weights = np.array(["valid", "unsubstantiated", "abusive", "valid"]), np.array([30.0, 10.0, 5.0, 10.0])
+    share, bound = accusation_bound(np.array([True, False, True, False]), labels, weights, 0.95)
+    assert share == 0.6 and bound > 0.6
+
+
 def test_only_calling_a_claim_abusive_is_an_accusation() -> None:
     actions = np.array(["PAY", "REQUEST_EVIDENCE", "DENY_UNSUBSTANTIATED", "DENY_ABUSIVE"], dtype=object)
     assert accused(actions).tolist() == [False, False, False, True]
