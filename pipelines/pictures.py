@@ -124,7 +124,8 @@ def cost_by_capacity(capacity: np.ndarray, expected: np.ndarray, today: float) -
 
 def bars(amounts: Mapping[str, float], colour: str = INK, money: bool = True) -> Figure:
     """Draw named amounts (cents if money) as horizontal bars, the first on top."""
-    figure, axes = blank(6.4, 0.6 + 0.36 * max(len(amounts), 2))
+    longest = max(map(len, amounts), default=0)
+    figure, axes = blank(max(6.4, 3.4 + 0.09 * longest), 0.6 + 0.36 * max(len(amounts), 2))
     names = list(amounts)[::-1]
     values = np.array([amounts[name] for name in names], dtype=float) / (100 if money else 1)
     drawn = axes.barh(names, values, color=colour, height=0.62)

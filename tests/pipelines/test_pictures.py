@@ -13,6 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from data_contracts import LABELS
+from features.catalog import CATALOG
 from pipelines import pictures
 
 RNG = np.random.default_rng(0)
@@ -80,3 +81,10 @@ def test_bars_are_named_from_the_top_and_written_in_dollars() -> None:
 def test_pictures_never_enter_the_state_of_the_drawing_library() -> None:
     assert all(type(figure) is Figure for figure in FIGURES.values())
     assert plt.get_fignums() == []
+
+
+def test_the_longest_name_of_a_feature_leaves_room_for_its_bar() -> None:
+    names = sorted(CATALOG.names, key=len)[-5:]
+    figure = pictures.bars(dict(zip(names, range(1, 6), strict=True)), money=False)
+    pictures.as_data_uri(figure)  # a bar without room would be a warning, and warnings are errors
+    assert figure.axes[0].get_position().width > 0.2
