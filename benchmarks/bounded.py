@@ -103,7 +103,7 @@ def differing(folder: Path) -> int:
 
 def _bits(column: pa.ChunkedArray) -> pa.Array:
     whole = column.combine_chunks()
-    return pa.array(whole.to_numpy().view(np.int64)) if pa.types.is_floating(whole.type) else whole
+    return pa.array(whole.to_numpy(zero_copy_only=False).view(np.int64)) if pa.types.is_floating(whole.type) else whole
 
 
 def main() -> int:

@@ -4,9 +4,12 @@ DuckDB reads, joins and deals rows to buckets on disk; the kernel then sees one 
 are follows from the number of rows and the memory allowed, so peak memory stays flat while the data grow, and time grows
 with the data: every row is read and dealt once for each key, and read again once.
 
-What the memory must always hold: Python and its libraries (:data:`FLOOR`), all rows of the busiest single key of each
-kind with only the columns its features read, and for links and duplicates what their modules say. Each is checked before
-its work starts; a :class:`~features.facts.FeatureError` then says how much memory would do.
+What does not fit into a bucket, one busy key, is measured slice by slice (:mod:`features.slices`).
+
+What the memory must always hold: Python and its libraries (:data:`FLOOR`); for links a state proportional to customers and
+what they share, some 150 bytes for each; for duplicates the distinct stories and pictures of all claims, some 1,000 bytes
+and twelve times the text of each. Where that is too much a :class:`~features.facts.FeatureError` says how much would do:
+for duplicates before they start, for links as soon as it is known how many there are.
 """
 
 from __future__ import annotations
@@ -36,14 +39,17 @@ from features.spec import Feature, Selection
 from features.stored import ROW, Report, Stored, frame, silent
 
 FLOOR = 400 << 20
-"""Bytes that Python, NumPy, pandas, Arrow and DuckDB take before the first row (measured: see ``make bench-bounded``)."""
+"""Bytes kept for Python, NumPy, pandas, Arrow and DuckDB themselves (about half of it is taken before the first row)."""
 
 LEAST = 1 << 30
 """The least memory that can be asked for."""
 
+# Measured on the log of ``make bench-bounded`` and on random stories, and rounded up: bytes of a row and of each of its columns
+# while a bucket is worked on; how many times the bytes of a bucket on disk that takes; of a number given to an identifier; of a
+# claim and of each byte of its text while stories are compared.
 _ROW_BYTES, _CELL_BYTES = 150, 50
 _MOST_BUCKETS, _SPREAD = 500, 8
-_NUMBER_BYTES = 150
+_NUMBER_BYTES, _CONTENT_BYTES = 150, (1_000, 12)
 
 
 def build(
@@ -154,6 +160,7 @@ class _Carrier:
             self.report("links", 1, 1)
         if found.duplicates:
             self.report("duplicates", 0, 1)
+            self._must_hold_contents()
             tables = self.duck.whole(found.duplicates_columns)
             values = duplicates.compute(found.duplicates, Facts(tables, tables["claims"], found.sources))
             waiting.put(len(shares) + 1, _numbers(tables), np.column_stack([values[name] for name in found.duplicates]))
@@ -163,12 +170,38 @@ class _Carrier:
     def _answered(self, share: Share, bucket: Bucket) -> Iterator[tuple[Ints, Floats]]:
         """Answer a bucket at once if memory can hold it, else slice by slice."""
         wanted = self.cuts or -(-bucket.nbytes * _SPREAD // self.room)
+        if wanted > slices.SLICES:
+            raise FeatureError(
+                f"{share.key}: expected memory for {_size(bucket.nbytes)} of rows that agree on it, found {_size(self.room + FLOOR)}; "
+                f"allow at least {_size(bucket.nbytes * _SPREAD // slices.SLICES + FLOOR)}"
+            )
         if wanted > 1:
+            # The claims asked about and their answers take room beside a slice: cut twice as fine as the rows alone ask for.
             schemas = {table: stored.schema for table, stored in self.duck.stored.items()}
-            yield from slices.answer(share, bucket.read, schemas, self.plan.sources, min(wanted, slices.SLICES))
+            yield from slices.answer(share, bucket.read, schemas, self.plan.sources, min(2 * wanted, slices.SLICES))
         else:
             tables = bucket.tables()
             yield _numbers(tables), answer(share, tables, self.plan.sources)
+
+    def _must_hold_contents(self) -> None:
+        """Refuse to compare stories and pictures of more claims than memory can hold, before it is tried."""
+        held = self.plan.duplicates_columns["claims"]
+        schema = self.duck.stored["claims"].schema
+        lengths = [
+            f'sum(strlen("{c}"))'
+            for c in held
+            if pa.types.is_string(schema.field(c).type) or pa.types.is_large_string(schema.field(c).type)
+        ]
+        with self.duck.session() as session:
+            text = session.execute(
+                f"SELECT {' + '.join(f'coalesce({each}, 0)' for each in lengths)} FROM ({self.duck.read('claims', held)})"
+            )
+            needed = self.duck.rows["claims"] * _CONTENT_BYTES[0] + int(text.fetchall()[0][0]) * _CONTENT_BYTES[1]
+        if needed > self.room:
+            raise FeatureError(
+                f"duplicates: expected memory for the stories and pictures of {self.duck.rows['claims']:,} claims, found "
+                f"{_size(self.room + FLOOR)}; allow at least {_size(needed + FLOOR)}, or leave the duplicates out of the catalogue"
+            )
 
     def _buckets_for(self, share: Share) -> int:
         """Count the buckets that a share needs so that each fits, with what the kernel needs beside it."""

@@ -109,19 +109,26 @@ class _Carrier:
     def __init__(self, session: SparkSession, tables: Mapping[str, Stored], found: Plan, buckets: int | None) -> None:
         self.session, self.tables, self.plan, self.buckets = session, tables, found, buckets
         self.rows = {name: sum(table.rows) for name, table in tables.items()}
+        self._opened: dict[str, DataFrame] = {}
 
     def read(self, table: str, columns: Sequence[str]) -> DataFrame:
         """Read columns of a table; claims are numbered in the order of the matrix."""
+        if table not in self._opened:
+            self._opened[table] = self._numbered() if table == "claims" else self._open(self.tables[table].files)
+        return self._opened[table].select(*columns, *([ROW] if table == "claims" else []))
+
+    def _open(self, files: Sequence[Path]) -> DataFrame:
+        return self.session.read.option("mergeSchema", "true").parquet(*map(str, files))
+
+    def _numbered(self) -> DataFrame:
         from pyspark.sql import functions as f
 
-        if table != "claims":
-            reader = self.session.read.option("mergeSchema", "true")
-            return reader.parquet(*map(str, self.tables[table].files)).select(*columns)
-        before = [0, *np.cumsum(self.tables[table].rows).tolist()]
-        parts = []
-        for file, first in zip(self.tables[table].files, before, strict=False):
-            held = self.session.read.parquet(str(file))
-            parts.append(held.select(*(c for c in columns if c in held.columns), (f.col("_metadata.row_index") + first).alias(ROW)))
+        claims = self.tables["claims"]
+        before = [0, *np.cumsum(claims.rows).tolist()]
+        parts = [
+            self._open([file]).select("*", (f.col("_metadata.row_index") + first).alias(ROW))
+            for file, first in zip(claims.files, before, strict=False)
+        ]
         return reduce(_union_wide, parts)
 
     def check_claims(self) -> None:

@@ -23,6 +23,7 @@ _HERE = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",  # with two cores there is nothing to adapt, and planning anew costs seconds
 }
 
 

@@ -134,6 +134,15 @@ def test_too_little_memory_is_refused_before_anything_is_read(tmp_path: Path) ->
         bounded.build(stored(random_tables(1), tmp_path), tmp_path / "found.parquet", FEATURES, memory=LEAST // 2)
 
 
+def test_stories_that_memory_cannot_hold_are_refused_before_they_are_compared(tmp_path: Path) -> None:
+    tables = random_tables(1)
+    tables["claims"] = tables["claims"].assign(narrative="it melted " * 300_000)
+    held = stored(tables, tmp_path)
+    with pytest.raises(FeatureError, match=r"duplicates: .* of 30 claims, found 1\.0 GB; allow at least 1\.\d GB, or leave"):
+        bounded.build(held, tmp_path / "found.parquet", FEATURES, memory=LEAST)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".") or path.name == "found.parquet"]
+
+
 def test_what_a_killed_run_left_is_removed_and_what_a_living_one_uses_is_not(tmp_path: Path) -> None:
     dead, alive = tmp_path / ".buckets-4194999-x", tmp_path / f".buckets-{os.getppid()}-x"
     for folder in (dead, alive):
