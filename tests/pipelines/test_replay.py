@@ -60,7 +60,15 @@ def test_what_becomes_known_at_a_cut_or_later_changes_no_decision_before_the_nex
 def test_our_decisions_are_those_of_the_one_road_with_the_model_of_the_cut(history: History, done: Replay) -> None:
     known = history.known(MIDDLE)
     trained = train(
-        history.matrix, history.claims, known, MIDDLE, history.catalog_hash, history.described, QUICK, confusions=history.confusions
+        history.matrix,
+        history.claims,
+        known,
+        MIDDLE,
+        history.catalog_hash,
+        history.described,
+        QUICK,
+        confusions=history.confusions,
+        harm=POLICY.harm,
     )
     assert done.folds[1].bundle == trained.bundle.hash and done.folds[1].learned.rows == len(trained.labels)
     day = MIDDLE.floor("D")
