@@ -106,5 +106,5 @@ def _values(kind: type, found: dict[str, Any], where: str, problems: list[str]) 
         elif isinstance(value, bool) != (types[name] == "bool") or not isinstance(value, _KINDS[types[name]][0]):
             problems.append(f"{where}.{name}: expected {_KINDS[types[name]][1]}, found {value!r}")
         else:
-            values[name] = float(found[name]) if types[name] == "float" else value
+            values[name] = float(value) if types[name] == "float" and isinstance(value, int | float) else value
     return values
