@@ -244,5 +244,12 @@ def _plain(task: Callable[[pa.Table], pa.Table]) -> Callable[[pa.Table], pa.Tabl
 
 def _ddl(schema: pa.Schema) -> str:
     """Name the columns of an Arrow schema in Spark's words."""
-    words = {pa.int64(): "bigint", pa.int32(): "int", pa.int8(): "tinyint", pa.string(): "string", pa.float64(): "double"}
-    return ", ".join(f"`{field.name}` {words.get(field.type, 'array<double>')}" for field in schema)
+    words = {
+        pa.binary(): "binary",
+        pa.int64(): "bigint",
+        pa.int32(): "int",
+        pa.int8(): "tinyint",
+        pa.string(): "string",
+        pa.float64(): "double",
+    }
+    return ", ".join(f"`{field.name}` {words[field.type]}" for field in schema)

@@ -15,6 +15,7 @@ from features.buckets import answer, assemble
 from features.facts import Facts
 from features.history import Floats, Ints
 from features.link_stream import NUMBERED, STREAM, follow, known
+from features.ordered import CHUNK
 from features.shares import Plan, Share
 from features.spec import Selection
 from features.stored import ROW, frame
@@ -24,8 +25,8 @@ __all__ = ["ANSWERED", "BUCKET", "CHUNK_NUMBER", "QUESTION", "TABLE", "WORDED"]
 TABLE, BUCKET, QUESTION, CHUNK_NUMBER = "_table", "_bucket", "_question", "_chunk"
 _ANSWERS = "_answers"
 
-ANSWERED = pa.schema([(ROW, pa.int64()), (QUESTION, pa.int32()), (_ANSWERS, pa.list_(pa.float64()))])
-"""Answers on their way: number of the claim, number of the question, and what was answered."""
+ANSWERED = pa.schema([(ROW, pa.int64()), (QUESTION, pa.int32()), (_ANSWERS, pa.binary())])
+"""Answers on their way: number of the claim, number of the question, and what was answered, as the bytes of 64-bit floats."""
 
 WORDED = pa.schema([pa.field(field.name, pa.string() if field.name in NUMBERED else field.type) for field in STREAM])
 """The stream of :mod:`features.link_stream` before identifiers have numbers."""
@@ -132,14 +133,23 @@ def _taken(rows: pa.Table, claims: pa.ChunkedArray, width: int) -> Floats:
     held = rows.sort_by(ROW)
     if not held[ROW].equals(claims):
         raise ValueError(f"chunk from claim {claims[0]} on: expected one answer for each of {len(claims)} claims, found {len(held)}")
-    values: Floats = held[_ANSWERS].combine_chunks().flatten().to_numpy().reshape(len(held), width)
-    return values
+    packed = held[_ANSWERS].combine_chunks()
+    first = int(np.frombuffer(packed.buffers()[1], dtype=np.int32)[packed.offset]) // 8
+    values: Floats = np.frombuffer(packed.buffers()[2], dtype=np.float64)[first : first + len(held) * width]
+    return values.reshape(len(held), width)
 
 
 def _answers(numbers: Ints, question: int, answers: Floats) -> pa.Table:
-    offsets = pa.array(np.arange(len(numbers) + 1) * answers.shape[1], pa.int32())
-    held = pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(answers).ravel()))
-    return pa.table([pa.array(numbers), pa.array(np.full(len(numbers), question), pa.int32()), held], schema=ANSWERED)
+    """Pack answers, so many claims at a time that Arrow can still count their bytes."""
+    parts = [_packed(numbers[at : at + CHUNK], question, answers[at : at + CHUNK]) for at in range(0, len(numbers), CHUNK)]
+    return pa.concat_tables(parts or [ANSWERED.empty_table()])
+
+
+def _packed(numbers: Ints, question: int, answers: Floats) -> pa.Table:
+    offsets = np.arange(len(numbers) + 1, dtype=np.int32) * np.int32(8 * answers.shape[1])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(answers))]
+    packed = pa.Array.from_buffers(pa.binary(), len(numbers), buffers)
+    return pa.table([pa.array(numbers), pa.array(np.full(len(numbers), question), pa.int32()), packed], schema=ANSWERED)
 
 
 def _tables(schemas: Schemas, rows: pa.Table) -> dict[str, pd.DataFrame]:
