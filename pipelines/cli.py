@@ -1,6 +1,7 @@
 """The command line: one sub-command per verb, each a thin call of the module of the same name.
 
-Exit codes: 0 done · 1 done, and the answer is no (a gate failed, a check found trouble) · 2 the input or the call is wrong.
+Exit codes: 0 done · 1 done, and the answer is no (a gate failed, a check found trouble) · 2 the input or the call is wrong ·
+70 something is wrong here, so that no scheduler takes a bug for a "no".
 Modules are imported inside the commands, so that ``--help`` answers at once.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -16,6 +18,9 @@ from rich.text import Text
 from pipelines import cli_cases, cli_data, cli_models, cli_trials
 from pipelines.home import Home
 from pipelines.terminal import HomeOption, PolicyFile, SummaryFile, console, errors, read_policy, steps
+
+BUG = 70
+"""Exit code of an internal error (``EX_SOFTWARE`` of sysexits.h)."""
 
 app = typer.Typer(
     name="touchstone",
@@ -70,10 +75,13 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line; errors of input end with code 2 and a message instead of a traceback."""
+    """Run the command line; errors of input end with code 2 and a message, bugs with code 70 and their traceback."""
     try:
         app(standalone_mode=True)
     except (OSError, ValueError) as error:
         # Every error of input is one of these; anything else is a bug here and keeps its traceback.
         errors.print("[bold red]error:[/]", Text(str(error)), soft_wrap=True)
         sys.exit(2)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(BUG)

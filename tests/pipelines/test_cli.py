@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from models.shelf import Shelf
+from pipelines import cli
 from pipelines.cli import app
 from pipelines.home import Home
 from pipelines.lake import Lake
@@ -234,3 +235,13 @@ def test_a_simulation_is_repeated_by_its_seed(tmp_path: Path) -> None:
     simulate_into(Home(tmp_path / "b"), 600, 60, 9)
     a, b = (json.loads((tmp_path / name / "raw" / "market.json").read_text()) for name in "ab")
     assert a == b
+
+
+def test_a_bug_of_ours_is_told_from_a_no_by_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def buggy(**_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(cli, "app", buggy)
+    found = touchstone("report")
+    assert found.code == cli.BUG
+    assert "Traceback" in found.err and "KeyError: 'a bug'" in found.err
