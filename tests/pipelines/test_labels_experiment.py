@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from models.judgement import judged
 from models.policy import default_policy
 from pipelines.evaluate import true_classes
 from pipelines.history import History, history_of_home
-from pipelines.labels_experiment import READINGS, SHOWN, Reading, compare_readings, readings
+from pipelines.labels_experiment import READINGS, SAVED, SHOWN, Reading, compare_readings, readings, savings
 from tests.pipelines.conftest import Market
 from tests.pipelines.test_train import QUICK
 
@@ -54,8 +56,25 @@ def test_naive_labels_are_those_known_and_valid_elsewhere_and_truth_is_the_truth
 def test_every_reading_is_judged_on_the_same_claims_by_the_truth(small: Market) -> None:
     start = pd.Timestamp(small.simulation.live_from)
     found = compare_readings(small.home, POLICY, start, start + pd.Timedelta(days=21), QUICK)
-    assert found["reading"].tolist() == list(READINGS) and list(found.columns) == ["reading", "labels", "abusive", *SHOWN]
+    assert found["reading"].tolist() == list(READINGS) and list(found.columns) == ["reading", "labels", "abusive", *SHOWN, *SAVED]
     table = found.set_index("reading")
     assert table["labels"]["naive"] == table["labels"]["truth"] > table["labels"]["weighted"] == table["labels"]["matured"]
     assert table["abusive"]["naive"] < table["abusive"]["truth"]
     assert (table[["automatic_cents", "cost_cents"]] > 0).all(axis=None) and table["auc_abusive"].between(0, 1).all()
+    # What the weights save is the difference of two rows of the same table, and lies inside its own interval.
+    assert np.allclose(table["saved_cents"], table["cost_cents"] - table["cost_cents"]["weighted"])
+    assert table["saved_low"]["weighted"] == table["saved_high"]["weighted"] == 0
+    assert (table["saved_low"] <= table["saved_cents"] + 1e-9).all() and (table["saved_cents"] <= table["saved_high"] + 1e-9).all()
+
+
+def test_claims_that_stand_and_fall_together_widen_the_interval_of_a_saving() -> None:
+    amount, rng = np.full(400, 30_000), np.random.default_rng(0)
+    classes = np.where(np.arange(400) < 80, "abusive", "valid")
+    row = {"p_valid": 0.5, "p_unsubstantiated": 0.2, "p_abusive": 0.3}
+    ways = {name: pd.DataFrame([row | {"action": name, "automatic_action": name}] * 400) for name in ("PAY", "REQUEST_EVIDENCE")}
+    outcomes = {name: judged(POLICY, decided, classes, np.ones(400), amount, np.ones(400, dtype=bool)) for name, decided in ways.items()}
+    alone = savings(outcomes, "REQUEST_EVIDENCE", np.arange(400), rng, 200)["PAY"]
+    blocks = savings(outcomes, "REQUEST_EVIDENCE", np.arange(400) // 40, rng, 200)["PAY"]
+    paid, asked = (outcomes[name].after.cost_cents.mean() for name in ("PAY", "REQUEST_EVIDENCE"))
+    assert alone.estimate == pytest.approx(paid - asked) == blocks.estimate
+    assert blocks.high - blocks.low > 2 * (alone.high - alone.low)
