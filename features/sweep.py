@@ -16,6 +16,7 @@ per event and column read), which :class:`Desk` lends to one group of aggregates
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -59,15 +60,16 @@ class Desk:
             self._held[name] = np.empty(size, dtype=dtype)
         return self._held[name][:size]
 
-    def share(self, work: Callable[..., object], jobs: Sequence[tuple[Any, ...]]) -> None:
-        """Do independent jobs, at most as many at once as there are threads."""
+    def share(self, work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Do independent jobs, at most as many at once as there are threads; return what they return."""
         if self.threads == 1 or len(jobs) == 1:
-            for job in jobs:
-                work(*job)
-            return
+            return [work(*job) for job in jobs]
         with ThreadPoolExecutor(self.threads) as pool:
-            for done in [pool.submit(work, *job) for job in jobs]:
-                done.result()
+            return [done.result() for done in [pool.submit(work, *job) for job in jobs]]
+
+    def shares(self, n: int) -> list[slice]:
+        """Cut n lines into as many runs as there are threads."""
+        return [slice(n * i // self.threads, n * (i + 1) // self.threads) for i in range(self.threads)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +128,13 @@ def sweep(
     found = np.empty((len(probes.keys), len(parts)), dtype=np.float64)
     found[probes.columns[0][probes.keys < 0]] = np.nan
     plan = _plan(parts, columns, sizes)
-    blocks = _cut(kernel.tally(events.keys, n_keys), kernel.tally(probes.keys, n_keys), desk.block)
+    blocks = _cut(_tally(events.keys, n_keys, desk), _tally(probes.keys, n_keys, desk), desk.block)
     past, asked = _deal(events, blocks, blocks.events, desk, "events"), _deal(probes, blocks, blocks.probes, desk, "probes")
-    spans = blocks.spans(desk.threads)
-    benches = [_bench(blocks, plan, span, f"thread {i}", desk) for i, span in enumerate(spans)]
-    jobs = [(*span, blocks.first, past, asked, plan, bench, found) for span, bench in zip(spans, benches, strict=True)]
-    desk.share(kernel.sweep_blocks, jobs)
+    turns = blocks.turns(desk.threads)
+    benches = [_bench(blocks, plan, mine, f"thread {i}", desk) for i, mine in enumerate(turns)]
+    desk.share(
+        kernel.sweep_blocks, [(mine, blocks.first, past, asked, plan, bench, found) for mine, bench in zip(turns, benches, strict=True)]
+    )
     return found
 
 
@@ -158,19 +161,30 @@ def _plan(parts: Sequence[Aggregate], columns: Sequence[str], sizes: Mapping[str
 
 @dataclass(frozen=True, eq=False)
 class _Blocks:
-    """Keys somebody asks about, numbered; ``events`` and ``probes`` say where each begins, ``first`` which opens each block."""
+    """Keys somebody asks about, numbered: where each begins among ``events`` and ``probes``, and ``first``, which opens each block.
 
-    number: npt.NDArray[np.int32]
-    home: npt.NDArray[np.int32]
+    ``table`` says of every key its block and its number, −1 where nobody asks.
+    """
+
+    table: npt.NDArray[np.int32]
     events: Ints
     probes: Ints
     first: Ints
 
-    def spans(self, threads: int) -> list[tuple[int, int]]:
-        """Cut the blocks into runs of about equal work."""
-        load = (self.events + self.probes)[self.first]
-        cuts = np.unique([0, *np.searchsorted(load, np.linspace(0, load[-1], threads + 1)[1:-1]), len(load) - 1])
-        return list(zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True))
+    def turns(self, threads: int) -> list[Ints]:
+        """Give each thread blocks, the largest first to whoever has least to do; blocks of one thread come in order."""
+        work = np.diff((self.events + self.probes)[self.first])
+        loads, whose = [(0, thread) for thread in range(threads)], np.empty(len(work), dtype=np.int64)
+        for block in np.argsort(-work, kind="stable").tolist():
+            load, whose[block] = loads[0]
+            heapq.heapreplace(loads, (load + int(work[block]), int(whose[block])))
+        return [mine for thread in range(threads) if len(mine := np.flatnonzero(whose == thread))]
+
+
+def _tally(keys: Ints, n_keys: int, desk: Desk) -> Ints:
+    """Count the lines of each key."""
+    counts: Ints = sum(desk.share(kernel.tally, [(keys[part], n_keys) for part in desk.shares(len(keys))]))
+    return counts
 
 
 def _cut(events: Ints, probes: Ints, size: int) -> _Blocks:
@@ -179,29 +193,36 @@ def _cut(events: Ints, probes: Ints, size: int) -> _Blocks:
     starts = [np.concatenate([[0], np.cumsum(counts[asked])]) for counts in (events, probes)]
     block = (starts[0] + starts[1])[:-1] // size
     first = np.append(np.flatnonzero(np.diff(block, prepend=-1)), len(asked))
-    number, home = (np.full(len(probes), -1, dtype=np.int32) for _ in range(2))
-    number[asked] = np.arange(len(asked), dtype=np.int32)
-    home[asked] = np.repeat(np.arange(len(first) - 1, dtype=np.int32), np.diff(first))
-    return _Blocks(number, home, starts[0], starts[1], first)
+    table = np.full((len(probes), 2), -1, dtype=np.int32)
+    table[asked, 0] = np.repeat(np.arange(len(first) - 1, dtype=np.int32), np.diff(first))
+    table[asked, 1] = np.arange(len(asked), dtype=np.int32)
+    return _Blocks(table, starts[0], starts[1], first)
 
 
 def _deal(lines: Lines, blocks: _Blocks, starts: Ints, desk: Desk, name: str) -> tuple[Any, ...]:
-    """Bring keys, times and columns into the order of blocks; return them after where each key begins."""
-    home = desk.lend("home", len(lines.keys), np.int32)
-    kernel.look_up(lines.keys, blocks.home, home)
-    total, begins = int(starts[-1]), starts[blocks.first]
+    """Bring keys, times and columns into the order of blocks; return them after where each key begins.
+
+    Each thread deals a run of the lines, to places behind those of the runs before it.
+    """
+    parts, total = desk.shares(len(lines.keys)), int(starts[-1])
+    home, number = (desk.lend(what, len(lines.keys), np.int32) for what in ("home", "number"))
+    counts = np.zeros((len(parts), len(blocks.first) - 1), dtype=np.int64)
+    desk.share(
+        kernel.look_up,
+        [(lines.keys[part], blocks.table, home[part], number[part], found) for part, found in zip(parts, counts, strict=True)],
+    )
+    begins = starts[blocks.first[:-1]] + np.cumsum(counts, axis=0) - counts
     keys, times = desk.lend(f"{name} keys", total, np.int32), desk.lend(f"{name} times", total)
     columns = desk.lend(f"{name} columns", total * len(lines.columns)).reshape(len(lines.columns), total)
-    dealt = [(lines.times, times), *zip(lines.columns, columns, strict=True)]
-    desk.share(kernel.deal, [(column, home, begins, place) for column, place in dealt])
-    kernel.deal_numbers(lines.keys, blocks.number, home, begins, keys)
+    dealt = [(number, keys), (lines.times, times), *zip(lines.columns, columns, strict=True)]
+    desk.share(kernel.deal, [(column[p], home[p], at, place) for column, place in dealt for p, at in zip(parts, begins, strict=True)])
     return starts, keys, times, columns
 
 
-def _bench(blocks: _Blocks, plan: tuple[Ints, ...], span: tuple[int, int], name: str, desk: Desk) -> tuple[Any, ...]:
+def _bench(blocks: _Blocks, plan: tuple[Ints, ...], turns: Ints, name: str, desk: Desk) -> tuple[Any, ...]:
     """Lend a thread the room that its largest block needs."""
     edges, carried, _, sizes = plan
-    events, probes = (int(np.diff(starts[blocks.first[span[0] : span[1] + 1]]).max()) for starts in (blocks.events, blocks.probes))
+    events, probes = (int(np.diff(starts[blocks.first])[turns].max()) for starts in (blocks.events, blocks.probes))
     shapes = {
         "place": (max(events, probes),),
         "times": (events,),

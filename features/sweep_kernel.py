@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from features.prefetch import AHEAD, prefetch
 from features.spec import DAY_US
 
 COUNT, SUM, MEAN, LAST, SINCE_LAST, SINCE_FIRST, MAX, MIN, DISTINCT = range(9)
@@ -36,10 +37,14 @@ def tally(keys, size):
 
 
 @_compiled
-def look_up(keys, table, found):
-    """Put ``table[key]`` for each line, −1 where it has no key."""
+def look_up(keys, table, home, number, lines):
+    """Put each line's block and its key's number, which the table says of each key, and count the lines of each block."""
     for i in range(len(keys)):
-        found[i] = table[keys[i]] if keys[i] >= 0 else -1
+        home[i], number[i] = -1, -1
+        if keys[i] >= 0:
+            home[i], number[i] = table[keys[i], 0], table[keys[i], 1]
+        if home[i] >= 0:
+            lines[home[i]] += 1
 
 
 @_compiled
@@ -54,23 +59,12 @@ def deal(column, home, begins, dealt):
 
 
 @_compiled
-def deal_numbers(keys, number, home, begins, dealt):
-    """Do the same for the numbers of the keys."""
-    place = begins.copy()
-    for i in range(len(home)):
-        block = home[i]
-        if block >= 0:
-            dealt[place[block]] = number[keys[i]]
-            place[block] += 1
-
-
-@_compiled
-def sweep_blocks(begin, end, first, past, asked, plan, bench, found):
+def sweep_blocks(turns, first, past, asked, plan, bench, found):
     """Compute all aggregates for the probes of some blocks; the arguments are explained where they are made."""
     edges, carried, steps, sizes = plan
     place, times, values, running, links, moments, rows, at, latest = bench
     latest[:] = -1
-    for block in range(begin, end):
+    for block in turns:
         key, stop = first[block], first[block + 1]
         base = past[0][key]
         starts, probe_starts = past[0][key : stop + 1] - base, asked[0][key : stop + 1] - asked[0][key]
@@ -85,9 +79,7 @@ def sweep_blocks(begin, end, first, past, asked, plan, bench, found):
                 for c in range(len(carried)):
                     if carried[c, 0] == NEW and carried[c, 1] == column:
                         _count_new(starts[-1], links, running[c])
-                for step in range(len(steps)):
-                    if steps[step, 0] == DISTINCT and steps[step, 1] == column:
-                        _slide_distinct(links, ends, steps[step], mine, found[:, step])
+                _count_distinct(column, starts[-1], links, ends, steps, mine, found)
         for c in range(len(carried)):
             if carried[c, 0] == ADD:
                 _add_up(starts[-1], values[carried[c, 1]], running[c])
@@ -136,23 +128,32 @@ def _advance(starts, times, probe_starts, moments, edges, at):
 
 @_compiled
 def _link(starts, values, base, latest, links):
-    """Link each event to the previous and the next one of its key with the same value.
+    """Link each event to the previous one of its key with the same value: −1 without one, ``_FAR`` where the value is missing.
 
-    Without a previous one the link is −1, without a next one ``_FAR``; where the value is missing, the other way round, so
-    that it never enters a count. ``latest`` holds the latest event of each value over all blocks so far: older than the
-    key's first event, it is another key's.
+    ``latest`` holds the latest event of each value over all blocks so far: older than the key's first event, it is another
+    key's.
     """
     for key in range(len(starts) - 1):
         for event in range(starts[key], starts[key + 1]):
+            if event + AHEAD < starts[-1]:
+                prefetch(latest, values[event + AHEAD])
             value = values[event]
             if value < 0:
-                links[0, event], links[1, event] = _FAR, -1
+                links[0, event] = _FAR
                 continue
             before = latest[value] - base
             latest[value] = base + event
-            links[0, event], links[1, event] = -1, _FAR
-            if before >= starts[key]:
-                links[0, event], links[1, before] = before, event
+            links[0, event] = before if before >= starts[key] else -1
+
+
+@_compiled
+def _link_back(events, links):
+    """Link each event to the next one likewise: ``_FAR`` without one, −1 where the value is missing, so that it never counts."""
+    for event in range(events):
+        before = links[0, event]
+        links[1, event] = _FAR if before < _FAR else -1
+        if 0 <= before < _FAR:
+            links[1, before] = event
 
 
 @_compiled
@@ -182,7 +183,11 @@ def _tie(starts, times, values, running):
 @_compiled
 def _answer(times, running, moments, rows, at, steps, found):
     """Turn the two ends of each window into a number, all those of a probe at once."""
+    width, flat = found.shape[1], found.ravel()
     for probe in range(len(at)):
+        if probe + AHEAD < len(at):
+            for line in range(0, width + 7, 8):  # a cache line holds eight numbers
+                prefetch(flat, rows[probe + AHEAD] * width + min(line, width - 1))
         row = found[rows[probe]]
         for step in range(len(steps)):
             kind, place = steps[step, 0], steps[step, 1]
@@ -203,6 +208,18 @@ def _answer(times, running, moments, rows, at, steps, found):
                 row[step] = (moments[probe] - times[upper - 1]) / DAY_US
             elif kind == SINCE_FIRST:
                 row[step] = (moments[probe] - times[lower]) / DAY_US
+
+
+@_compiled
+def _count_distinct(column, events, links, at, steps, rows, found):
+    """Count the distinct values of a column in every window that asks for them."""
+    linked_back = False
+    for step in range(len(steps)):
+        if steps[step, 0] == DISTINCT and steps[step, 1] == column:
+            if not linked_back:
+                _link_back(events, links)
+                linked_back = True
+            _slide_distinct(links, at, steps[step], rows, found[:, step])
 
 
 @_compiled

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.history import Ints
 from features.sources import Events
 from features.spec import DAY_US, Aggregate, Closed, How, Window
-from features.sweep import Desk, Lines, sweep
+from features.sweep import Desk, Lines, _cut, sweep
 from features.windows import answer
 from tests.strategies import MANY
 
@@ -116,6 +116,19 @@ def test_a_desk_keeps_nothing_of_earlier_work() -> None:
     for n, seed in ((3_000, 5), (50, 6), (5_000, 7), (1_000, 8)):
         rows, asked = large(n, seed)
         assert found_for(parts, rows, asked, desk).tobytes() == found_for(parts, rows, asked, Desk()).tobytes()
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 60)), min_size=1, max_size=60), st.integers(1, 5), st.integers(1, 200))
+def test_every_block_is_some_threads_and_no_thread_has_more_than_its_fair_share_and_one_block(
+    lines: list[tuple[int, int]], threads: int, size: int
+) -> None:
+    events, probes = np.array(lines, dtype=np.int64).T
+    blocks = _cut(events, probes, size)
+    work = np.diff((blocks.events + blocks.probes)[blocks.first])
+    turns = blocks.turns(threads)
+    assert sorted(block for mine in turns for block in mine) == list(range(len(work)))
+    assert all(mine.tolist() == sorted(mine) for mine in turns)
+    assert all(work[mine].sum() <= work.sum() / threads + work.max() for mine in turns)
 
 
 def test_sums_stay_exact_where_floats_would_not() -> None:
