@@ -202,9 +202,10 @@ def _plan_claims(
     rate = abusive_rate(horizon, market)
     abusive = round(claims * market.abusive_share)
     padding = abusive - int((scripted["scheme"] != BURST).sum())
-    refiled = round(claims * market.refiled_share)
     proofless = market.unsubstantiated_share / (1.0 - market.abusive_share)
-    careless = round(claims * market.unsubstantiated_share) - round(refiled * proofless)
+    unsubstantiated = round(claims * market.unsubstantiated_share)
+    refiled = min(round(claims * market.refiled_share), int(unsubstantiated / (1 + proofless)))  # only what lacked proof is filed again
+    careless = unsubstantiated - round(refiled * proofless)
     honest = claims - len(scripted) - padding - refiled - careless
     free = np.ones(len(orders), dtype=bool)
     free[scripted["order"].to_numpy()] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from data_contracts import CONTRACTS
 from data_contracts.check import check
 from pipelines.simulate import Simulated, simulate, write
+from pipelines.simulate.market import Market
 
 SMALL = {"orders": 4_000, "claims": 400}
 
@@ -100,3 +102,9 @@ def test_what_cannot_be_simulated_is_refused_with_a_reason() -> None:
         simulate(live_from=datetime(2030, 1, 1, tzinfo=UTC), **SMALL)
     with pytest.raises(ValueError, match="expected a share of rows from 0 to"):
         simulate(dirt=0.9, **SMALL)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.5])
+def test_any_share_of_unsubstantiated_claims_gives_as_many_claims_as_asked(share: float) -> None:
+    asked = simulate(3_000, 500, seed=2, market=replace(Market(), unsubstantiated_share=share), dirt=0.0)
+    assert len(asked.tables["claims"]) == 500
