@@ -184,3 +184,17 @@ HISTORY_PAGES = Table(
     sqlite_with_rowid=False,
 )
 """What the online features read: pages of logs by key and instant of their first row, see :mod:`serving.history`."""
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("key_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", String, nullable=False),
+    Column("per_second", BigInteger),
+    _instant("created_at"),
+    _instant("expires_at", nullable=True),
+    _instant("revoked_at", nullable=True),
+)
+"""Who may call the endpoint, see :mod:`serving.keys`: only the SHA-256 of each key's secret is kept."""
