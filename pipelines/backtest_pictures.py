@@ -81,7 +81,7 @@ def gaps(table: pd.DataFrame) -> Figure:
         place = np.arange(len(bands)) + 0.18 * (number - 1)
         axes.errorbar(place, rows["gap"], yerr=2 * rows["error"], color=COLOURS[label], fmt="o", markersize=5, capsize=3, label=label)
     axes.axhline(0, color=INK, linewidth=0.8, linestyle="--")
-    axes.set_xticks(np.arange(len(bands)), bands, fontsize=9)
+    axes.set_xticks(np.arange(len(bands)), bands, fontsize=9, parse_math=False)  # two dollar signs are no formula
     axes.set_ylabel("observed less predicted")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.legend(frameon=False, fontsize=9, ncols=3)
