@@ -74,5 +74,5 @@ def assemble(found: Plan, claims: pd.DataFrame, answers: Sequence[Floats], acros
     values: dict[str, Floats] = windows.combine(windowed, measured) | from_claim.compute(found.own, facts) | dict(across)
     for share, held in zip(found.shares, answers, strict=True):
         values |= {name: held[:, len(share.parts) + at] for at, name in enumerate(share.names)}
-    index = pd.Index(claims["claim_id"].to_numpy(), name="claim_id", dtype="str")
+    index = pd.Index(claims["claim_id"], name="claim_id", dtype="str")
     return pd.DataFrame({f.name: values[f.name] for f in found.features if f.name in values}, index=index)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from features.history import NEVER, Floats, Ints
 from features.spec import ENTITIES, Selection
 
 Tables = Mapping[str, pd.DataFrame]
+_Found = TypeVar("_Found")
 
 PROBES = "probes"
 """Name under which the claims asked about are read."""
@@ -65,6 +67,7 @@ class Facts:
     probes: pd.DataFrame
     sources: Mapping[str, Selection] = field(default_factory=dict)
     _seen: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
+    _found: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         for column in ("claim_id", "filed_at"):
@@ -115,16 +118,17 @@ class Facts:
             return known
         return np.where(known == NEVER, NEVER, np.maximum(known, self.instants(table, RECORDED)))
 
-    def remember(self, what: str, compute: Callable[[], Ints]) -> Ints:
+    def remember(self, what: str, compute: Callable[[], _Found]) -> _Found:
         """Return what was computed under this name, computing it the first time."""
-        if (what,) not in self._seen:
-            self._seen[what,] = compute()
-        return self._seen[what,]
+        if what not in self._found:
+            self._found[what] = compute()
+        found: _Found = self._found[what]
+        return found
 
-    def _once(self, where: tuple[str, str], convert: object) -> Ints:
+    def _once(self, where: tuple[str, str], convert: Callable[[pd.Series], Ints]) -> Ints:
         if where not in self._seen:
             table, column = where
-            self._seen[where] = convert(self.frame(table)[column])  # type: ignore[operator]
+            self._seen[where] = convert(self.frame(table)[column])
         return self._seen[where]
 
     def texts(self, table: str, column: str) -> pa.ChunkedArray:

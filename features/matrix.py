@@ -69,7 +69,7 @@ def build_matrix(
         raise FeatureError(f"extras: expected columns of the claims, found no {', '.join(missing)}; leave them out or add them")
     values = _values(catalog, facts)
     columns = {name: values[name] for name in catalog.names if name in values}
-    index = pd.Index(facts.probes["claim_id"].to_numpy(), name="claim_id", dtype="str")
+    index = pd.Index(facts.probes["claim_id"], name="claim_id", dtype="str")
     matrix = pd.DataFrame(columns, index=index, copy=False)
     appended = {name: _extra(facts.probes[name], kind).set_axis(index) for name, kind in (extras or {}).items()}
     return matrix.assign(**appended)

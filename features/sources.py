@@ -90,8 +90,14 @@ def select(facts: Facts, name: str, numbers: Collection[str] = ()) -> Events | N
         return None
     if len(events.times) == 0 or (events.times[0] != NEVER and bool(np.all(events.times[1:] >= events.times[:-1]))):
         return events
-    order = np.argsort(events.times, kind="stable")
-    return events.only(order[np.searchsorted(events.times[order], NEVER, side="right") :])
+    times = events.times
+    return events.only(facts.remember(f"order of {name}", lambda: _order(times)))
+
+
+def _order(times: Ints) -> Ints:
+    """Order the events whose time is known."""
+    order = np.argsort(times, kind="stable")
+    return order[np.searchsorted(times[order], NEVER, side="right") :]
 
 
 def _read(name: str, selection: Selection, facts: Facts, numbers: Collection[str] = ()) -> Events | None:
@@ -131,6 +137,11 @@ def _sightings(facts: Facts) -> Events | None:
 
 
 def _standing(facts: Facts) -> Events | None:
+    """Read what each resolution changed, which several sources need, once."""
+    return facts.remember("standing", lambda: _resolved(facts))
+
+
+def _resolved(facts: Facts) -> Events | None:
     """Read what each resolution changed in the standing of its claim.
 
     A later resolution replaces outcome and payment. A later one without a label leaves the label as it was: not having
