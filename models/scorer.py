@@ -5,16 +5,17 @@ Nothing else in the project turns probabilities into actions. The service merely
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from data_contracts import DECISIONS, Action, Route
 from data_contracts.check import check
+from data_contracts.decisions import Decision
 from models.bundle import Bundle
 from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
 from models.costs import AUTOMATIC, cost_matrix, expected_costs
@@ -147,6 +148,78 @@ def score_claims(
         }
     )
     return _conforming(frame)
+
+
+class Scorer:
+    """Decides one claim after the other with the same model, prices and rules; safe to call from several threads.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+    policy
+        The prices.
+    rules
+        Rules beside the model, if there are any.
+    columns
+        Names of the numbers in a feature vector; the model's inputs in their order where left out.
+    confusions, most_reasons
+        As for :func:`score_claims`.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        policy: Policy,
+        rules: Rules | None = None,
+        columns: Sequence[str] | None = None,
+        confusions: Sequence[np.ndarray] | None = None,
+        most_reasons: int = 5,
+    ) -> None:
+        self._bundle, self._policy, self._rules, self._confusions = bundle, policy, rules, confusions
+        self._columns = tuple(bundle.inputs.names if columns is None else columns)
+        self._most_reasons = most_reasons
+
+    def score_one(
+        self,
+        vector: np.ndarray,
+        claim: Mapping[str, Any],
+        insured: bool,
+        capacity: Capacity,
+        decided_at: datetime,
+        explain: bool = True,
+    ) -> Decision:
+        """Decide one claim exactly as :func:`score_claims` would among others, capacity being equal.
+
+        Parameters
+        ----------
+        vector
+            Its features, float64, shape (columns,); NaN where missing, a category by its place in the model's list.
+        claim
+            What was filed, by column of the claims contract: at least ``claim_id`` and ``amount_cents``.
+        insured
+            Whether the seller is known to be insured and compliant.
+        capacity
+            Cases the experts can still take.
+        decided_at
+            The instant of the decision, in UTC.
+        explain
+            Without, the decision has no reasons for the investigator.
+
+        Raises
+        ------
+        ValueError
+            If the vector is not one number per column.
+        RuntimeError
+            If the decision breaks its own contract.
+        """
+        row = pd.DataFrame(np.asarray(vector, dtype=np.float64)[None, :], columns=list(self._columns), index=[claim["claim_id"]])
+        frame = pd.DataFrame([dict(claim)])
+        most = self._most_reasons if explain else 0
+        where = np.array([insured])
+        found = score_claims(self._bundle, self._policy, row, frame, where, capacity, decided_at, self._confusions, most, 1, self._rules)
+        values = {name: None if pd.isna(value) else value for name, value in found.to_dict(orient="records")[0].items()}
+        return Decision(**values)
 
 
 def _within_bounds(expected: np.ndarray, proba: np.ndarray, guarantee: Guarantee | None) -> np.ndarray:
