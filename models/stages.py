@@ -1,0 +1,242 @@
+"""The stages of scoring: what a claim is worth by itself, who is sent to an expert, and the decision written down.
+
+:func:`models.scorer.score_claims` does all three at once. A batch over many days does the first and the last for all of them together,
+and only the second, in which claims compete for the same experts, day by day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from data_contracts import DECISIONS, Action, Route
+from data_contracts.check import check
+from models.bundle import Bundle
+from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
+from models.costs import AUTOMATIC, cost_matrix, expected_costs
+from models.decision import audited, cheapest, expected_cents
+from models.policy import Policy
+from models.reasons import claimant_reasons, investigator_reasons
+from models.review import TIERS, Capacity, review_values
+from models.review import route as route_by_value
+from models.risk import Guarantee
+from models.rule_effects import fallback, outcome
+from models.rules import Rules, evaluate, recorded, strictest
+
+ReasonsFor = Literal["all", "disputable"]
+"""Whose reasons are written: everybody's, or those of claims that somebody will look at again."""
+
+_DISPUTABLE = (*TIERS, Action.DENY_UNSUBSTANTIATED.value, Action.DENY_ABUSIVE.value)
+
+
+class Model(Protocol):
+    """What the road needs of a model: a name for the record, and calibrated probabilities. A bundle is one; a backtest brings others."""
+
+    @property
+    def hash(self) -> str:
+        """Name of the model in its decisions."""
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """From which probability on it may call a claim abusive; ``None``: prices alone say."""
+
+    def predict_proba(self, matrix: pd.DataFrame, num_threads: int = 1) -> np.ndarray:
+        """Return calibrated probabilities, shape (rows, 3) in the order of ``LABELS``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """What is known of claims before it is known how many an expert can take: arrays, one row per claim.
+
+    Parameters
+    ----------
+    proba
+        Calibrated probabilities, shape (claims, 3) in the order of ``LABELS``.
+    expected
+        Expected cost of each automatic action, cents, shape (claims, 4); infinite where the guarantee forbids it.
+    values
+        Value of review by each tier, cents, shape (claims, 2).
+    automatic
+        The action of least expected cost, text, shape (claims,).
+    drawn
+        Which claims the audit draws, boolean, shape (claims,).
+    """
+
+    proba: np.ndarray
+    expected: np.ndarray
+    values: np.ndarray
+    automatic: np.ndarray
+    drawn: np.ndarray
+
+    def rows(self, which: slice) -> Priced:
+        """Return some claims of them, without a copy."""
+        return Priced(self.proba[which], self.expected[which], self.values[which], self.automatic[which], self.drawn[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Routed:
+    """What is done with each claim, what is done if no expert answers, why, and the verdicts of the rules if there are any."""
+
+    action: np.ndarray
+    automatic: np.ndarray
+    route: np.ndarray
+    verdicts: Sequence[str | None] = ()
+
+    @classmethod
+    def joined(cls, parts: Sequence[Routed]) -> Routed:
+        """Put the claims of several days one after the other."""
+        action, automatic, route = (np.concatenate([getattr(part, name) for part in parts]) for name in ("action", "automatic", "route"))
+        return cls(action, automatic, route, [verdict for part in parts for verdict in part.verdicts])
+
+
+def price(
+    bundle: Model,
+    policy: Policy,
+    matrix: pd.DataFrame,
+    claims: pd.DataFrame,
+    seller_insured: np.ndarray,
+    confusions: Sequence[np.ndarray] | None = None,
+    num_threads: int = 1,
+) -> Priced:
+    """Do the part of :func:`models.scorer.score_claims` that looks at each claim by itself, for any number of days at once."""
+    _must_belong_together(matrix, claims, seller_insured)
+    proba = bundle.predict_proba(matrix, num_threads)
+    costs = cost_matrix(policy, claims["amount_cents"].to_numpy(), seller_insured)
+    expected = _within_bounds(expected_costs(proba, costs), proba, bundle.guarantee)
+    values = review_values(policy, proba, costs, confusions, expected.min(axis=1))
+    automatic = cheapest(expected)["automatic_action"].to_numpy(dtype=object)
+    return Priced(proba, expected, values, automatic, audited(policy.audit, claims["claim_id"]))
+
+
+def send(
+    policy: Policy,
+    priced: Priced,
+    matrix: pd.DataFrame,
+    claims: pd.DataFrame,
+    capacity: Capacity,
+    decided_at: datetime,
+    rules: Rules | None = None,
+) -> Routed:
+    """Do the part of :func:`models.scorer.score_claims` in which claims compete: call it with those that share a capacity."""
+    tier, by_audit = _routed(policy, priced, capacity)
+    action = np.where(tier >= 0, np.array(TIERS, dtype=object)[tier], priced.automatic)
+    route = np.where(by_audit, Route.AUDIT.value, np.where(tier >= 0, Route.VALUE_OF_REVIEW.value, Route.AUTOMATIC.value))
+    return _ruled(rules, matrix, claims, decided_at, Routed(action, priced.automatic, route), priced.expected)
+
+
+def written(
+    bundle: Model,
+    policy: Policy,
+    priced: Priced,
+    routed: Routed,
+    matrix: pd.DataFrame,
+    claims: pd.DataFrame,
+    decided_at: pd.Timestamp | pd.Series,
+    most_reasons: int = 5,
+    num_threads: int = 1,
+    reasons_for: ReasonsFor = "all",
+) -> pd.DataFrame:
+    """Write decisions down as their contract says, with the reasons of all claims or of those that somebody will look at again.
+
+    Parameters
+    ----------
+    decided_at
+        One instant for all claims, or one for each.
+    reasons_for
+        ``all``, or ``disputable``: claims that an expert will see or that are denied; the reasons of the others are empty.
+
+    Other parameters, result and errors as in :func:`models.scorer.score_claims`.
+    """
+    explained = np.ones(len(claims), dtype=bool) if reasons_for == "all" else np.isin(routed.action, _DISPUTABLE)
+    reviewed = np.isin(routed.action, TIERS) & (routed.route != Route.AUDIT.value)
+    frame = pd.DataFrame(
+        {
+            "claim_id": claims["claim_id"].to_numpy(),
+            "decided_at": decided_at if isinstance(decided_at, pd.Timestamp) else decided_at.to_numpy(),
+            "p_valid": priced.proba[:, VALID],
+            "p_unsubstantiated": priced.proba[:, UNSUBSTANTIATED],
+            "p_abusive": priced.proba[:, ABUSIVE],
+            "action": routed.action,
+            "automatic_action": routed.automatic,
+            "route": routed.route,
+            "propensity": np.where(reviewed, 1.0, policy.audit.rate),
+            "automatic_cost_cents": expected_cents(priced.expected, routed.automatic),
+            "review_value_cents": np.rint(priced.values.max(axis=1)).astype(np.int64),
+            "reasons": _reasons(bundle, matrix, explained, most_reasons, num_threads),
+            "claimant_reason": claimant_reasons(routed.action, claims),
+            "bundle": bundle.hash,
+            "policy": policy.identifier,
+            "rules": pd.array(routed.verdicts, dtype="str"),
+        }
+    )
+    return _conforming(frame)
+
+
+def _within_bounds(expected: np.ndarray, proba: np.ndarray, guarantee: Guarantee | None) -> np.ndarray:
+    """Price accusations that the guarantee does not cover out of reach."""
+    if guarantee is None:
+        return expected
+    forbidden = ~guarantee.allows(proba)[:, None] & (np.array(AUTOMATIC) == Action.DENY_ABUSIVE.value)
+    return np.where(forbidden, np.inf, expected)
+
+
+def _routed(policy: Policy, priced: Priced, capacity: Capacity) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tier of each claim (-1: none) and whether the audit sent it there."""
+    drawn = priced.drawn
+    free = Capacity(max(0, capacity.desk - int(drawn.sum())), capacity.investigations)
+    tier = route_by_value(priced.values, [t.minutes for t in policy.tiers], free)
+    by_audit = drawn & (tier < 0)
+    return np.where(by_audit, TIERS.index(Action.DESK.value), tier), by_audit
+
+
+def _ruled(rules: Rules | None, matrix: pd.DataFrame, claims: pd.DataFrame, at: datetime, routed: Routed, expected: np.ndarray) -> Routed:
+    if rules is None:
+        return replace(routed, verdicts=[None] * len(expected))
+    verdicts = evaluate(rules, matrix, claims, at)
+    effects = strictest(rules, verdicts)
+    # An audit is drawn whatever a rule says: where the rule alone would have changed the outcome, the look was certain and no draw.
+    undrawn = np.where(routed.route == Route.AUDIT.value, routed.automatic, routed.action)
+    stricter = outcome(undrawn, effects)
+    changed = (stricter != undrawn) & (np.isin(stricter, TIERS) | (routed.route != Route.AUDIT.value))
+    return Routed(
+        np.where(changed, stricter, routed.action),
+        fallback(routed.automatic, effects),
+        np.where(changed, Route.RULE.value, routed.route),
+        recorded(rules, verdicts),
+    )
+
+
+def _reasons(bundle: Model, matrix: pd.DataFrame, explained: np.ndarray, most: int, num_threads: int) -> np.ndarray:
+    texts = np.full(len(matrix), "", dtype=object)
+    if most > 0 and isinstance(bundle, Bundle) and explained.any():
+        rows = matrix if explained.all() else matrix[explained]
+        contributions, _ = bundle.classifier.contributions(rows, num_threads)
+        texts[explained] = investigator_reasons(rows, contributions, bundle.inputs, most, bundle.reference)
+    return texts
+
+
+def _must_belong_together(matrix: pd.DataFrame, claims: pd.DataFrame, seller_insured: np.ndarray) -> None:
+    if len(matrix) != len(claims) or len(seller_insured) != len(claims):
+        raise ValueError(
+            f"score: expected one row per claim, found {len(claims)} claims, {len(matrix)} rows, {len(seller_insured)} sellers"
+        )
+    differs = np.flatnonzero(matrix.index.to_numpy() != claims["claim_id"].to_numpy())
+    if len(differs):
+        row = int(differs[0])
+        raise ValueError(f"score: expected row {row} of the matrix for claim {claims['claim_id'].iloc[row]!r}, found {matrix.index[row]!r}")
+
+
+def _conforming(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame in the contract's types; an empty one is given them without judging it."""
+    if frame.empty:
+        return DECISIONS.arrow.empty_table().to_pandas(strings_to_categorical=False)
+    found = check(frame.astype({"decided_at": "datetime64[us, UTC]"}), DECISIONS)
+    if len(found.quarantined):
+        worst = found.quarantined.iloc[0]
+        raise RuntimeError(f"decision on {worst['claim_id']} breaks its contract: {worst['reasons']}")
+    return found.accepted
