@@ -160,7 +160,7 @@ def _answer(who, what, pairs, since, counts, rows, latest, before, rules, roots,
         found[10] = strangers / others if others else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def advance(who, what, pairs, since, merges, counts, rows, kept, n_products, rules, horizon, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Answer each claim asked about from everything strictly before it, then let everything before the horizon enter.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from features.spec import Computed, Direct, Windowed
 
 Extra = Literal["numeric", "categorical"]
 
-_FAMILIES = {"claim": from_claim.compute, "links": links.compute, "duplicates": duplicates.compute}
+_FAMILIES = {"duplicates": duplicates.compute, "links": links.compute, "claim": from_claim.compute}
 
 
 def build_matrix(
@@ -24,6 +25,7 @@ def build_matrix(
     probes: pd.DataFrame | None = None,
     catalog: Catalog = CATALOG,
     extras: Mapping[str, Extra] | None = None,
+    threads: int = 1,
 ) -> pd.DataFrame:
     """Compute what was known of each claim at the instant of its filing.
 
@@ -39,6 +41,8 @@ def build_matrix(
         The features wanted.
     extras
         Additional columns of the probes, appended as they are: ``"numeric"`` as float64, ``"categorical"`` as category.
+    threads
+        How many threads may work; the matrix does not depend on it.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def build_matrix(
     missing = [name for name in extras or {} if name not in facts.probes.columns]
     if missing:
         raise FeatureError(f"extras: expected columns of the claims, found no {', '.join(missing)}; leave them out or add them")
-    values = _values(catalog, facts)
+    values = _values(catalog, facts, threads)
     columns = {name: values[name] for name in catalog.names if name in values}
     index = pd.Index(facts.probes["claim_id"], name="claim_id", dtype="str")
     matrix = pd.DataFrame(columns, index=index, copy=False)
@@ -75,15 +79,16 @@ def build_matrix(
     return matrix.assign(**appended)
 
 
-def _values(catalog: Catalog, facts: Facts) -> dict[str, Floats]:
+def _values(catalog: Catalog, facts: Facts, threads: int) -> dict[str, Floats]:
     features = [entry.feature for entry in catalog]
-    values = windows.evaluate([f for f in features if isinstance(f, Windowed)], facts)
+    values = windows.evaluate([f for f in features if isinstance(f, Windowed)], facts, threads)
     values |= {f.name: _computed(f, facts) for f in features if isinstance(f, Computed) and facts.has(*f.needs)}
-    for family, compute in _FAMILIES.items():
-        names = [f.name for f in features if isinstance(f, Direct) and f.family == family and facts.has(*f.needs)]
-        if names:
-            values |= compute(names, facts)
-    return values
+    wanted = {
+        family: [f.name for f in features if isinstance(f, Direct) and f.family == family and facts.has(*f.needs)] for family in _FAMILIES
+    }
+    with ThreadPoolExecutor(threads) as pool:
+        found = [pool.submit(_FAMILIES[family], names, facts) for family, names in wanted.items() if names]
+    return values | {name: value for computed in found for name, value in computed.result().items()}
 
 
 def _computed(feature: Computed, facts: Facts) -> Floats:

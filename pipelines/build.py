@@ -64,7 +64,7 @@ def build(home: Home, tables: Tables | None = None, carrier: Carrier | None = No
         raise ValueError(f"{home.root}: expected claims in the lake, found none; run touchstone validate first")
     with replacing(path) as draft:
         if carrier.engine is Engine.LOCAL:
-            matrix = build_matrix(lake.tables() if tables is None else tables)
+            matrix = build_matrix(lake.tables() if tables is None else tables, threads=carrier.threads)
             rows, columns = write(slices(matrix), draft, {_MADE_FROM: source})
         else:
             rows, columns = _carried(lake, draft, carrier, {_MADE_FROM: source}, report)

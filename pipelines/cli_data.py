@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,6 +131,7 @@ def build(
     ),
     memory: Annotated[str, typer.Option(help="Memory that bounded may take; with spark, that of its driver.")] = "2GB",
     master: Annotated[str, typer.Option(help="With spark: a master URL, or sc://host:port of Spark Connect.")] = "local[2]",
+    threads: Annotated[int | None, typer.Option(help="Threads of the local engine; by default one for each processor.")] = None,
     home: HomeOption = None,
 ) -> None:
     """Compute the features of every claim as of its filing, into features/matrix.parquet.
@@ -138,7 +140,7 @@ def build(
     """
     from pipelines.build import build as run
 
-    carrier = Carrier(engine, memory_of(memory), master)
+    carrier = Carrier(engine, memory_of(memory), master, (os.cpu_count() or 1) if threads is None else threads)
     with steps() as report:
         found = run(Home.at(home), carrier=carrier, report=report)
     show("Built", {"claims": found.claims, "features": found.features, "catalogue": found.catalog_hash[:12]})

@@ -31,20 +31,25 @@ class Carrier:
         Bytes that the bounded engine may take; with Spark, those of its driver.
     master
         With Spark: a master URL such as ``local[2]``, or the ``sc://`` address of a Spark Connect server.
+    threads
+        With arrays in memory: how many threads may work.
 
     Raises
     ------
     ValueError
-        If the master is no address that Spark knows.
+        If the master is no address that Spark knows, or nobody may work.
     """
 
     engine: Engine = Engine.LOCAL
     memory: int = 2 << 30
     master: str = "local[2]"
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if not _MASTER.fullmatch(self.master):
             raise ValueError(f"master: expected local[2], spark://host:port, yarn, k8s://… or sc://host:port, found {self.master!r}")
+        if self.threads < 1:
+            raise ValueError(f"threads: expected at least one, found {self.threads}")
 
 
 def memory_of(text: str) -> int:

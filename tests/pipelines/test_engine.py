@@ -36,6 +36,15 @@ def test_addresses_that_spark_does_not_know_are_refused(master: str) -> None:
         Carrier(Engine.SPARK, master=master)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_any_number_of_threads_makes_the_same_file_to_the_last_byte(market: Market, threads: int) -> None:
+    path = market.home.features / "matrix.parquet"
+    kept = path.read_bytes()
+    path.unlink()
+    build(market.home, carrier=Carrier(threads=threads))
+    assert path.read_bytes() == kept
+
+
 def test_the_bounded_engine_makes_the_same_file_to_the_last_byte(market: Market) -> None:
     path = market.home.features / "matrix.parquet"
     local = path.read_bytes()
@@ -53,6 +62,7 @@ def test_the_bounded_engine_makes_the_same_file_to_the_last_byte(market: Market)
         (["--engine", "bounded", "--memory", "lots"], "memory: expected an amount such as 2GB"),
         (["--engine", "bounded", "--memory", "100MB"], "memory: expected at least 1.0 GB, found 0.1 GB"),
         (["--engine", "spark", "--master", "moon"], "master: expected local[2]"),
+        (["--threads", "0"], "threads: expected at least one, found 0"),
     ],
 )
 def test_a_wrong_call_ends_with_code_2_and_a_sentence(options: list[str], words: str, small: Market, tmp_path: Path) -> None:
