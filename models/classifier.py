@@ -27,6 +27,9 @@ import pandas as pd
 
 from data_contracts import LABELS, Label
 from models.inputs import Inputs
+from models.tree_forest import Forest, margins
+from models.tree_shap import Paths, contributions, trace
+from models.tree_text import read_forest
 
 _FEWEST_ROUNDS = 10
 
@@ -89,10 +92,22 @@ class Node:
         """The LightGBM booster, parsed once."""
         return lgb.Booster(model_str=self.model)
 
+    @cached_property
+    def forest(self) -> Forest:
+        """The same trees as flat arrays, read once."""
+        return read_forest(self.model)
+
+    @cached_property
+    def paths(self) -> Paths:
+        """What exact contributions need beside the trees."""
+        return trace(self.forest)
+
     def margin(self, encoded: np.ndarray, num_threads: int = 1) -> np.ndarray:
-        """Return the log-odds of *yes*, shape (rows,)."""
+        """Return the log-odds of *yes*, shape (rows,); one thread walks the flat trees, more are LightGBM's: the bits are the same."""
         if not self.model or not len(encoded):
             return np.full(len(encoded), self.constant)
+        if num_threads == 1:
+            return margins(self.forest, encoded)
         return np.asarray(self.booster.predict(encoded, raw_score=True, num_threads=num_threads), dtype=np.float64)
 
 
@@ -120,7 +135,10 @@ class Classifier:
         A class that training never saw has −∞, that is, probability 0. Every row is computed by itself: one row alone and
         the same row in a batch agree to the last bit.
         """
-        encoded = self.inputs.encode(matrix)
+        return self.scores(self.inputs.encode(matrix), num_threads)
+
+    def scores(self, encoded: np.ndarray, num_threads: int = 1) -> np.ndarray:
+        """Return what :meth:`raw` does for rows that are encoded already, shape (rows, features)."""
         first = self.abusive.margin(encoded, num_threads)
         second = self.unsubstantiated.margin(encoded, num_threads)
         scores = np.empty((len(encoded), len(LABELS)))
@@ -129,20 +147,26 @@ class Classifier:
         scores[:, VALID] = -np.logaddexp(0.0, first) - np.logaddexp(0.0, second)
         return scores
 
-    def contributions(self, matrix: pd.DataFrame, num_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    def contributions(self, matrix: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Explain the log-odds of abuse exactly.
 
         Returns
         -------
         tuple
             Contributions, shape (rows, features), and the base, shape (rows,): row sums plus base equal the margin
-            (TreeSHAP; Lundberg et al. 2020).
+            (TreeSHAP; Lundberg et al. 2020). They are those of LightGBM's ``pred_contrib``, and a row's do not depend on the rows
+            beside it.
         """
         encoded = self.inputs.encode(matrix)
+        found = self.explained(encoded)
+        base = float(self.abusive.forest.expected.sum()) if self.abusive.model else self.abusive.constant
+        return found, np.full(len(encoded), base)
+
+    def explained(self, encoded: np.ndarray) -> np.ndarray:
+        """Return the contributions of rows that are encoded already, shape (rows, features)."""
         if not self.abusive.model or not len(encoded):
-            return np.zeros(encoded.shape), np.full(len(encoded), self.abusive.constant)
-        full = np.asarray(self.abusive.booster.predict(encoded, pred_contrib=True, num_threads=num_threads))
-        return full[:, :-1], full[:, -1]
+            return np.zeros(encoded.shape)
+        return contributions(self.abusive.forest, self.abusive.paths, encoded)
 
     def importance(self) -> pd.DataFrame:
         """Return ``feature``, ``abusive`` and ``unsubstantiated``: each booster's total gain, the largest for abuse first."""

@@ -167,7 +167,7 @@ def written(
             "propensity": np.where(reviewed, 1.0, policy.audit.rate),
             "automatic_cost_cents": expected_cents(priced.expected, routed.automatic),
             "review_value_cents": np.rint(priced.values.max(axis=1)).astype(np.int64),
-            "reasons": _reasons(bundle, matrix, explained, most_reasons, num_threads),
+            "reasons": _reasons(bundle, matrix, explained, most_reasons),
             "claimant_reason": claimant_reasons(routed.action, claims),
             "bundle": bundle.hash,
             "policy": policy.identifier,
@@ -211,11 +211,11 @@ def _ruled(rules: Rules | None, matrix: pd.DataFrame, claims: pd.DataFrame, at: 
     )
 
 
-def _reasons(bundle: Model, matrix: pd.DataFrame, explained: np.ndarray, most: int, num_threads: int) -> np.ndarray:
+def _reasons(bundle: Model, matrix: pd.DataFrame, explained: np.ndarray, most: int) -> np.ndarray:
     texts = np.full(len(matrix), "", dtype=object)
     if most > 0 and isinstance(bundle, Bundle) and explained.any():
         rows = matrix if explained.all() else matrix[explained]
-        contributions, _ = bundle.classifier.contributions(rows, num_threads)
+        contributions, _ = bundle.classifier.contributions(rows)
         texts[explained] = investigator_reasons(rows, contributions, bundle.inputs, most, bundle.reference)
     return texts
 
