@@ -6,6 +6,7 @@ No threshold is set anywhere: where one action gives way to another follows from
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from models.costs import AUTOMATIC, cost_matrix, expected_costs
 from models.policy import Audit, Policy
 
 _FINEST = 6
+_ACTIONS = np.array(AUTOMATIC, dtype=object)
+_PLACE = {action: place for place, action in enumerate(AUTOMATIC)}
 
 
 def decide(policy: Policy, proba: np.ndarray, amount_cents: np.ndarray, seller_insured: np.ndarray) -> pd.DataFrame:
@@ -48,9 +51,19 @@ def decide(policy: Policy, proba: np.ndarray, amount_cents: np.ndarray, seller_i
 
 def cheapest(expected: np.ndarray) -> pd.DataFrame:
     """Return ``automatic_action`` and ``automatic_cost_cents`` of the least of the expected costs, shape (claims, 4)."""
-    # Rounded to a millionth of a cent, so that two sums equal on paper are equal here and the milder action wins the tie.
-    actions = np.array(AUTOMATIC, dtype=object)[np.argmin(np.round(expected, _FINEST), axis=1)]
+    actions = cheapest_actions(expected)
     return pd.DataFrame({"automatic_action": pd.array(actions, dtype="str"), "automatic_cost_cents": expected_cents(expected, actions)})
+
+
+def cheapest_actions(expected: np.ndarray) -> np.ndarray:
+    """Return the action of the least of the expected costs, shape (claims, 4): text, shape (claims,).
+
+    >>> cheapest_actions(np.array([[2.0, 2.0, 3.0, 4.0]])).tolist()
+    ['PAY']
+    """
+    # Rounded to a millionth of a cent, so that two sums equal on paper are equal here and the milder action wins the tie.
+    actions: np.ndarray = _ACTIONS[np.argmin(np.round(expected, _FINEST), axis=1)]
+    return actions
 
 
 def expected_cents(expected: np.ndarray, actions: np.ndarray) -> np.ndarray:
@@ -59,12 +72,12 @@ def expected_cents(expected: np.ndarray, actions: np.ndarray) -> np.ndarray:
     >>> expected_cents(np.array([[1.0, 2.4, 3.0, 4.0]]), np.array(["REQUEST_EVIDENCE"])).tolist()
     [2]
     """
-    place = pd.Index(AUTOMATIC).get_indexer(actions)
+    place = [_PLACE[action] for action in actions.tolist()]
     cost: np.ndarray = np.rint(expected[np.arange(len(expected)), place]).astype(np.int64)
     return cost
 
 
-def audited(audit: Audit, claim_ids: pd.Series) -> np.ndarray:
+def audited(audit: Audit, claim_ids: Iterable[str]) -> np.ndarray:
     """Return which claims the audit draws, boolean, shape (claims,).
 
     A claim is drawn if a number in [0, 1) made from seed and ``claim_id`` lies below the rate: a draw that anybody can

@@ -127,6 +127,21 @@ class Inputs:
         """The positions of the categorical columns."""
         return tuple(i for i, feature in enumerate(self.features) if feature.categories)
 
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of reasons in the order of first appearance."""
+        return tuple(dict.fromkeys(feature.group for feature in self.features))
+
+    @cached_property
+    def group_of(self) -> np.ndarray:
+        """The place of each column's group, shape (features,)."""
+        return np.array([self.groups.index(feature.group) for feature in self.features], dtype=np.intp)
+
+    @cached_property
+    def members(self) -> tuple[np.ndarray, ...]:
+        """The positions of each group's columns."""
+        return tuple(np.flatnonzero(self.group_of == place) for place in range(len(self.groups)))
+
     def encode(self, matrix: pd.DataFrame) -> np.ndarray:
         """Return the columns as floats, shape (rows, features); an unseen or missing category is NaN.
 

@@ -7,7 +7,8 @@ else: no score, no feature, no comparison with others; text that varies with the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ from models.reference import Reference
 
 INVESTIGATOR_LIMIT = 2000
 """Characters the decisions contract allows for the investigator's reasons."""
+
+Words = dict[tuple[str, object, bool], str]
+"""What was put into words: by feature, value, and whether it speaks against abuse."""
 
 _SMALLEST = 0.005
 _MOST, _UNUSUAL = 0.5, 0.8
@@ -39,10 +43,14 @@ def group_contributions(contributions: np.ndarray, inputs: Inputs) -> pd.DataFra
     DataFrame
         One column per group in the order of first appearance; rows still sum to margin minus base.
     """
-    groups = list(dict.fromkeys(feature.group for feature in inputs.features))
-    member = np.array([groups.index(feature.group) for feature in inputs.features], dtype=np.intp)
-    summed = [contributions[:, member == k].sum(axis=1) for k in range(len(groups))]
-    return pd.DataFrame(dict(zip(groups, summed, strict=True)))
+    names = inputs.groups
+    return pd.DataFrame([_group_sums(row, inputs) for row in contributions], columns=list(names), dtype=np.float64)
+
+
+def _group_sums(contributions: np.ndarray, inputs: Inputs) -> np.ndarray:
+    """Sum one claim's contributions by group, in the order of the columns: its bits depend on nothing else."""
+    sums: np.ndarray = np.bincount(inputs.group_of, weights=contributions, minlength=len(inputs.groups))
+    return sums
 
 
 def investigator_reasons(
@@ -83,39 +91,61 @@ def investigator_reasons(
     >>> investigator_reasons(matrix, np.array([[1.25, 0.0]]), inputs, reference=usual)
     ['history +1.25: 4 claims in 30 days [claims_30d=4, 97 % of claims have 0]']
     """
-    grouped = group_contributions(contributions, inputs)
-    names, sums = list(grouped.columns), grouped.to_numpy(dtype=np.float64)
-    if not len(matrix) or not names:
-        return [""] * len(matrix)
-    strongest = _strongest(contributions, sums, names, inputs)
-    ranked = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :most]
     # Only columns that are named are read: a claim by itself names five of a hundred.
-    columns = {int(k): matrix[inputs.names[k]].to_numpy() for k in np.unique(strongest[np.arange(len(ranked))[:, None], ranked])}
-    # Values repeat (zeros, small counts): each is put into words once.
-    words: dict[tuple[int, object, bool], str] = {}
-    texts = []
-    for row, order in enumerate(ranked.tolist()):
-        codes = []
-        for k in order:
-            share = sums[row, k]
-            if abs(share) < _SMALLEST:
-                continue
-            feature = int(strongest[row, k])
-            key = (feature, _key(columns[feature][row]), bool(share < 0))
-            if key not in words:
-                words[key] = _described(inputs.features[feature], columns[feature][row], share < 0, reference)
-            codes.append(f"{names[k]} {share:+.2f}: {words[key]}")
-        texts.append(_fitting(codes))
-    return texts
+    columns: dict[int, np.ndarray] = {}
+    words: Words = {}
+
+    def value(row: int, feature: int) -> object:
+        if feature not in columns:
+            columns[feature] = matrix[inputs.names[feature]].to_numpy()
+        return columns[feature][row]
+
+    return [
+        investigator_reason(partial(value, row), shares, inputs, most, reference, words)
+        for row, shares in enumerate(contributions[: len(matrix)])
+    ]
 
 
-def _strongest(contributions: np.ndarray, sums: np.ndarray, names: list[str], inputs: Inputs) -> np.ndarray:
-    """Return, per claim and group, the place of the feature that contributes most in the direction of the group's sum."""
-    found = np.empty(sums.shape, dtype=np.intp)
-    for k, name in enumerate(names):
-        members = np.array([i for i, feature in enumerate(inputs.features) if feature.group == name], dtype=np.intp)
-        found[:, k] = members[np.argmax(np.sign(sums[:, [k]]) * contributions[:, members], axis=1)]
-    return found
+def investigator_reason(
+    value: Callable[[int], object],
+    contributions: np.ndarray,
+    inputs: Inputs,
+    most: int = 5,
+    reference: Reference | None = None,
+    words: Words | None = None,
+) -> str:
+    """Return the reason codes of one claim, as :func:`investigator_reasons` does for many.
+
+    Parameters
+    ----------
+    value
+        Gives the value of the feature at a place among ``inputs.features``; asked for what is named only.
+    contributions
+        Contributions to the log-odds of abuse, shape (features,).
+    inputs, most, reference
+        As there.
+    words
+        What was put into words before, by feature, value and direction: values repeat (zeros, small counts). New words are added.
+    """
+    sums = _group_sums(contributions, inputs)
+    codes = []
+    for k in np.argsort(-np.abs(sums), kind="stable")[:most].tolist():
+        share = float(sums[k])
+        if abs(share) < _SMALLEST:
+            break
+        members = inputs.members[k]
+        feature = int(members[np.argmax(contributions[members] if share > 0 else -contributions[members])])
+        codes.append(f"{inputs.groups[k]} {share:+.2f}: {_worded(inputs.features[feature], value(feature), share < 0, reference, words)}")
+    return _fitting(codes)
+
+
+def _worded(feature: Feature, value: object, against: bool, reference: Reference | None, words: Words | None) -> str:
+    if words is None:
+        return _described(feature, value, against, reference)
+    key = (feature.name, _key(value), against)
+    if key not in words:
+        words[key] = _described(feature, value, against, reference)
+    return words[key]
 
 
 def _key(value: object) -> object:
@@ -194,11 +224,11 @@ MAY_BE_NAMED: Mapping[str, str] = {"evidence": "curable: the claimant can send w
 """Reason groups whose grounds a claimant may be told, and why. Every other group (amount, timing, form, order match, histories, links,
 duplicates) is silent: naming it would accuse without proof, reveal other people, or teach what is looked at."""
 
-_CURABLE = (
-    ("has_receipt", "a receipt or a repair estimate"),
-    ("has_dated_photo", "a dated photograph of the damage"),
-    ("has_medical_record", "a medical record"),
-)
+_CURABLE = {
+    "has_receipt": "a receipt or a repair estimate",
+    "has_dated_photo": "a dated photograph of the damage",
+    "has_medical_record": "a medical record",
+}
 _GENERAL = "further documents that show the purchase, the damage and what it cost"
 
 
@@ -224,13 +254,18 @@ def claimant_reasons(actions: np.ndarray, claims: pd.DataFrame) -> list[str]:
     >>> claimant_reasons(np.array(["REQUEST_EVIDENCE"]), claims)
     ['We need more before we can decide. Please send a receipt or a repair estimate.']
     """
-    injury = (claims["kind"] == "injury").to_numpy() if "kind" in claims else np.zeros(len(claims), dtype=bool)
-    lacking = {name: ~claims[name].to_numpy(dtype=bool) for name, _ in _CURABLE if name in claims}
+    told = [name for name in ("kind", *_CURABLE) if name in claims]
+    rows = zip(*(claims[name].tolist() for name in told), strict=True) if told else ((),) * len(claims)
+    return [claimant_reason(str(action), dict(zip(told, row, strict=True))) for action, row in zip(actions, rows, strict=True)]
+
+
+def claimant_reason(action: str, claim: Mapping[str, object]) -> str:
+    """Return what one claimant is told: it depends on the action and on documents missing from the claim, on nothing else.
+
+    >>> claimant_reason("PAY", {})
+    'Your claim is accepted and will be paid.'
+    """
     # A medical record is proof of an injury; nobody is asked for one over a scorched table.
-    if "has_medical_record" in lacking:
-        lacking["has_medical_record"] &= injury
-    texts = []
-    for row, action in enumerate(actions):
-        missing = [words for name, words in _CURABLE if name in lacking and lacking[name][row]]
-        texts.append(_TEXTS[str(action)].format(missing=" and ".join(missing) or _GENERAL))
-    return texts
+    injury = claim.get("kind") == "injury"
+    missing = [words for name, words in _CURABLE.items() if not claim.get(name, True) and (injury or name != "has_medical_record")]
+    return _TEXTS[action].format(missing=" and ".join(missing) or _GENERAL)
