@@ -37,7 +37,7 @@ from features.online_windows import Asked, Combining, Round, WindowPlan
 from features.pages import END, Pages
 from features.spec import ENTITIES, Computed, Direct, Family, Windowed
 
-_STATE = b"\xff\xff"
+_STATE = (b"\xff\xff", 0)
 
 _READ = ("customers", "sellers", "products", "orders", "returns", "claims", "resolutions", "seller_events")
 """Tables that make history; others are passed over."""
@@ -191,6 +191,7 @@ class OnlineHistory:
         online_duplicates.write(facts, self.plans.duplicates, self.pages, watermark == NEVER)
         state = max(latest, watermark).to_bytes(8, "little", signed=True) + self._hash
         self.pages.put([(_STATE, 0, state)])
+        self.pages.flush()
 
     def _latest(self, facts: HashedFacts | Rows, tables: Mapping[str, Any], watermark: int) -> int:
         latest = watermark

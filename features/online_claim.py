@@ -16,10 +16,10 @@ from data_contracts import CONTRACTS
 from features.facts import PROBES, RECORDED, FeatureError
 from features.from_claim import compute
 from features.history import NEVER, Floats, Ints
-from features.online_rows import HashedFacts, Rows, key_of, keys_of
+from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
 from features.online_sources import keep
 from features.online_windows import Round
-from features.pages import END, Pages, rows
+from features.pages import END, Key, Pages, rows
 from features.spec import ENTITIES, Direct
 
 DELIVERIES = "deliveries"
@@ -27,6 +27,7 @@ DELIVERIES = "deliveries"
 
 _FIRST_LOG = 0x8010
 _TABLES = {"orders": "order_id", "customers": "customer_id", "sellers": "seller_id", "products": "product_id"}
+_LOGS = {table: log_on((key,), _FIRST_LOG + number) for number, (table, key) in enumerate(_TABLES.items())}
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class ClaimPlan:
 
 def write(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages, fresh: bool) -> None:
     """Keep the rows of a batch that claims may name."""
-    for number, (table, key) in enumerate(_TABLES.items()):
+    for table, key in _TABLES.items():
         if table in plan.columns and facts.has(f"{table}.{key}"):
             codes = facts.codes(table, key)
             values = np.stack([_read(facts, table, column) for column in plan.columns[table]], axis=1)
-            keep(pages, _FIRST_LOG + number, codes, facts.known(table), values, fresh)
+            keep(pages, _LOGS[table], codes, facts.known(table), values, fresh)
     if "delivered_at" in plan.columns.get("orders", ()) and facts.has(f"{DELIVERIES}.order_id", f"{DELIVERIES}.delivered_at"):
         _deliver(facts, plan, pages)
 
@@ -70,12 +71,12 @@ def _read(facts: HashedFacts | Rows, table: str, column: str) -> Ints:
 def _deliver(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages) -> None:
     """Write orders' rows again, with their delivery."""
     codes, delivered = facts.codes(DELIVERIES, "order_id"), facts.instants(DELIVERIES, "delivered_at")
-    held = pages.latest(keys_of(_FIRST_LOG, codes[:, None]), [END] * len(codes))
+    held = pages.latest(keys_of(_LOGS["orders"], codes[:, None]), [END] * len(codes))
     if None in held:
         raise FeatureError(f"{DELIVERIES}.order_id: expected orders that are known, found {held.count(None)} that are not")
     now = np.stack([rows(page, 1 + len(plan.columns["orders"]))[-1] for page in held if page is not None])
     now[:, 1 + plan.columns["orders"].index("delivered_at")] = delivered
-    keep(pages, _FIRST_LOG, codes, now[:, 0], now[:, 1:], False)
+    keep(pages, _LOGS["orders"], codes, now[:, 0], now[:, 1:], False)
 
 
 def read(plan: ClaimPlan, claim: Rows) -> Round:
@@ -93,11 +94,11 @@ def read(plan: ClaimPlan, claim: Rows) -> Round:
     ndarray
         (features,) float64 in the order of ``plan.features``; undefined where the claim lacks a column.
     """
-    asked: dict[str, bytes] = {}
+    asked: dict[str, Key] = {}
     for table in plan.columns:
         named = int(claim.codes(PROBES, _TABLES[table])[0]) if claim.has(f"{PROBES}.{_TABLES[table]}") else -1
         if named >= 0:
-            asked[table] = key_of(_FIRST_LOG + list(_TABLES).index(table), (named,))
+            asked[table] = key_of(_LOGS[table], (named,))
     pages = dict(zip(asked, (yield [(key, END) for key in asked.values()]), strict=True))
     tables = dict(claim.tables)
     for table, columns in plan.columns.items():

@@ -17,10 +17,10 @@ from numba import njit
 
 from features.history import NEVER, Floats, Ints
 from features.online_contents import KINDS, Contents, Kind
-from features.online_rows import HashedFacts, Rows, keys_of
+from features.online_rows import HashedFacts, Rows, keys_of, log_on
 from features.online_sources import earlier_pages
 from features.online_windows import Round
-from features.pages import END, OTHER, RAW, Pages, append, join, rows
+from features.pages import END, OTHER, RAW, Key, Pages, append, join, rows
 from features.spec import DAY_US, Direct
 
 _KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
@@ -40,6 +40,11 @@ class DuplicatePlan:
         """Prepare the features of the family ``duplicates``."""
         features = tuple(features)
         return cls(features, tuple(kind for kind in KINDS if any(f.name.startswith(f"{kind.name}_") for f in features)))
+
+
+def _log(kind: Kind, what: int) -> int:
+    """Return the number of a log: what is known of a content stands together."""
+    return log_on(kind.log + (what if what in (_OWN, _BUCKET) else 0), kind.log + what)
 
 
 def write(facts: HashedFacts | Rows, plan: DuplicatePlan, pages: Pages, fresh: bool) -> None:
@@ -64,7 +69,7 @@ def _write(facts: HashedFacts | Rows, kind: Kind, pages: Pages, fresh: bool) -> 
     if fresh:
         _add_all(kind, found, first, pages)
     else:
-        known = pages.latest(keys_of(kind.log + _KNOWN, found.codes[:, None]), [END] * len(first))
+        known = pages.latest(keys_of(_log(kind, _KNOWN), found.codes[:, None]), [END] * len(first))
         new = [row for row in np.lexsort((found.whole, first)).tolist() if known[row] is None]
         for row in new:
             _add_one(kind, kind.content(coded.dictionary[row].as_py()), int(first[row]), pages)
@@ -74,42 +79,43 @@ def _write(facts: HashedFacts | Rows, kind: Kind, pages: Pages, fresh: bool) -> 
 
 def _add_all(kind: Kind, found: Contents, first: Ints, pages: Pages) -> None:
     """Write the very first contents: all pairs at once."""
-    _introduce(kind, found, np.arange(len(first)), first, pages)
+    _introduce(kind, found, np.arange(len(first)), first, pages, True)
     by_time = np.lexsort((found.whole, first))
     for band in range(found.buckets.shape[1]):
         bucket = found.buckets[by_time, band]
         order = by_time[np.argsort(bucket, kind="stable")]
         codes = np.stack([np.full(len(order), band), found.buckets[order, band]], axis=1)
-        _add_rows(kind.log + _BUCKET, codes, first[order], found.codes[order], pages, True)
+        _add_rows(_log(kind, _BUCKET), codes, first[order], found.codes[order], pages, True)
     left, right = kind.pairs(found, first)
     one, other = np.concatenate([left, right]), np.concatenate([right, left])
     times = np.maximum(first[one], first[other])
     order = np.lexsort((times, found.codes[one]))
     if len(order):
-        _add_rows(kind.log + _NEAR, found.codes[one[order], None], times[order], found.codes[other[order]], pages, True)
+        _add_rows(_log(kind, _NEAR), found.codes[one[order], None], times[order], found.codes[other[order]], pages, True)
 
 
 def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
     """Write a new content: find its near equals among those before it, and those of the same instant written before it."""
     asked = kind.looked_in(found)
-    keys = keys_of(kind.log + _BUCKET, asked)
+    keys = keys_of(_log(kind, _BUCKET), asked)
     held = pages.latest(keys, [first + 1] * len(keys))
     codes = _candidates(kind, keys, held, first, first + 1, pages)
     near = kind.near(found, codes, _marks(kind, codes, pages))
-    _introduce(kind, found, np.zeros(1, dtype=np.int64), np.array([first]), pages)
+    _introduce(kind, found, np.zeros(1, dtype=np.int64), np.array([first]), pages, False)
     bands = np.stack([np.arange(found.buckets.shape[1]), found.buckets[0]], axis=1)
     mine = np.full(len(bands), found.codes[0])
-    _add_rows(kind.log + _BUCKET, bands, np.full(len(bands), first), mine, pages, False)
+    _add_rows(_log(kind, _BUCKET), bands, np.full(len(bands), first), mine, pages, False)
     if len(near):
         one, other = np.append(near, np.full(len(near), found.codes[0])), np.append(np.full(len(near), found.codes[0]), near)
-        _add_rows(kind.log + _NEAR, one[:, None], np.full(len(one), first), other, pages, False)
+        _add_rows(_log(kind, _NEAR), one[:, None], np.full(len(one), first), other, pages, False)
 
 
-def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages) -> None:
+def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages, fresh: bool) -> None:
     """Write down since when contents are known, and what they are compared by."""
-    keys = keys_of(kind.log + _KNOWN, found.codes[rows_of, None])
+    keys = keys_of(_log(kind, _KNOWN), found.codes[rows_of, None])
     marks = (found.mark(row) for row in rows_of.tolist())
-    pages.put(zip(keys, first.tolist(), marks, strict=True))
+    put = pages.put_new if fresh else pages.put
+    put(zip(keys, first.tolist(), marks, strict=True))
 
 
 def _add_rows(log: int, codes: Ints, times: Ints, values: Ints, pages: Pages, fresh: bool) -> None:
@@ -133,10 +139,10 @@ def _add_uses(kind: Kind, contents: Ints, customers: Ints, times: Ints, pages: P
         begins = np.ones(len(order), dtype=bool)
         begins[1:] = np.any(codes[order[1:]] != codes[order[:-1]], axis=1)
         starts = np.append(np.flatnonzero(begins), len(order))
-        append(pages, keys_of(kind.log + log, codes[order[starts[:-1]]]), starts, times[order], values[order], kinds, fresh)
+        append(pages, keys_of(_log(kind, log), codes[order[starts[:-1]]]), starts, times[order], values[order], kinds, fresh)
 
 
-def _candidates(kind: Kind, keys: Sequence[bytes], held: Sequence[bytes | None], now: int, until: int, pages: Pages) -> Ints:
+def _candidates(kind: Kind, keys: Sequence[Key], held: Sequence[bytes | None], now: int, until: int, pages: Pages) -> Ints:
     """Return the codes in some buckets that are near enough in time: from ``now`` to ``until``, and the latest before it."""
     found = list(held)
     for place, page in enumerate(held):
@@ -165,7 +171,7 @@ def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]
 def _marks(kind: Kind, codes: Ints, pages: Pages) -> list[bytes]:
     if not kind.look_back or not len(codes):
         return []
-    return [mark or b"" for mark in pages.latest(keys_of(kind.log + _KNOWN, codes[:, None]), [END] * len(codes))]
+    return [mark or b"" for mark in pages.latest(keys_of(_log(kind, _KNOWN), codes[:, None]), [END] * len(codes))]
 
 
 def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
@@ -194,23 +200,23 @@ def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
     if customer < 0 or not text:
         return undefined
     found = kind.content(text)
-    own_keys = keys_of(kind.log + _KNOWN, found.codes[:, None]) + keys_of(kind.log + _NEAR, found.codes[:, None])
-    keys = keys_of(kind.log + _BUCKET, kind.looked_in(found))
+    own_keys = keys_of(_log(kind, _KNOWN), found.codes[:, None]) + keys_of(_log(kind, _NEAR), found.codes[:, None])
+    keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
     known, near, *held = yield [(key, now) for key in (*own_keys, *keys)]
     if known is None:
         codes = _candidates(kind, keys, held, now, now, pages)
-        marks = (yield [(key, END) for key in keys_of(kind.log + _KNOWN, codes[:, None])]) if kind.look_back and len(codes) else ()
+        marks = (yield [(key, END) for key in keys_of(_log(kind, _KNOWN), codes[:, None])]) if kind.look_back and len(codes) else ()
         codes = kind.near(found, codes, [mark or b"" for mark in marks])
     else:
         codes = _all_before(own_keys[1], near, now, pages)
     codes = np.append(codes, found.codes)
-    uses = keys_of(kind.log + _USES, codes[:, None])
-    own = keys_of(kind.log + _OWN, np.stack([codes, np.full(len(codes), customer)], axis=1))
+    uses = keys_of(_log(kind, _USES), codes[:, None])
+    own = keys_of(_log(kind, _OWN), np.stack([codes, np.full(len(codes), customer)], axis=1))
     told = yield [(key, now) for key in (*uses, *own)]
     return _measured(told[: len(uses)], told[len(uses) :], customer, now)
 
 
-def _all_before(key: bytes, page: bytes | None, now: int, pages: Pages) -> Ints:
+def _all_before(key: Key, page: bytes | None, now: int, pages: Pages) -> Ints:
     """Return the codes of all rows of a log strictly before an instant, given its last page."""
     if page is None:
         return np.empty(0, dtype=np.int64)

@@ -17,24 +17,35 @@ from numba import njit
 from features.history import Ints
 from features.link_graph import LinkRules
 from features.links import GRAPHS
-from features.online_rows import keys_of
+from features.online_rows import key_of, keys_of, log_on
 from features.online_sources import Batch, kept
 from features.pages import END, RAW, SUM, Pages, append, rows
 from features.sources import Events
 
-OWN, CLAIMANTS = 0x8040, 0x8041
+_NETWORK = 0x1002
+"""The shelf of what a customer's neighbours are asked for; a component is named after a customer."""
+
+OWN, CLAIMANTS = log_on(_NETWORK, 0x8040), log_on(("product_id",), 0x8041)
 """Logs by customer (claims and abusive ones) and by product (who claimed)."""
 
-MET, LINKED, COMPONENT, TOTALS, MEMBERS = range(5)
-"""Logs of a graph: by entity its first customers · by customer his links · by customer his component · by component its
-customers, claims and abusive claims · by component those who moved into it."""
+LINKED, COMPONENT, TOTALS, MEMBERS = range(4)
+"""Logs of a graph: by customer his links · by customer his component · by component its customers, claims and abusive
+claims · by component those who moved into it."""
 
-_FIRST = {graph: 0x8050 + 8 * number for number, graph in enumerate(GRAPHS)}
+_MET = 4
+"""Logs of a graph by entity, of each kind: its first customers."""
+
+_FIRST = {graph: 0x8050 + 16 * number for number, graph in enumerate(GRAPHS)}
 
 
 def log_of(graph: str, log: int) -> int:
     """Return the number of a log of a graph."""
-    return _FIRST[graph] + log
+    return log_on(_NETWORK, _FIRST[graph] + log)
+
+
+def met_log(graph: str, kind: int) -> int:
+    """Return the number of the log of the first customers of each entity of a kind."""
+    return log_on((GRAPHS[graph][1][kind],), _FIRST[graph] + _MET + kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,15 +134,17 @@ def _write_pairs(graph: str, events: Events | None, kinds: tuple[str, ...], hub:
     begins = np.ones(len(keys), dtype=bool)
     begins[1:] = np.any(keys[1:] != keys[:-1], axis=1)
     starts = np.append(np.flatnonzero(begins), len(keys))
-    log = log_of(graph, MET)
-    held = [None] * (len(starts) - 1) if fresh else pages.latest(keys_of(log, keys[starts[:-1]]), [END] * (len(starts) - 1))
+    entities = [key_of(met_log(graph, kind), (code,)) for kind, code in keys[starts[:-1]].tolist()] if not fresh else []
+    held = [None] * (len(starts) - 1) if fresh else pages.latest(entities, [END] * (len(starts) - 1))
     met = np.full((len(held), hub + 1), -1, dtype=np.int64)
     for place, page in enumerate(held):
         if page is not None:
             known = rows(page, 2)[1:, 1]
             met[place, : len(known)] = known
     new, older, linked = _meet(starts, pairs.times, pairs.customers, met, hub)
-    log_rows(log, keys[new], pairs.times[new], pairs.customers[new, None], pages, fresh)
+    for kind in np.unique(pairs.kinds[new]).tolist():
+        mine = new[pairs.kinds[new] == kind]
+        log_rows(met_log(graph, kind), keys[mine, 1:], pairs.times[mine], pairs.customers[mine, None], pages, fresh)
     links, older = new[linked], older[linked]
     order = np.argsort(pairs.times[links], kind="stable")
     links, older = links[order], older[order]

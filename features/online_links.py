@@ -19,11 +19,11 @@ from features.link_answers import MEASURES
 from features.link_graph import LinkRules
 from features.link_growth import ONE
 from features.links import GRAPHS, names_of
-from features.online_link_logs import CLAIMANTS, COMPONENT, LINKED, MET, OWN, TOTALS, log_of
+from features.online_link_logs import CLAIMANTS, COMPONENT, LINKED, OWN, TOTALS, log_of, met_log
 from features.online_rows import key_of
 from features.online_sources import earlier_pages
 from features.online_windows import Asked, Round
-from features.pages import PAGE_ROWS, Pages, rows
+from features.pages import PAGE_ROWS, Key, Pages, rows
 from features.spec import DAY_US, Direct
 
 Entity = tuple[int, int]
@@ -120,7 +120,7 @@ def _standpoint(
     """Look up the customer, the entities that the claim names, and the product."""
     ago = now - plan.rules.recent_days * DAY_US
     links, label, own = (key_of(log, (customer,)) for log in (log_of(graph, LINKED), log_of(graph, COMPONENT), OWN))
-    claimants = key_of(CLAIMANTS, (product,)) if product >= 0 else b""
+    claimants = key_of(CLAIMANTS, (product,)) if product >= 0 else (b"", 0)
     asked = [(links, now), (label, now), (label, ago), (own, now), (claimants, now), *((_met(graph, e), now) for e in entities)]
     links_page, here, then, own_page, claimants_page, *held = yield asked
     return _Standpoint(
@@ -149,8 +149,8 @@ def _surroundings(
     return around, labels, int(_state(totals, (1, 0, 0), ago)[0])
 
 
-def _met(graph: str, entity: Entity) -> bytes:
-    return key_of(log_of(graph, MET), entity)
+def _met(graph: str, entity: Entity) -> Key:
+    return key_of(met_log(graph, entity[0]), entity[1:])
 
 
 def _customers(page: bytes | None, now: int, rules: LinkRules) -> list[int] | None:
@@ -162,7 +162,7 @@ def _customers(page: bytes | None, now: int, rules: LinkRules) -> list[int] | No
     return met[:held, 1].tolist() if held <= rules.hub_customers else None
 
 
-def _latest(key: bytes, page: bytes | None, width: int, now: int, most: int, pages: Pages) -> Ints:
+def _latest(key: Key, page: bytes | None, width: int, now: int, most: int, pages: Pages) -> Ints:
     """Return about ``most`` latest rows of a log before an instant: all of the instant of the last of them, too."""
     if page is None:
         return np.empty((0, width), dtype=np.int64)
@@ -175,12 +175,12 @@ def _latest(key: bytes, page: bytes | None, width: int, now: int, most: int, pag
     return before
 
 
-def _latest_links(key: bytes, page: bytes | None, now: int, rules: LinkRules, pages: Pages) -> list[Entity]:
+def _latest_links(key: Key, page: bytes | None, now: int, rules: LinkRules, pages: Pages) -> list[Entity]:
     """Return the entities that a customer's latest links lead to."""
     return [(kind, code) for _, kind, code in _latest(key, page, 3, now, rules.followed, pages).tolist()]
 
 
-def _claimants(key: bytes, page: bytes | None, customer: int, since: int, now: int, rules: LinkRules, pages: Pages) -> list[int]:
+def _claimants(key: Key, page: bytes | None, customer: int, since: int, now: int, rules: LinkRules, pages: Pages) -> list[int]:
     """Return the other customers among the latest claims on a product since an instant."""
     latest = _latest(key, page, 2, now, rules.burst_claims, pages)
     return sorted(set(latest[latest[:, 0] >= since, 1].tolist()) - {customer, -1})

@@ -9,7 +9,7 @@ frame, for the claim at hand. Both are read by the very functions that read :cla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from data_contracts import CONTRACTS
 from features.facts import RECORDED, Facts
 from features.history import NEVER, Ints
+from features.pages import Key
 from features.spec import ENTITIES, Selection
 
 NOBODY = -1
@@ -41,20 +42,30 @@ def code(identifier: str) -> int:
     return int.from_bytes(blake2b(identifier.encode(), digest_size=8).digest(), "little") >> 1
 
 
-def key_of(log: int, codes: Sequence[int]) -> bytes:
-    """Return the key under which a log keeps the rows of these identifiers: keys of one log stand together, in order of code.
+def log_on(shelf: int | Iterable[str], log: int) -> int:
+    """Return the number of a log that stands on a shelf: one of its own, or that of what is known by some identifiers.
 
-    >>> key_of(1, [2]).hex()
-    '00010000000000000002'
+    >>> log_on(("seller_id", "customer_id"), 7) == log_on(0b11, 7)
+    True
     """
-    return log.to_bytes(2, "big") + b"".join([mine.to_bytes(8, "big") for mine in codes])
+    return (shelf if isinstance(shelf, int) else sum(1 << ENTITIES.index(name) for name in shelf)) << 16 | log
 
 
-def keys_of(log: int, codes: Ints) -> list[bytes]:
+def key_of(log: int, codes: Sequence[int]) -> Key:
+    """Return the key under which a log (:func:`log_on`) keeps the rows of these identifiers.
+
+    >>> shelf, log = key_of(log_on(1, 5), [2])
+    >>> shelf.hex(), log
+    ('00010000000000000002', 5)
+    """
+    return (log >> 16).to_bytes(2, "big") + b"".join([mine.to_bytes(8, "big", signed=True) for mine in codes]), log & 0xFFFF
+
+
+def keys_of(log: int, codes: Ints) -> list[Key]:
     """Return the keys of many: (keys, identifiers) codes."""
-    prefix, size = log.to_bytes(2, "big"), 8 * codes.shape[1]
+    prefix, number, size = (log >> 16).to_bytes(2, "big"), log & 0xFFFF, 8 * codes.shape[1]
     packed = np.ascontiguousarray(codes, dtype=">i8").tobytes()
-    return [prefix + packed[at : at + size] for at in range(0, len(packed), size)]
+    return [(prefix + packed[at : at + size], number) for at in range(0, len(packed), size)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,12 @@ import numpy as np
 
 from features.facts import FeatureError
 from features.history import NEVER, Ints
-from features.online_rows import HashedFacts, Rows, keys_of
-from features.pages import END, RAW, Pages, append, rows
+from features.online_rows import HashedFacts, Rows, keys_of, log_on
+from features.pages import END, RAW, Key, Pages, append, rows
 from features.sources import Events, select
 from features.spec import ENTITIES
 
-CLAIMS, RESOLUTIONS, INSURANCE, CONDUCT = range(0x8000, 0x8004)
+CLAIMS, RESOLUTIONS, INSURANCE, CONDUCT = (log_on(shelf, 0x8000 + i) for i, shelf in enumerate((0x1000, 0x1000, 0x1001, 0x1001)))
 """Logs by claim (its identifiers), by claim (its resolutions) and by seller (switches of either kind)."""
 
 STANDINGS = ("standing", "findings", "denials")
@@ -115,11 +115,13 @@ def kept(pages: Pages, log: int, codes: Ints, width: int) -> tuple[Ints, Ints]:
     return np.array(owners, dtype=np.int64), np.concatenate(found) if found else np.empty((0, width), dtype=np.int64)
 
 
-def earlier_pages(key: bytes, held: Ints, width: int, pages: Pages) -> Ints:
+def earlier_pages(key: Key, held: Ints, width: int, pages: Pages) -> Ints:
     """Lay the page before some rows of a log (with what stood before them) ahead of them."""
     (page,) = pages.latest([key], [int(held[1, 0])])
     if page is None:
-        raise FeatureError(f"history: expected a page before {int(held[1, 0])} in log {key.hex()}, found none; fill the store anew")
+        raise FeatureError(
+            f"history: expected a page before {int(held[1, 0])} in log {key[1]} of {key[0].hex()}, found none; fill the store anew"
+        )
     return np.concatenate([rows(page, width), held[1:]])
 
 

@@ -18,11 +18,11 @@ from numba import njit
 from features.facts import ratio
 from features.history import NEVER, Floats, Ints
 from features.online_logs import COUNTED, DISTINCT, EARLIEST, LARGEST, LATEST, SMALLEST, STANDS, TOLD, Layout
-from features.online_rows import key_of
-from features.pages import END, Pages, join, rows
+from features.online_rows import key_of, log_on
+from features.pages import END, Key, Pages, join, rows
 from features.spec import DAY_US, Aggregate, Ratio, Windowed
 
-Asked = list[tuple[bytes, int]]
+Asked = list[tuple[Key, int]]
 """Pages wanted: (key, strictly before which instant they begin)."""
 
 Round = Generator[Asked, Sequence[bytes | None], Floats]
@@ -50,10 +50,11 @@ class WindowPlan:
     parts: tuple[Aggregate, ...]
     edges: tuple[tuple[int, int], ...]
     spans: tuple[tuple[int, int, int], ...]
-    keys: tuple[tuple[bytes, tuple[str, ...], frozenset[str]], ...]
+    keys: tuple[tuple[bytes, int, tuple[str, ...]], ...]
     table: Ints
     walks: tuple[tuple[int, int], ...]
     hows: tuple[tuple[str, Ints], ...]
+    shelves: tuple[tuple[bytes, tuple[str, ...]], ...]
 
     @classmethod
     def of(cls, layout: Layout, parts: Sequence[Aggregate]) -> WindowPlan:
@@ -76,10 +77,20 @@ class WindowPlan:
         for log in sorted(wanted):
             spans.append((log, begin, begin + len(wanted[log])))
             begin += len(wanted[log])
-        keys = tuple((key_of(log, ()), layout.logs[log].by, frozenset(layout.logs[log].by)) for log, _, _ in spans)
+        keys = tuple((*key_of(log_on(layout.logs[log].by, log), ()), layout.logs[log].by) for log, _, _ in spans)
         how_of = [part.how for part in parts]
         hows = tuple((how, np.array([i for i, mine in enumerate(how_of) if mine == how])) for how in dict.fromkeys(how_of))
-        return cls(layout, tuple(parts), edges, tuple(spans), keys, table, tuple(walks), hows)
+        return cls(
+            layout,
+            tuple(parts),
+            edges,
+            tuple(spans),
+            keys,
+            table,
+            tuple(walks),
+            hows,
+            tuple(dict.fromkeys((prefix, by) for prefix, _, by in keys)),
+        )
 
 
 def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> Round:
@@ -102,12 +113,13 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
         (parts,) float64 in the order of ``plan.parts``.
     """
     packed = {name: code.to_bytes(8, "big") for name, code in codes.items() if code >= 0}
-    keys = [prefix + b"".join([packed[name] for name in by]) if packed.keys() >= names else None for prefix, by, names in plan.keys]
+    shelves = {by: prefix + b"".join([packed[name] for name in by]) for prefix, by in plan.shelves if packed.keys() >= set(by)}
+    keys = [(shelves[by], log) if by in shelves else None for _, log, by in plan.keys]
     found: list[bytes | None] = [None] * len(plan.edges)
     asked = [(key, now - plan.edges[begin][1], begin) for key, (_, begin, _) in zip(keys, plan.spans, strict=True) if key is not None]
     for (_, _, edge), page in zip(asked, (yield [(key, before) for key, before, _ in asked]), strict=True):
         found[edge] = page
-    later: list[tuple[bytes, int, int]] = []
+    later: list[tuple[Key, int, int]] = []
     for key, (log, begin, end) in zip(keys, plan.spans, strict=True):
         page = found[begin]
         if key is None or page is None or end == begin + 1:
@@ -125,11 +137,11 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
     return _numbers(plan, found, keys, now, pages)
 
 
-def _numbers(plan: WindowPlan, found: list[bytes | None], keys: list[bytes | None], now: int, pages: Pages) -> Floats:
+def _numbers(plan: WindowPlan, found: list[bytes | None], keys: list[Key | None], now: int, pages: Pages) -> Floats:
     """Turn the pages of all edges into numbers."""
     limits = now - np.array([offset for _, offset in plan.edges], dtype=np.int64)
     absent = np.ones(len(plan.edges), dtype=bool)
-    named: dict[int, bytes | None] = {}
+    named: dict[int, Key | None] = {}
     for key, (log, begin, end) in zip(keys, plan.spans, strict=True):
         absent[begin:end] = key is None
         named[log] = key
@@ -153,7 +165,7 @@ def _numbers(plan: WindowPlan, found: list[bytes | None], keys: list[bytes | Non
 
 
 def _joined(
-    plan: WindowPlan, found: list[bytes | None], far: int, near: int, named: Mapping[int, bytes | None], now: int, pages: Pages
+    plan: WindowPlan, found: list[bytes | None], far: int, near: int, named: Mapping[int, Key | None], now: int, pages: Pages
 ) -> bytes | None:
     """Lay the pages of a window into one, ``None`` where one page holds it all."""
     log = plan.edges[near][0]

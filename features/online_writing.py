@@ -11,7 +11,7 @@ import numpy as np
 from features.facts import FeatureError
 from features.history import NEVER, Ints
 from features.online_logs import ONCE, Layout, Log
-from features.online_rows import keys_of
+from features.online_rows import keys_of, log_on
 from features.online_sources import Batch
 from features.pages import END, FIRST, SUM, Pages, append
 from features.sources import Events
@@ -49,7 +49,7 @@ def _write(events: Events, log: Log, number: int, flags: dict[str, Ints | None],
     starts = _starts(codes[order])
     if (SUM, ONCE) in log.columns and len(order):
         begins = order[starts[:-1]]
-        keys = [] if fresh else pages.latest(keys_of(number, codes[begins]), [END] * len(begins))
+        keys = [] if fresh else pages.latest(keys_of(log_on(log.by, number), codes[begins]), [END] * len(begins))
         first[begins if fresh else begins[[page is None for page in keys]]] = 1
     columns = [_column(kind, name, events, flags, first)[order] for kind, name in log.columns]
     values = np.stack(columns, axis=1) if columns else np.empty((len(order), 0), dtype=np.int64)
@@ -60,7 +60,7 @@ def _write(events: Events, log: Log, number: int, flags: dict[str, Ints | None],
         starts = _starts(codes[order])
     if len(order):
         kinds = np.array([kind for kind, _ in log.columns], dtype=np.int64)
-        append(pages, keys_of(number, codes[order[starts[:-1]]]), starts, events.times[order], values, kinds, fresh)
+        append(pages, keys_of(log_on(log.by, number), codes[order[starts[:-1]]]), starts, events.times[order], values, kinds, fresh)
     return first
 
 

@@ -31,23 +31,34 @@ instant of the latest row that differs from this one in the column ahead (:data:
 END = int(np.iinfo(np.int64).max)
 """An instant after all others."""
 
-Page = tuple[bytes, int, bytes | memoryview]
+Key = tuple[bytes, int]
+"""The shelf on which a log stands, and its number there: the logs of one customer, say, are read together."""
+
+Page = tuple[Key, int, bytes | memoryview]
 """Key, instant of the first row, and rows as little-endian ``int64``, the row of what stood before first."""
 
 
 class Pages(Protocol):
     """Where pages are kept: an ordered map from (key, instant of the first row) to rows."""
 
-    def latest(self, keys: Sequence[bytes], before: Sequence[int]) -> list[bytes | None]:
+    def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """Return for each key the last page that begins strictly before an instant, ``None`` where there is none."""
         ...
 
-    def between(self, key: bytes, after: int, before: int) -> list[bytes]:
+    def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """Return the pages of a key that begin strictly between two instants, in order."""
         ...
 
     def put(self, pages: Iterable[Page]) -> None:
         """Write pages; one that begins at the same instant of the same key is replaced by a longer form of itself."""
+        ...
+
+    def put_new(self, pages: Iterable[Page]) -> None:
+        """Write pages of keys that have none yet, those of one key together and in order: of any number, without keeping them."""
+        ...
+
+    def flush(self) -> None:
+        """Write down what so far may only be remembered; until then it is seen by who reads through the same object."""
         ...
 
 
@@ -58,16 +69,16 @@ class MemoryPages:
     Examples
     --------
     >>> pages = MemoryPages()
-    >>> append(pages, [b"k"], np.array([0, 2]), np.array([10, 20]), np.array([[3], [4]]), np.array([SUM]))
-    >>> rows(pages.latest([b"k"], [END])[0], 2).tolist()  # before the first row, and after each
+    >>> append(pages, [(b"k", 0)], np.array([0, 2]), np.array([10, 20]), np.array([[3], [4]]), np.array([SUM]))
+    >>> rows(pages.latest([(b"k", 0)], [END])[0], 2).tolist()  # before the first row, and after each
     [[0, 0], [10, 3], [20, 7]]
-    >>> pages.latest([b"k", b"other"], [10, END])
+    >>> pages.latest([(b"k", 0), (b"k", 1)], [10, END])
     [None, None]
     """
 
-    _held: dict[bytes, tuple[list[int], list[bytes]]] = field(default_factory=dict, repr=False)
+    _held: dict[Key, tuple[list[int], list[bytes]]] = field(default_factory=dict, repr=False)
 
-    def latest(self, keys: Sequence[bytes], before: Sequence[int]) -> list[bytes | None]:
+    def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`Pages`."""
         found: list[bytes | None] = []
         for key, limit in zip(keys, before, strict=True):
@@ -76,7 +87,7 @@ class MemoryPages:
             found.append(held[place] if place >= 0 else None)
         return found
 
-    def between(self, key: bytes, after: int, before: int) -> list[bytes]:
+    def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """See :class:`Pages`."""
         firsts, held = self._held.get(key, ([], []))
         return held[bisect_left(firsts, after + 1) : bisect_left(firsts, before)]
@@ -92,13 +103,18 @@ class MemoryPages:
                 firsts.insert(place, first)
                 mine.insert(place, bytes(held))
 
+    put_new = put
+
+    def flush(self) -> None:
+        """See :class:`Pages`: nothing to do here."""
+
 
 def rows(page: bytes, width: int) -> Ints:
     """Read a page as (1 + rows, width): what stood before it (the number of earlier rows first), then its rows."""
     return np.frombuffer(page, dtype="<i8").reshape(-1, width)
 
 
-def append(pages: Pages, keys: Sequence[bytes], starts: Ints, times: Ints, values: Ints, kinds: Ints, fresh: bool = False) -> None:
+def append(pages: Pages, keys: Sequence[Key], starts: Ints, times: Ints, values: Ints, kinds: Ints, fresh: bool = False) -> None:
     """Add rows to the logs of many keys.
 
     Parameters
@@ -124,7 +140,8 @@ def append(pages: Pages, keys: Sequence[bytes], starts: Ints, times: Ints, value
     out, of_key, firsts, begins, ends = _pack(joined, bounds, starts, times, np.ascontiguousarray(values), kinds, width, PAGE_ROWS)
     view = memoryview(out).cast("B")
     spans = zip(of_key.tolist(), firsts.tolist(), (8 * begins).tolist(), (8 * ends).tolist(), strict=True)
-    pages.put((keys[key], first, view[begin:end]) for key, first, begin, end in spans)
+    put = pages.put_new if fresh else pages.put
+    put((keys[key], first, view[begin:end]) for key, first, begin, end in spans)
 
 
 def join(pages: Sequence[bytes | None]) -> tuple[Ints, Ints]:

@@ -1,4 +1,9 @@
-"""The pages of the online history in the case store: one ordered table, read by one statement for many keys.
+"""The pages of the online history in the case store: shelves of last pages, and the closed pages behind them.
+
+What a claim asks for is mostly the last page of a log. Those stand together by *shelf* (all logs of one customer, one
+seller, one content): one look-up brings the shelf, and a claim needs about a hundred instead of two hundred. A page that is
+closed moves to a table of its own, asked only for what lies further back. What was read is remembered for the transaction,
+so that appending a claim that was just read reads next to nothing, and what is written is written once (:meth:`StorePages.flush`).
 
 The statements go to the driver itself, inside the caller's transaction: what SQLAlchemy adds to a statement costs as much as
 forty of the look-ups. Two dialects are known, because that is where the ways to pass many keys at once differ.
@@ -6,31 +11,44 @@ forty of the look-ups. Two dialects are known, because that is where the ways to
 How the endpoint uses it, all in **one** write transaction: has the event or claim been taken before (its identifier is in
 its own table)? then answer what was answered; else :meth:`~features.online.OnlineHistory.admit` it, read the claim's vector
 if it is a claim, insert the rows into their tables, append them here. Killed at any instant, either all of it or nothing
-is there; called twice, the second call finds the first.
+is there; called twice, the second call finds the first. One writer at a time: SQLite sees to it, on PostgreSQL
+:meth:`StorePages.alone` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection
 
-from features.pages import Page
-from serving.schema import HISTORY_PAGES
+from features.pages import Key, Page
+from serving.schema import HISTORY_PAGES, HISTORY_SHELVES
 
 AT_ONCE = 8_192
-"""Keys asked for in one statement: two parameters each, below the bound of every database in use."""
+"""Keys asked for in one statement: three parameters each, below the bound of every database in use."""
+
+REMEMBERED = 100_000
+"""Shelves remembered within a transaction after they were written down; more are forgotten."""
 
 _STEP = 16
-_BEFORE = "SELECT page FROM {table} p WHERE p.log_key = q.k AND p.first_at < q.b ORDER BY p.first_at DESC LIMIT 1"
-_BETWEEN = "SELECT page FROM {table} WHERE log_key = {mark} AND first_at > {mark} AND first_at < {mark} ORDER BY first_at"
-_PUT = (
-    "INSERT INTO {table} (log_key, first_at, page) VALUES ({mark}, {mark}, {mark}) "
-    "ON CONFLICT (log_key, first_at) DO UPDATE SET page = excluded.page"
+_LOCK = 0x70A6E5
+_SHELF = "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {shelves} p WHERE p.shelf = q.k"
+_BEFORE = "SELECT page FROM {pages} p WHERE p.shelf = q.k AND p.log = q.l AND p.first_at < q.b ORDER BY p.first_at DESC LIMIT 1"
+_BETWEEN = "SELECT page FROM {pages} WHERE shelf = {mark} AND log = {mark} AND first_at > {mark} AND first_at < {mark} ORDER BY first_at"
+_CLOSE = (
+    "INSERT INTO {pages} (shelf, log, first_at, page) VALUES ({mark}, {mark}, {mark}, {mark}) "
+    "ON CONFLICT (shelf, log, first_at) DO UPDATE SET page = excluded.page"
 )
-_UNNEST = "SELECT ({before}) FROM unnest(%s::bytea[], %s::bigint[]) WITH ORDINALITY AS q (k, b, i) ORDER BY q.i"
+_KEEP = (
+    "INSERT INTO {shelves} (shelf, log, first_at, closed, page) VALUES ({mark}, {mark}, {mark}, {mark}, {mark}) "
+    "ON CONFLICT (shelf, log) DO UPDATE SET first_at = excluded.first_at, closed = excluded.closed, page = excluded.page"
+)
+
+Last = tuple[int, int, bytes]
+"""The last page of a log: instant of its first row, whether pages were closed before it, and its rows."""
 
 
 class StorePages:
@@ -39,7 +57,8 @@ class StorePages:
     Parameters
     ----------
     tx
-        A transaction of :meth:`serving.store.Store.write`, or of :meth:`~serving.store.Store.view` to read alone.
+        A transaction of :meth:`serving.store.Store.write`, or of :meth:`~serving.store.Store.view` to read alone. What is
+        remembered is true for this transaction: the next one needs pages of its own.
 
     Raises
     ------
@@ -60,37 +79,142 @@ class StorePages:
         if self._dialect not in ("sqlite", "postgresql"):
             raise ValueError(f"history: expected a store on SQLite or PostgreSQL, found {self._dialect}")
         self._cursor: Any = tx.connection.cursor()
-        mark = "?" if self._dialect == "sqlite" else "%s"
-        self._before = _BEFORE.format(table=HISTORY_PAGES.name)
-        self._between, self._put = (text.format(table=HISTORY_PAGES.name, mark=mark) for text in (_BETWEEN, _PUT))
+        self._shelves: dict[bytes, dict[int, Last]] = {}
+        self._changed: dict[Key, None] = {}
 
-    def latest(self, keys: Sequence[bytes], before: Sequence[int]) -> list[bytes | None]:
+    def alone(self) -> StorePages:
+        """Wait until no other transaction writes the history, before anything is read that decides what is written.
+
+        SQLite's write transactions are alone from their beginning.
+        """
+        if self._dialect == "postgresql":
+            self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        return self
+
+    def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`features.pages.Pages`."""
+        shelves = self._shelves
+        self._fetch([shelf for shelf, _ in keys if shelf not in shelves])
         found: list[bytes | None] = []
-        for start in range(0, len(keys), AT_ONCE):
-            found += self._latest(keys[start : start + AT_ONCE], before[start : start + AT_ONCE])
+        behind: list[int] = []
+        for (shelf, log), limit in zip(keys, before, strict=True):
+            last = shelves[shelf].get(log)
+            if last is None or last[0] >= limit:
+                if last is not None and last[1]:
+                    behind.append(len(found))
+                found.append(None)
+            else:
+                found.append(last[2])
+        for start in range(0, len(behind), AT_ONCE):
+            asked = behind[start : start + AT_ONCE]
+            for place, page in zip(asked, self._before([keys[i] for i in asked], [before[i] for i in asked]), strict=True):
+                found[place] = page
         return found
 
-    def _latest(self, keys: Sequence[bytes], before: Sequence[int]) -> list[bytes | None]:
-        if self._dialect == "postgresql":
-            self._cursor.execute(_UNNEST.format(before=self._before), (list(keys), list(before)))
-        else:
-            size = -(-len(keys) // _STEP) * _STEP  # few statements, so that the driver keeps them prepared
-            filled = chain(chain.from_iterable(zip(keys, before, strict=True)), (b"", 0) * (size - len(keys)))
-            self._cursor.execute(_values(size, self._before), tuple(filled))
-        return [None if page is None else bytes(page) for (page,) in self._cursor.fetchall()[: len(keys)]]
+    def _fetch(self, shelves: Sequence[bytes]) -> None:
+        """Remember shelves that were not read yet; one that is empty as well."""
+        wanted = list(dict.fromkeys(shelves))
+        for start in range(0, len(wanted), AT_ONCE):
+            part = wanted[start : start + AT_ONCE]
+            held: dict[bytes, dict[int, Last]] = {shelf: {} for shelf in part}
+            if self._dialect == "postgresql":
+                self._cursor.execute(_statement(_SHELF, "unnest(%s::bytea[]) AS q (k)"), (part,))
+            else:
+                size = -(-len(part) // _STEP) * _STEP  # few statements, so that the driver keeps them prepared
+                self._cursor.execute(_listed(_SHELF, size, 1), (*part, *(None,) * (size - len(part))))
+            for shelf, log, first, closed, page in self._cursor.fetchall():
+                held[shelf][log] = (first, closed, page)
+            self._shelves |= held
 
-    def between(self, key: bytes, after: int, before: int) -> list[bytes]:
+    def _before(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
+        if self._dialect == "postgresql":
+            rows = "unnest(%s::bytea[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS q (k, l, b, i) ORDER BY q.i"
+            self._cursor.execute(
+                _statement(f"SELECT ({_BEFORE}) FROM {{asked}}", rows), ([k for k, _ in keys], [n for _, n in keys], [*before])
+            )
+        else:
+            size = -(-len(keys) // _STEP) * _STEP
+            filled = chain.from_iterable((*key, limit) for key, limit in zip(keys, before, strict=True))
+            self._cursor.execute(_listed(f"SELECT ({_BEFORE}) FROM {{asked}}", size, 3), (*filled, *(None,) * (3 * (size - len(keys)))))
+        return [page for (page,) in self._cursor.fetchall()[: len(keys)]]
+
+    def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """See :class:`features.pages.Pages`."""
-        self._cursor.execute(self._between, (key, after, before))
-        return [bytes(page) for (page,) in self._cursor.fetchall()]
+        if key[0] not in self._shelves:
+            self._fetch([key[0]])
+        first, closed, page = self._shelves[key[0]].get(key[1], (before, 0, b""))
+        found: list[bytes] = []
+        if closed:
+            self._cursor.execute(_statement(_BETWEEN, mark="?" if self._dialect == "sqlite" else "%s"), (*key, after, before))
+            found = [old for (old,) in self._cursor.fetchall()]
+        return [*found, page] if after < first < before else found
 
     def put(self, pages: Iterable[Page]) -> None:
-        """See :class:`features.pages.Pages`."""
-        self._cursor.executemany(self._put, pages)
+        """See :class:`features.pages.Pages`; remembered until :meth:`flush`."""
+        written = list(pages)
+        self._fetch([key[0] for key, _, _ in written if key[0] not in self._shelves])
+        closing: list[tuple[bytes, int, int, bytes]] = []
+        for key, first, page in written:
+            shelf, log = self._shelves[key[0]], key[1]
+            last = shelf.get(log)
+            if last is None or first == last[0]:
+                shelf[log] = (first, last[1] if last else 0, bytes(page))
+            elif first > last[0]:
+                closing.append((*key, last[0], last[2]))
+                shelf[log] = (first, 1, bytes(page))
+            else:
+                closing.append((*key, first, bytes(page)))
+                shelf[log] = (last[0], 1, last[2])
+            self._changed[key] = None
+        self._run(_CLOSE, closing)
+
+    def put_new(self, pages: Iterable[Page]) -> None:
+        """See :class:`features.pages.Pages`; written at once, and nothing is remembered."""
+        self.flush()
+        self._shelves.clear()
+        held: Page | None = None
+        closed = 0
+        written = iter(pages)
+        while part := list(islice(written, AT_ONCE)):
+            last: list[tuple[bytes, int, int, int, Any]] = []
+            closing: list[tuple[bytes, int, int, Any]] = []
+            for page in part:
+                if held is not None and held[0] == page[0]:
+                    closing.append((*held[0], *held[1:]))
+                    closed = 1
+                elif held is not None:
+                    last.append((*held[0], held[1], closed, held[2]))
+                    closed = 0
+                held = page
+            self._run(_CLOSE, closing)
+            self._run(_KEEP, last)
+        if held is not None:
+            self._run(_KEEP, [(*held[0], held[1], closed, held[2])])
+
+    def flush(self) -> None:
+        """See :class:`features.pages.Pages`: write down every changed shelf, once."""
+        changed = sorted(self._changed)
+        self._changed.clear()
+        for start in range(0, len(changed), AT_ONCE):
+            part = changed[start : start + AT_ONCE]
+            self._run(_KEEP, [(shelf, log, *self._shelves[shelf][log]) for shelf, log in part])
+        if len(self._shelves) > REMEMBERED:
+            self._shelves.clear()
+
+    def _run(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._cursor.executemany(_statement(statement, mark="?" if self._dialect == "sqlite" else "%s"), rows)
 
 
-def _values(size: int, before: str) -> str:
-    """Write the look-up of ``size`` keys for SQLite, which has no arrays; rows come back in the order of the list."""
-    listed = ", ".join(["(?, ?)"] * size)
-    return f"WITH q (k, b) AS (VALUES {listed}) SELECT ({before}) FROM q"
+@cache
+def _statement(statement: str, asked: str = "", mark: str = "") -> str:
+    """Complete a statement with the names of the tables, what is asked for, and the driver's mark of a parameter."""
+    return statement.format(shelves=HISTORY_SHELVES.name, pages=HISTORY_PAGES.name, asked=asked, mark=mark)
+
+
+@cache
+def _listed(statement: str, size: int, width: int) -> str:
+    """Write a look-up of ``size`` keys for SQLite, which has no arrays; rows come back in the order of the list."""
+    names = ", ".join("klb"[:width])
+    values = ", ".join([f"({', '.join('?' * width)})"] * size)
+    return f"WITH q ({names}) AS (VALUES {values}) {_statement(statement, 'q')}"

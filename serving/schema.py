@@ -175,15 +175,28 @@ RESOLUTIONS_TABLE = Table("resolutions", METADATA, *_of(RESOLUTIONS), Index("res
 MARKS = Table("marks", METADATA, Column("name", String, primary_key=True), _instant("at"))
 """How far a batch has come, written in the transaction of the work itself."""
 
+HISTORY_SHELVES = Table(
+    "history_shelves",
+    METADATA,
+    Column("shelf", LargeBinary, primary_key=True),
+    Column("log", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("closed", BigInteger, nullable=False),
+    Column("page", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the online features read: the last page of every log by shelf and number, see :mod:`serving.history`."""
+
 HISTORY_PAGES = Table(
     "history_pages",
     METADATA,
-    Column("log_key", LargeBinary, primary_key=True),
+    Column("shelf", LargeBinary, primary_key=True),
+    Column("log", BigInteger, primary_key=True, autoincrement=False),
     Column("first_at", BigInteger, primary_key=True, autoincrement=False),
     Column("page", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What the online features read: pages of logs by key and instant of their first row, see :mod:`serving.history`."""
+"""The closed pages behind them, by the instant of their first row."""
 
 API_KEYS = Table(
     "api_keys",

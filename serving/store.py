@@ -22,6 +22,9 @@ from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, 
 CHUNK = 5_000
 """Keys per ``IN (…)``: below the bound on parameters of every database in use."""
 
+_MEMORY = ("cache_size = -65536", "mmap_size = 2147418112")
+"""SQLite: 64 MiB of pages per connection, and the file read as memory as far as the library can (2 GiB)."""
+
 Synchronous = Literal["NORMAL", "FULL"]
 
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
@@ -136,8 +139,9 @@ class Store:
 
 def add_decisions(tx: Connection, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None) -> int:
     """Keep decisions and open their cases inside the caller's transaction; see :meth:`Store.record_decisions`."""
-    new = _insert_new(tx, DECISIONS_TABLE, rows_of(DECISIONS, frame))
-    queue.open_cases(tx, [row for row in new if row["action"] in _REVIEWED], minutes or queue.MINUTES)
+    new = _new_rows(tx, DECISIONS_TABLE, frame)
+    _insert_columns(tx, DECISIONS_TABLE, DECISIONS, new)
+    queue.open_cases(tx, rows_of(DECISIONS, new[new["action"].isin(_REVIEWED)]), minutes or queue.MINUTES)
     return len(new)
 
 
@@ -177,14 +181,20 @@ def set_mark(tx: Connection, name: str, at: int) -> None:
 
 def rows_of(contract: Contract, frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a contract's frame as rows for the store: instants in microseconds, missing values ``None``."""
+    columns = columns_of(contract, frame)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def columns_of(contract: Contract, frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return a contract's frame as columns of plain values for the store: instants in microseconds, missing values ``None``."""
     columns: dict[str, list[Any]] = {}
     for column in contract.columns:
-        values = frame[column.name]
+        values, lost = frame[column.name], frame[column.name].isna()
         if column.kind == "instant":
-            columns[column.name] = [None if pd.isna(v) else micros(v) for v in values]
-        else:
-            columns[column.name] = [None if lost else v for v, lost in zip(values.tolist(), values.isna(), strict=True)]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            values = values.dt.as_unit("us").astype("int64")
+        plain = values.tolist()
+        columns[column.name] = [None if gone else value for value, gone in zip(plain, lost, strict=True)] if lost.any() else plain
+    return columns
 
 
 def frame_of(table: Table, rows: Iterable[Any]) -> pd.DataFrame:
@@ -212,6 +222,26 @@ def _present(tx: Connection, table: Table, keys: list[str]) -> set[str]:
     return found
 
 
+def _new_rows(tx: Connection, table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose key is not in the table yet; the first of equal keys."""
+    key = next(iter(table.primary_key.columns)).name
+    first = frame.drop_duplicates(key)
+    known = _present(tx, table, first[key].tolist())
+    return first[~first[key].isin(known)] if known else first
+
+
+def _insert_columns(tx: Connection, table: Table, contract: Contract, frame: pd.DataFrame) -> None:
+    """Insert rows of which none is there yet; where the driver takes tuples they go to it as they are, a third of the time."""
+    if frame.empty:
+        return
+    statement = insert(table).compile(dialect=tx.dialect)
+    if statement.positiontup is None:
+        tx.execute(insert(table), rows_of(contract, frame))
+    else:
+        columns = columns_of(contract, frame)
+        tx.exec_driver_sql(str(statement), list(zip(*(columns[name] for name in statement.positiontup), strict=True)))
+
+
 def _insert_new(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Insert the rows whose key is not there yet; the first of equal keys wins. Returns the rows inserted."""
     key = next(iter(table.primary_key.columns)).name
@@ -231,7 +261,7 @@ def _engine(url: str, synchronous: Synchronous) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        for pragma in ("busy_timeout = 30000", "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+        for pragma in ("busy_timeout = 30000", "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON", *_MEMORY):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features import pages as module
 from features.history import NEVER
-from features.pages import END, FIRST, LAST, MAX, MIN, OTHER, RAW, SUM, MemoryPages, append, rows
+from features.pages import END, FIRST, LAST, MAX, MIN, OTHER, RAW, SUM, Key, MemoryPages, append, rows
 from tests.strategies import MANY
 
 KINDS = np.array([RAW, OTHER, SUM, MAX, MIN, LAST, FIRST])
@@ -26,7 +26,7 @@ def run(times: list[int], values: list[int]) -> list[list[int]]:
     return told
 
 
-def read(pages: MemoryPages, key: bytes, before: int) -> np.ndarray:
+def read(pages: MemoryPages, key: Key, before: int) -> np.ndarray:
     """All rows of a log strictly before an instant."""
     (page,) = pages.latest([key], [before])
     if page is None:
@@ -62,7 +62,7 @@ def test_rows_run_as_a_loop_would_run_them_and_are_found_as_of_any_instant(batch
         for key, (times, values) in logs.items():
             expected = run(times, values)
             for before in range(now + 2):
-                found = read(pages, bytes([key]), before)
+                found = read(pages, (b"k", key), before)
                 assert found.tolist() == [row for row in expected if row[0] < before]
 
 
@@ -71,11 +71,11 @@ def add(pages: MemoryPages, told: list[tuple[int, int, int]]) -> None:
     starts = np.array([sum(key < k for key, _, _ in told) for k in [*keys, END]])
     times = np.array([at for _, at, _ in told], dtype=np.int64)
     values = np.array([[value] * len(KINDS) for _, _, value in told], dtype=np.int64).reshape(len(told), len(KINDS))
-    append(pages, [bytes([key]) for key in keys], starts, times, values, KINDS)
+    append(pages, [(b"k", key) for key in keys], starts, times, values, KINDS)
 
 
 def test_many_keys_whose_pages_are_nearly_full_all_begin_another() -> None:
-    pages, keys = MemoryPages(), [bytes([k]) for k in range(40)]
+    pages, keys = MemoryPages(), [(b"k", k) for k in range(40)]
     for begin, n in ((0, module.PAGE_ROWS - 1), (1_000, 2)):
         times = np.tile(np.arange(begin, begin + n), len(keys))
         append(pages, keys, np.arange(len(keys) + 1) * n, times, np.ones((len(times), 1), dtype=np.int64), np.array([SUM]))
@@ -86,7 +86,7 @@ def test_many_keys_whose_pages_are_nearly_full_all_begin_another() -> None:
 
 def test_one_instant_is_never_cut_by_the_end_of_a_page() -> None:
     pages, n = MemoryPages(), 3 * module.PAGE_ROWS
-    append(pages, [b"k"], np.array([0, n]), np.full(n, 7), np.ones((n, 1), dtype=np.int64), np.array([SUM]))
-    assert pages.latest([b"k"], [7]) == [None]
-    (page,) = pages.latest([b"k"], [8])
+    append(pages, [(b"k", 1)], np.array([0, n]), np.full(n, 7), np.ones((n, 1), dtype=np.int64), np.array([SUM]))
+    assert pages.latest([(b"k", 1)], [7]) == [None]
+    (page,) = pages.latest([(b"k", 1)], [8])
     assert page is not None and rows(page, 2)[-1].tolist() == [7, n]

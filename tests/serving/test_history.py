@@ -2,64 +2,108 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 
 from features.matrix import build_matrix
 from features.online import OnlineHistory
-from features.pages import END, MemoryPages, Pages
+from features.pages import END, Key, MemoryPages, Page, Pages
 from pipelines.simulate import simulate
+from serving import history
 from serving.history import AT_ONCE, StorePages
 from serving.store import Store
 from tests.features.tables import random_tables
 from tests.features.test_online import plain
 from tests.strategies import FEW
 
-keys = st.sampled_from([b"", b"a", b"a\x00", b"b"])
+keys = st.tuples(st.sampled_from([b"", b"a", b"a\x00", b"b"]), st.integers(0, 1))
 written = st.lists(st.lists(st.tuples(keys, st.integers(-3, 3), st.binary(max_size=3)), max_size=6), max_size=4)
 
 
 @FEW
-@given(written)
-def test_pages_in_the_store_are_found_as_in_memory(batches: list[list[tuple[bytes, int, bytes]]]) -> None:
+@given(batches=written)
+def test_pages_in_the_store_are_found_as_in_memory(store: Store, batches: list[list[Page]]) -> None:
     memory = MemoryPages()
-    with Store("sqlite://") as store, store.write() as tx:
-        stored = StorePages(tx)
+    asked = [((shelf, log), before) for shelf in (b"", b"a", b"a\x00", b"b", b"c") for log in (0, 1) for before in range(-4, 6)]
+    with _undone(store) as tx:
+        stored = StorePages(tx).alone()
         for batch in batches:
             memory.put(batch)
             stored.put(batch)
-        asked = [(key, before) for key in (b"", b"a", b"a\x00", b"b", b"c") for before in range(-4, 6)]
-        found: list[list[bytes | None]] = [p.latest([k for k, _ in asked], [b for _, b in asked]) for p in _both(memory, stored)]
-        assert found[0] == found[1]
-        for key, after in asked:
-            assert memory.between(key, after, 3) == stored.between(key, after, 3)
+            _must_agree(memory, stored, asked)
+        stored.flush()
+        _must_agree(memory, StorePages(tx), asked)
+
+
+def _must_agree(memory: MemoryPages, stored: StorePages, asked: list[tuple[Key, int]]) -> None:
+    found: list[list[bytes | None]] = [p.latest([k for k, _ in asked], [b for _, b in asked]) for p in _both(memory, stored)]
+    assert found[0] == found[1]
+    for key, after in asked:
+        assert memory.between(key, after, 3) == stored.between(key, after, 3)
 
 
 def _both(memory: MemoryPages, stored: StorePages) -> tuple[Pages, Pages]:
     return memory, stored
 
 
-def test_more_keys_than_one_statement_takes_are_answered_in_order() -> None:
-    names = [key.to_bytes(4, "big") for key in range(AT_ONCE + 5)]
-    with Store("sqlite://") as store, store.write() as tx:
-        pages = StorePages(tx)
-        pages.put((name, 0, name) for name in names[::2])
-        found = pages.latest(names, [END] * len(names))
-    assert found == [name if i % 2 == 0 else None for i, name in enumerate(names)]
-    with Store("sqlite://") as store, store.write() as tx:
+@FEW
+@given(new=st.dictionaries(keys, st.dictionaries(st.integers(-3, 3), st.binary(max_size=3), min_size=1), max_size=8), data=st.data())
+def test_pages_of_new_keys_are_found_whether_remembered_or_streamed(
+    store: Store, new: dict[Key, dict[int, bytes]], data: st.DataObject
+) -> None:
+    pages = [(key, first, held[first]) for key, held in new.items() for first in sorted(held)]
+    asked = [(key, before) for key in new for before in range(-4, 6)]
+    memory = MemoryPages()
+    memory.put(pages)
+    with _undone(store) as tx, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "AT_ONCE", data.draw(st.integers(1, 5)))
+        stored = StorePages(tx)
+        stored.put_new(iter(pages))
+        _must_agree(memory, stored, asked)
+
+
+@contextmanager
+def _undone(store: Store) -> Iterator[Connection]:
+    """Open a write transaction that leaves nothing behind."""
+    with pytest.raises(_Enough), store.write() as tx:
+        yield tx
+        raise _Enough
+
+
+class _Enough(Exception):
+    """The example is over."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store that examples share, each in a transaction that is undone."""
+    sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path_factory.mktemp('store')}/store.db" if sqlite else request.getfixturevalue("postgres").database()
+    with Store(url) as opened:
+        yield opened
+
+
+def test_more_keys_than_one_statement_takes_are_answered_in_order(store_url: str) -> None:
+    names = [(key.to_bytes(4, "big"), 3) for key in range(AT_ONCE + 5)]
+    with Store(store_url) as store, store.write() as tx:
+        StorePages(tx).put_new((name, at, bytes([at])) for name in names[::2] for at in (0, 1))
+        for before, expected in ((END, b"\1"), (1, b"\0")):
+            found = StorePages(tx).latest(names, [before] * len(names))
+            assert found == [expected if i % 2 == 0 else None for i in range(len(names))]
         assert StorePages(tx).latest([], []) == []
 
 
-def test_a_batch_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_batch_is_there_as_a_whole_or_not_at_all(store_url: str) -> None:
     tables = random_tables(3)
     orders = tables["orders"].sort_values("ordered_at")
-    with Store(f"sqlite:///{tmp_path}/store.db") as store:
+    with Store(store_url) as store:
         with store.write() as tx:
             OnlineHistory(StorePages(tx)).append({"orders": orders.head(20)})
         before = _everything(store)
@@ -77,22 +121,23 @@ class _Dying(StorePages):
         super().__init__(tx)  # type: ignore[arg-type]
         self.allowed = allowed
 
-    def put(self, pages: object) -> None:
-        for page in pages:  # type: ignore[attr-defined]
+    def _run(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        for row in rows:
             if not self.allowed:
                 raise KeyboardInterrupt
             self.allowed -= 1
-            super().put([page])
+            super()._run(statement, [row])
 
 
-def _everything(store: Store) -> list[tuple[object, ...]]:
+def _everything(store: Store) -> list[list[tuple[object, ...]]]:
     with store.view() as tx:
-        return [tuple(row) for row in tx.exec_driver_sql("SELECT log_key, first_at, page FROM history_pages ORDER BY 1, 2")]
+        tables = ("history_shelves ORDER BY shelf, log", "history_pages ORDER BY shelf, log, first_at")
+        return [[tuple(row) for row in tx.exec_driver_sql(f"SELECT * FROM {table}")] for table in tables]
 
 
-def test_a_marketplace_in_the_store_gives_every_claim_its_batch_row(tmp_path: Path) -> None:
+def test_a_marketplace_in_the_store_gives_every_claim_its_batch_row(store_url: str) -> None:
     tables = simulate(orders=12_000, claims=800, seed=4, dirt=0.0).tables
-    with Store(f"sqlite:///{tmp_path}/store.db", "NORMAL") as store:
+    with Store(store_url, "NORMAL") as store:
         with store.write() as tx:
             OnlineHistory(StorePages(tx)).append(tables)
         with store.view() as tx:
