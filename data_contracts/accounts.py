@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from data_contracts.contract import Contract, Identifier, Instant, Reference, Row
+from data_contracts.contract import Contract, Identifier, Instant, Ordering, Recorded, Reference, Row
 
 Region = Annotated[str, Field(min_length=1, max_length=32)]
 
@@ -18,11 +18,13 @@ class Customer(Row):
     key_column: ClassVar[str] = "customer_id"
     event_column: ClassVar[str] = "created_at"
     known_column: ClassVar[str] = "created_at"
+    orderings = (Ordering("created_at", "recorded_at"),)
 
     customer_id: Identifier = Field(description="the account")
     created_at: Instant = Field(description="when the account was opened")
     region: Region = Field(description="where the customer lives, a coarse region")
     email_verified: bool = Field(description="whether the e-mail address was confirmed at sign-up")
+    recorded_at: Recorded = None
 
 
 class Seller(Row):
@@ -31,11 +33,13 @@ class Seller(Row):
     key_column: ClassVar[str] = "seller_id"
     event_column: ClassVar[str] = "joined_at"
     known_column: ClassVar[str] = "joined_at"
+    orderings = (Ordering("joined_at", "recorded_at"),)
 
     seller_id: Identifier = Field(description="the account")
     joined_at: Instant = Field(description="when the seller joined")
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(description="ISO 3166 code of the seller's seat")
     category: Annotated[str, Field(min_length=1, max_length=32)] = Field(description="main category of goods")
+    recorded_at: Recorded = None
 
 
 class SellerEventKind(StrEnum):

@@ -19,12 +19,14 @@ class Product(Row):
     event_column: ClassVar[str] = "listed_at"
     known_column: ClassVar[str] = "listed_at"
     references = (Reference("seller_id", "sellers", not_before=(("listed_at", "joined_at"),)),)
+    orderings = (Ordering("listed_at", "recorded_at"),)
 
     product_id: Identifier = Field(description="the listing")
     seller_id: Identifier = Field(description="who sells it")
     category: Word = Field(description="category of goods")
     listed_at: Instant = Field(description="when it was first offered")
     price_cents: Cents = Field(description="list price in cents")
+    recorded_at: Recorded = None
 
 
 class Order(Row):

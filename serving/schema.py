@@ -20,6 +20,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     UniqueConstraint,
@@ -211,3 +212,81 @@ API_KEYS = Table(
     _instant("revoked_at", nullable=True),
 )
 """Who may call the endpoint, see :mod:`serving.keys`: only the SHA-256 of each key's secret is kept."""
+
+KNOWN_ROWS = Table(
+    "known_rows",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("held", String, nullable=False),
+    Column("print", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What claims and events may refer to, and by which a repetition is told from a contradiction, see :mod:`serving.known`."""
+
+RECEIVED_EVENTS = Table(
+    "received_events",
+    METADATA,
+    Column("contract", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("body", String, nullable=False),
+    _instant("known_at"),
+    _instant("received_at"),
+)
+"""Events as the endpoint received them, each as the JSON of its contract; copied to the lake from here. Batches never write it."""
+
+AUDIT_LOG = Table(
+    "audit_log",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    _instant("at"),
+    Column("body", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index("audit_subject", "subject", "kind"),
+)
+"""Everything decided, answered and received, in order, each entry bound to the one before by its hash, see :mod:`serving.audit`."""
+
+IDEMPOTENCY_KEYS = Table(
+    "idempotency_keys",
+    METADATA,
+    Column("key", String, primary_key=True),
+    Column("claim_id", String, nullable=False),
+    Column("print", LargeBinary, nullable=False),
+)
+"""Keys that callers gave, and the claim that each came with first."""
+
+EXPERTS_TAKEN = Table(
+    "experts_taken",
+    METADATA,
+    _instant("day"),
+    Column("action", String, nullable=False),
+    Column("cases", BigInteger, nullable=False),
+    PrimaryKeyConstraint("day", "action"),
+)
+"""How many cases of each day took an expert's capacity; counted up with the decisions themselves."""
+
+SHADOW_DECISIONS = Table(
+    "shadow_decisions",
+    METADATA,
+    _claim(primary_key=True),
+    Column("bundle", String, primary_key=True),
+    Column("action", String, nullable=False),
+    Column("p_valid", Double, nullable=False),
+    Column("p_unsubstantiated", Double, nullable=False),
+    Column("p_abusive", Double, nullable=False),
+    _instant("decided_at"),
+)
+"""What a challenger would have decided; stored beside, never acted on."""
+
+PARITY_SAMPLES = Table(
+    "parity_samples",
+    METADATA,
+    _claim(primary_key=True),
+    Column("catalog", String, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("differs", BigInteger),
+    Index("parity_open", "differs"),
+)
+"""Feature rows that decisions were made with, kept for some claims until the batch has computed them as well; ``differs``: how many
+features it found otherwise."""

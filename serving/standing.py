@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,36 @@ from serving.instants import micros
 
 _POLICY = {SellerEventKind.POLICY_VIOLATION, SellerEventKind.POLICY_CLEARED}
 _INSURANCE = {SellerEventKind.INSURANCE_PROVEN, SellerEventKind.INSURANCE_LAPSED, SellerEventKind.INSURANCE_FORGED}
+
+Change = Sequence[object]
+"""What happened to a seller: when it was known and when it occurred (microseconds UTC), the event's key, its kind."""
+
+
+def with_changes(changes: Iterable[Change], more: Iterable[Change]) -> list[list[object]]:
+    """Return a seller's changes of standing, old and new, in the order in which they count; others are left out.
+
+    >>> with_changes([], [(5, 5, "e2", "policy_violation"), (3, 3, "e1", "insurance_proven"), (1, 1, "e0", "recall")])
+    [[3, 3, 'e1', 'insurance_proven'], [5, 5, 'e2', 'policy_violation']]
+    """
+    return sorted([list(change) for change in (*changes, *more) if change[3] in _POLICY | _INSURANCE])  # type: ignore[type-var]
+
+
+def is_compliant(changes: Sequence[Change], at: int) -> bool:
+    """Tell whether, strictly before ``at``, no violation stood open and the last known insurance was not a forgery."""
+    before = _before(changes, at)
+    policy = next((kind for kind in reversed(before) if kind in _POLICY), SellerEventKind.POLICY_CLEARED)
+    insurance = next((kind for kind in reversed(before) if kind in _INSURANCE), SellerEventKind.INSURANCE_PROVEN)
+    return policy == SellerEventKind.POLICY_CLEARED and insurance != SellerEventKind.INSURANCE_FORGED
+
+
+def is_insured(changes: Sequence[Change], at: int) -> bool:
+    """Tell whether, strictly before ``at``, a proven insurance was known and nothing else stood open."""
+    insurance = next((kind for kind in reversed(_before(changes, at)) if kind in _INSURANCE), None)
+    return insurance == SellerEventKind.INSURANCE_PROVEN and is_compliant(changes, at)
+
+
+def _before(changes: Sequence[Change], at: int) -> list[object]:
+    return [change[3] for change in changes[: bisect_left(changes, at, key=lambda change: change[0])]]  # type: ignore[type-var,arg-type,return-value]
 
 
 class Standing:
@@ -24,20 +55,17 @@ class Standing:
     """
 
     def __init__(self, seller_events: pd.DataFrame | None) -> None:
-        self._known: dict[str, list[tuple[int, SellerEventKind]]] = {}
+        self._known: dict[str, list[Change]] = {}
         if seller_events is None:
             return
         ordered = seller_events.sort_values(["known_at", "occurred_at", "event_id"])
-        for seller, kind, known_at in zip(ordered["seller_id"], ordered["kind"], ordered["known_at"], strict=True):
-            self._known.setdefault(seller, []).append((micros(known_at), SellerEventKind(kind)))
+        columns = (ordered[name] for name in ("seller_id", "known_at", "occurred_at", "event_id", "kind"))
+        for seller, known_at, occurred_at, event, kind in zip(*columns, strict=True):
+            self._known.setdefault(seller, []).append((micros(known_at), micros(occurred_at), event, str(kind)))
 
     def compliant(self, seller_id: str, at: int) -> bool:
         """Tell whether, strictly before ``at``, no violation stood open and the last known insurance was not a forgery."""
-        events = self._known.get(seller_id, [])
-        before = [kind for _, kind in events[: bisect_left(events, at, key=lambda event: event[0])]]
-        policy = next((kind for kind in reversed(before) if kind in _POLICY), SellerEventKind.POLICY_CLEARED)
-        insurance = next((kind for kind in reversed(before) if kind in _INSURANCE), SellerEventKind.INSURANCE_PROVEN)
-        return policy is SellerEventKind.POLICY_CLEARED and insurance is not SellerEventKind.INSURANCE_FORGED
+        return is_compliant(self._known.get(seller_id, []), at)
 
     def insured(self, seller_ids: pd.Series, at: pd.Series) -> np.ndarray:
         """Tell for each pair of seller and instant whether a proven insurance was known and nothing else stood open.
@@ -48,7 +76,4 @@ class Standing:
 
     def insured_at(self, seller_id: str, at: int) -> bool:
         """Tell it for one seller at one instant, microseconds UTC."""
-        events = self._known.get(seller_id, [])
-        before = [kind for _, kind in events[: bisect_left(events, at, key=lambda event: event[0])]]
-        insurance = next((kind for kind in reversed(before) if kind in _INSURANCE), None)
-        return insurance is SellerEventKind.INSURANCE_PROVEN and self.compliant(seller_id, at)
+        return is_insured(self._known.get(seller_id, []), at)

@@ -23,6 +23,7 @@ def sellers() -> pd.DataFrame:
             "joined_at": pd.to_datetime(["2025-01-01T00:00:00Z"] * 3).astype("datetime64[us, UTC]"),
             "country": pd.array(["US", "DE", "FR"], dtype="str"),
             "category": pd.array(["home"] * 3, dtype="str"),
+            "recorded_at": pd.Series(pd.NaT, index=range(3), dtype="datetime64[us, UTC]"),
         }
     )
 

@@ -23,6 +23,7 @@ def sellers(*keys: str) -> pd.DataFrame:
             ),
             "country": pd.array(["US"] * len(keys), dtype="str"),
             "category": pd.array(["home"] * len(keys), dtype="str"),
+            "recorded_at": pd.Series(pd.NaT, index=range(len(keys)), dtype="datetime64[us, UTC]"),
         }
     )
 

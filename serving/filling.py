@@ -1,0 +1,176 @@
+"""The store's history filled from tables: at the first start in bulk, afterwards by what is new; stopped anywhere, it goes on.
+
+Rows that are new are put in the order in which they became known and taken in portions, each in one transaction of its own: what
+claims may refer to, the history of the online features, and an entry of the audit log. What became known before something
+that is in the history already came late, and counts from now on; it is given back with the instant it was recorded at, for
+the tables to be corrected, so that a batch over them sees it from that instant as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection
+
+from data_contracts import CONTRACTS
+from features.facts import RECORDED
+from features.history import NEVER, Ints
+from features.online import OnlineHistory
+from serving import audit, known
+from serving.driver import Driver
+from serving.history import StorePages
+from serving.known import KEPT, RESOLVED, STANDING, named
+from serving.standing import with_changes
+from serving.store import Store
+from serving.written import columns_of
+
+Tables = Mapping[str, pd.DataFrame]
+
+Progress = Callable[[int, int], None]
+"""Told (rows taken in, rows to take in) after every portion."""
+
+FILLED_FROM = ("customers", "sellers", "products", "orders", "returns", "seller_events", "claims", "resolutions")
+"""Tables that make history or are referred to."""
+
+PORTION = 250_000
+"""Rows of one transaction at the first start."""
+
+
+def fill(
+    store: Store, history: OnlineHistory, tables: Tables, at: int, portion: int = PORTION, progress: Progress | None = None
+) -> dict[str, pd.DataFrame]:
+    """Take in the rows of some tables that the store does not know yet.
+
+    Parameters
+    ----------
+    store
+        Whose history is filled.
+    history
+        Prepared for the catalogue that is served; its own pages are not used.
+    tables
+        Frames by contract name, as accepted by their contracts; those of :data:`FILLED_FROM` are read.
+    at
+        The present instant, microseconds UTC: that of the entries in the audit log.
+    portion
+        Rows per transaction; others can write between two.
+    progress
+        Told how far it is.
+
+    Returns
+    -------
+    dict
+        By table the rows that came late, with the instant from which they count.
+
+    Examples
+    --------
+    >>> from features.pages import MemoryPages
+    >>> sellers = pd.DataFrame({"seller_id": ["S"], "joined_at": pd.to_datetime(["2025-01-01"], utc=True), "country": ["US"],
+    ...                         "category": ["home"], "recorded_at": pd.to_datetime([None], utc=True)})
+    >>> with Store("sqlite://") as store:
+    ...     late = fill(store, OnlineHistory(MemoryPages()), {"sellers": sellers}, 0)
+    ...     again = fill(store, OnlineHistory(MemoryPages()), {"sellers": sellers}, 0)
+    ...     len(store.read("known_rows")), len(store.read("audit_log")), late
+    (1, 1, {})
+    """
+    new = {name: unknown(store, name, tables[name]) for name in FILLED_FROM if name in tables}
+    total, done = sum(len(frame) for frame in new.values()), 0
+    late: dict[str, list[pd.DataFrame]] = {}
+    for part in portions(new, portion):
+        with store.write() as tx:
+            held = history.within(StorePages(tx))
+            audit.lock(Driver(tx))
+            taken = held.admit(part)
+            for name, frame in taken.items():
+                came_late = _changed(name, part[name], frame)
+                if came_late.any():
+                    late.setdefault(name, []).append(frame[came_late])
+            _take(tx, taken, at)
+            held.append(taken)
+        done += sum(len(frame) for frame in part.values())
+        if progress is not None:
+            progress(done, total)
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in late.items()}
+
+
+def unknown(store: Store, table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table that the store does not know."""
+    prefix = named(table, "")
+    with store.view() as tx:
+        driver = Driver(tx)
+        if not driver.rows("SELECT 1 FROM known_rows LIMIT 1"):
+            return frame
+        names = (prefix + frame[CONTRACTS[table].key]).tolist()
+        held = {name for (name,) in driver.among("SELECT name FROM known_rows WHERE name IN {keys}", names)}
+    return frame[[name not in held for name in names]]
+
+
+def portions(tables: Tables, size: int) -> Iterator[dict[str, pd.DataFrame]]:
+    """Cut tables into portions of about so many rows, each known after the one before and never between rows of one instant."""
+    instants = {name: _known(name, frame) for name, frame in tables.items() if len(frame)}
+    if not instants:
+        return
+    times = np.sort(np.concatenate(list(instants.values())))
+    edges = np.unique(np.append(times[size::size], np.iinfo(np.int64).max))
+    before = NEVER
+    for edge in edges.tolist():
+        inside = {name: (mine >= before) & (mine < edge) for name, mine in instants.items()}
+        part = {name: tables[name][rows] for name, rows in inside.items() if rows.any()}
+        if part:
+            yield part
+        before = edge
+
+
+def _known(table: str, frame: pd.DataFrame) -> Ints:
+    """Read when each row became known, in microseconds."""
+    columns = [CONTRACTS[table].known_at, *([RECORDED] if RECORDED in frame else [])]
+    known_at = frame[columns].max(axis=1).dt.tz_convert("UTC").dt.tz_localize(None)
+    return known_at.to_numpy().astype("datetime64[us]").astype(np.int64)
+
+
+def _changed(table: str, before: pd.DataFrame, after: pd.DataFrame) -> np.ndarray:
+    """Tell which rows were given another instant."""
+    column = CONTRACTS[table].known_at if CONTRACTS[table].known_at != CONTRACTS[table].event_time else RECORDED
+    if column not in before:
+        return after[column].notna().to_numpy() if column in after else np.zeros(len(after), dtype=bool)
+    same = (before[column] == after[column]) | (before[column].isna() & after[column].isna())
+    return ~same.to_numpy()
+
+
+def _take(tx: Connection, tables: Tables, at: int) -> None:
+    """Keep what may be referred to, and note in the audit log what was taken over."""
+    driver = Driver(tx)
+    told = {}
+    for name, frame in tables.items():
+        contract = CONTRACTS[name]
+        columns = columns_of(contract, frame)
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        prints = [known.print_of(contract, row) for row in rows]
+        known.keep(
+            driver, ((named(name, r[contract.key]), [r[c] for c in KEPT[name]], p) for r, p in zip(rows, prints, strict=True))
+        )
+        told[name] = {"rows": len(rows), "sha256": sha256(b"".join(prints)).hexdigest()}
+        if name == "seller_events":
+            keep_standings(driver, rows)
+        elif name == "resolutions":
+            keep_resolved(driver, [row["claim_id"] for row in rows])
+    audit.append(driver, [audit.Entry(audit.FILLED, "lake", at, json.dumps(told, sort_keys=True).encode())])
+
+
+def keep_standings(driver: Driver, seller_events: list[dict[str, object]]) -> None:
+    """Add seller events (plain values) to what is known of their sellers' standing."""
+    by_seller: dict[str, list[tuple[object, ...]]] = {}
+    for row in seller_events:
+        by_seller.setdefault(str(row["seller_id"]), []).append((row["known_at"], row["occurred_at"], row["event_id"], row["kind"]))
+    held = known.look_up(driver, [named(STANDING, seller) for seller in by_seller])
+    nothing = known.KnownRow([], b"")
+    changed = ((named(STANDING, s), with_changes(held.get(named(STANDING, s), nothing).held, more), b"") for s, more in by_seller.items())
+    known.change(driver, list(changed))
+
+
+def keep_resolved(driver: Driver, claim_ids: list[str]) -> None:
+    """Note that claims were resolved."""
+    known.change(driver, [(named(RESOLVED, claim), [], b"") for claim in dict.fromkeys(claim_ids)])
