@@ -98,10 +98,14 @@ def matrix_of(home: Home, tables: Tables, claims: pd.DataFrame) -> pd.DataFrame:
     claims
         The claims wanted, in the order wanted.
     """
+    path = kept_matrix(home)
+    return build_matrix(tables, claims) if path is None else pq.read_table(path).to_pandas().loc[claims["claim_id"]]
+
+
+def kept_matrix(home: Home) -> Path | None:
+    """Return the file of the kept matrix if catalogue and lake are still those that it was made from: a row per claim, in their order."""
     path = home.features / _FILE
-    if _kept_from(path) == _made_from(home):
-        return pq.read_table(path).to_pandas().loc[claims["claim_id"]]
-    return build_matrix(tables, claims)
+    return path if _kept_from(path) == _made_from(home) else None
 
 
 def _kept_from(path: Path) -> bytes | None:

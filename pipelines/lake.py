@@ -120,7 +120,7 @@ class Lake:
                 draft = stack.enter_context(replacing(self._path("lake", table, batch)))
                 pq.write_table(_arrow(frame, self.contract(table)), draft)
 
-    def read(self, table: str, columns: Sequence[str] | None = None, without: str | None = None) -> pd.DataFrame:
+    def read(self, table: str, columns: Sequence[str] | None = None, without: str | None = None, only: str | None = None) -> pd.DataFrame:
         """Return a table's accepted rows: batches by name, within a batch as written.
 
         Parameters
@@ -131,6 +131,8 @@ class Lake:
             Columns to read; all by default.
         without
             Name of a batch to leave out (the one about to be written again).
+        only
+            Name of the one batch to read; no row if there is none of that name.
 
         Returns
         -------
@@ -145,7 +147,8 @@ class Lake:
         contract = self.contract(table)
         names = list(columns) if columns is not None else contract.arrow.names
         empty = contract.arrow.empty_table().select(names)
-        parts = [_read_batch(self._path("lake", table, batch), contract, names) for batch in self.batches(table) if batch != without]
+        wanted = self.batches(table) if only is None else [batch for batch in (only,) if batch in self.batches(table)]
+        parts = [_read_batch(self._path("lake", table, batch), contract, names) for batch in wanted if batch != without]
         return frame_of(pa.concat_tables([empty, *parts]), contract)
 
     def tables(self, names: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:

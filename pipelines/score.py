@@ -1,15 +1,18 @@
 """Scheduled scoring: every claim filed before an instant and not yet decided gets its decision, once.
 
-Claims are decided day by day, each day in one transaction under that day's expert capacity. A run that is killed leaves
-whole days; running again decides the others, and what was decided stays as it was.
+Columnar all the way: claims are priced, explained and written down some tens of thousands at a time, whole days of filing in each
+piece; only who is sent to an expert is settled day by day, under that day's capacity. A piece is one transaction. A run that is
+killed leaves whole pieces; running again decides the others, and what was decided stays as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 from data_contracts import Action, Route
@@ -18,10 +21,14 @@ from features.facts import Tables
 from features.matrix import build_matrix
 from models.bundle import Bundle
 from models.policy import Policy
-from models.review import Capacity, capacity_left
+from models.review import capacity_left
 from models.rules import Rules
-from models.scorer import score_claims
 from models.shelf import Shelf
+from models.stages import ReasonsFor, Routed, price, send, written
+from pipelines.batch_export import append_decisions, mend_decisions
+from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
+from pipelines.build import build, kept_matrix
+from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.received import export_claims
@@ -29,10 +36,19 @@ from serving.queue import minutes_of
 from serving.standing import Standing
 from serving.store import Store
 
+PIECE = 50_000
+"""Claims decided at once, rounded up to whole days: what is held in memory for one of them takes some kilobytes."""
+
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
+_READ = {
+    "claims": ("claim_id", "seller_id", "kind", "filed_at", "amount_cents", "has_receipt", "has_dated_photo", "has_medical_record"),
+    "resolutions": ("claim_id", "known_at"),
+    "seller_events": None,
+}
+"""What deciding itself reads, features apart."""
 
 Progress = Callable[[int, int], None]
-"""Told (claims decided, claims to decide) after every day."""
+"""Told (claims decided, claims to decide) after every piece."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,9 @@ def score(
     progress: Progress | None = None,
     num_threads: int = 1,
     rules: Rules | None = None,
+    carrier: Carrier | None = None,
+    reasons_for: ReasonsFor = "disputable",
+    piece: int = PIECE,
 ) -> Scored:
     """Decide the claims filed in [since, as_of) that have no decision yet.
 
@@ -82,9 +101,16 @@ def score(
     progress
         Told how far the run is.
     num_threads
-        Threads for the boosters; results do not depend on it.
+        Threads for features and boosters; results do not depend on it.
     rules
         Rules beside the model, if there are any.
+    carrier
+        What computes the features. By default they are read from the kept matrix where it is still right, and else computed in memory
+        for the claims to be decided; another engine than the local one brings the kept matrix up to date first.
+    reasons_for
+        ``disputable``: claims that go to experts or are denied carry reasons for the investigator; or ``all``.
+    piece
+        Claims decided at once, rounded up to whole days of filing; decisions do not depend on it.
 
     Raises
     ------
@@ -94,71 +120,102 @@ def score(
     bundle = Shelf(home.bundles).get("champion", CATALOG.hash)
     with Store(home.store_url, synchronous="NORMAL") as store:
         export_claims(home, store)
-        tables = Lake(home.root).tables() if tables is None else tables
-        pending = undecided(store, tables["claims"], as_of, since, tables["resolutions"])
-        counts: dict[str, int] = {}
+        if carrier is not None and carrier.engine is not Engine.LOCAL:
+            build(home, carrier=carrier)
+        lake = Lake(home.root)
+        read = {name: lake.read(name, columns) if tables is None else tables[name] for name, columns in _READ.items()}
+        pending = undecided(store, read["claims"], as_of, since, read["resolutions"])
+        counts: Counter[str] = Counter()
         if len(pending):
-            decide = _Road(bundle, policy, build_matrix(tables, pending), Standing(tables["seller_events"]), num_threads, rules)
+            road = _Road(bundle, policy, Standing(read["seller_events"]), num_threads, rules, reasons_for)
+            rows = _feature_rows(home, tables, read["claims"], pending, num_threads)
             taken = _taken(store.read("decisions", {"action": _REVIEWED}))
-            done = 0
-            for day, claims in pending.groupby(pending["filed_at"].dt.floor("D"), sort=True):
-                decided_at = min(day + pd.Timedelta(days=1), pd.Timestamp(as_of))
-                decisions = decide(claims, capacity_left(policy, taken, decided_at), decided_at)
-                store.record_decisions(decisions, minutes_of(policy))
-                taken = pd.concat([taken, _taken(decisions[decisions["action"].isin(_REVIEWED)])])
-                for action, count in decisions["action"].value_counts().items():
-                    counts[str(action)] = counts.get(str(action), 0) + int(count)
-                done += len(claims)
+            for places in _pieces(pending["filed_at"], piece):
+                claims = pending.iloc[places]
+                decisions, taken = road.decide(rows.rows(places), claims, taken, pd.Timestamp(as_of))
+                if store.record_decisions(decisions, minutes_of(policy)) == len(decisions):
+                    append_decisions(lake, decisions)
+                counts.update(decisions["action"].value_counts().to_dict())
                 if progress is not None:
-                    progress(done, len(pending))
-        left = undecided(store, tables["claims"], as_of, since, tables["resolutions"])
-        export_decisions(home, store)
-    return Scored(len(pending) - len(left), dict(sorted(counts.items())), len(left))
+                    progress(places.stop, len(pending))
+        left = undecided(store, pending, as_of)
+        mend_decisions(home, store)
+    return Scored(len(pending) - len(left), {str(action): counts[action] for action in sorted(counts)}, len(left))
 
 
 def undecided(
     store: Store, claims: pd.DataFrame, as_of: datetime, since: datetime | None = None, resolutions: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return the claims filed in [since, as_of) without a decision, in order of filing.
+    """Return the claims filed in [since, as_of) without a decision, in order of filing, indexed by their places among all claims given.
 
     Claims that were resolved without a decision of ours, as far as ``resolutions`` were known by ``as_of``, were another process's:
     deciding them again would pay them again.
     """
-    ours = claims[(claims["filed_at"] < as_of) & ((claims["filed_at"] >= since) if since is not None else True)]
+    ours = claims.reset_index(drop=True)
+    ours = ours[(ours["filed_at"] < as_of) & ((ours["filed_at"] >= since) if since is not None else True)]
     if resolutions is not None:
         ours = ours[~ours["claim_id"].isin(resolutions.loc[resolutions["known_at"] < as_of, "claim_id"])]
     open_ = ours[~ours["claim_id"].isin(store.decided(ours["claim_id"]))]
-    return open_.sort_values(["filed_at", "claim_id"], ignore_index=True)
+    return open_.sort_values(["filed_at", "claim_id"])
+
+
+def _feature_rows(home: Home, tables: Tables | None, claims: pd.DataFrame, pending: pd.DataFrame, threads: int) -> FeatureRows:
+    if tables is None and (kept := kept_matrix(home)) is not None:
+        return StoredRows(kept, pending.index.to_numpy())
+    whole = Lake(home.root).tables() if tables is None else tables
+    return HeldRows(build_matrix(whole, whole["claims"].iloc[pending.index], threads=threads))
+
+
+def _pieces(filed_at: pd.Series, least: int) -> Iterator[slice]:
+    """Cut claims in order of filing into pieces of at least so many, each of whole days."""
+    ends = np.append(np.flatnonzero(np.diff(_days(filed_at))) + 1, len(filed_at))
+    start = 0
+    while start < len(filed_at):
+        stop = int(ends[min(np.searchsorted(ends, start + least), len(ends) - 1)])
+        yield slice(start, stop)
+        start = stop
+
+
+def _days(filed_at: pd.Series) -> np.ndarray:
+    return filed_at.dt.floor("D").to_numpy(dtype="datetime64[D]").astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class _Road:
-    """Everything a day's decisions depend on, apart from the day."""
+    """Everything decisions depend on, apart from claims and days."""
 
     bundle: Bundle
     policy: Policy
-    matrix: pd.DataFrame
     standing: Standing
     num_threads: int
     rules: Rules | None
+    reasons_for: ReasonsFor
 
-    def __call__(self, claims: pd.DataFrame, capacity: Capacity, decided_at: pd.Timestamp) -> pd.DataFrame:
+    def decide(
+        self, matrix: pd.DataFrame, claims: pd.DataFrame, taken: pd.DataFrame, as_of: pd.Timestamp
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Decide the claims of some whole days; returns the decisions, and what has been taken of the experts' capacity with them."""
         insured = self.standing.insured(claims["seller_id"], claims["filed_at"])
-        rows = self.matrix.loc[claims["claim_id"]]
-        return score_claims(
-            self.bundle, self.policy, rows, claims, insured, capacity, decided_at, num_threads=self.num_threads, rules=self.rules
+        priced = price(self.bundle, self.policy, matrix, claims, insured, num_threads=self.num_threads)
+        parts, instants = [], []
+        for day in _pieces(claims["filed_at"], 1):
+            decided_at = min(claims["filed_at"].iloc[day.start].floor("D") + pd.Timedelta(days=1), as_of)
+            capacity = capacity_left(self.policy, taken, decided_at)
+            part = send(self.policy, priced.rows(day), matrix.iloc[day], claims.iloc[day], capacity, decided_at, self.rules)
+            reviewed = np.isin(part.action, _REVIEWED) & (part.route != Route.RULE.value)
+            # No capacity reaches back beyond its month.
+            month = taken[taken["decided_at"] > decided_at - pd.Timedelta(days=32)]
+            taken = pd.concat([month, pd.DataFrame({"action": part.action[reviewed], "decided_at": decided_at})], ignore_index=True)
+            parts.append(part)
+            instants.append(np.full(day.stop - day.start, decided_at.as_unit("us").asm8))
+        at = pd.Series(np.concatenate(instants)).dt.tz_localize("UTC")
+        routed = Routed.joined(parts)
+        decisions = written(
+            self.bundle, self.policy, priced, routed, matrix, claims, at, num_threads=self.num_threads, reasons_for=self.reasons_for
         )
+        return decisions, taken
 
 
 def _taken(reviewed: pd.DataFrame) -> pd.DataFrame:
     """Return what took an expert's capacity: what rules sent came on top of it."""
     return reviewed.loc[reviewed["route"] != Route.RULE.value, ["action", "decided_at"]]
-
-
-def export_decisions(home: Home, store: Store) -> None:
-    """Bring the lake's copy of the decisions up to the store, one batch per month of decision."""
-    decisions = store.read("decisions")
-    lake = Lake(home.root)
-    for month, rows in decisions.groupby(decisions["decided_at"].dt.strftime("%Y-%m"), sort=True):
-        if lake.count("decisions", str(month)) != len(rows):
-            lake.append("decisions", rows, batch=str(month))

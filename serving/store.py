@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Table, c
 
 from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
 from serving import queue
-from serving.instants import instants, micros
+from serving.instants import instants
 from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, METADATA
 
 CHUNK = 5_000
