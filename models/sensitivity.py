@@ -78,7 +78,7 @@ def sensitivity(policy: Policy, claims: Claims, factors: tuple[float, ...] = FAC
 
 
 def _decided(policy: Policy, claims: Claims) -> np.ndarray:
-    return np.argmin(np.round(_priced(policy, claims), 6), axis=1)
+    return np.asarray(np.argmin(np.round(_priced(policy, claims), 6), axis=1))
 
 
 def _priced(policy: Policy, claims: Claims) -> np.ndarray:

@@ -16,11 +16,15 @@ import pandas as pd
 from data_contracts import Action
 from models.baselines import BASELINES
 from models.challengers import ABSENT, absent
+from models.coverage import by_month
+from models.evaluation import PROBABILITIES
+from models.gates import accused
 from models.judgement import judged, with_intervals
 from models.metrics import Interval
 from models.policy import Policy
 from models.rule_worth import worth
 from models.rules import Rules, evaluate
+from models.sensitivity import Claims, sensitivity
 from models.settings import TrainingSettings
 from models.splits import components
 from pipelines.backtest_page import write
@@ -99,13 +103,27 @@ def backtest(
         None if truth is None else _by_truth(history, done, policy, blocks, truth, rng, draws),
         [f"{name} ({ABSENT})" for name in missing],
         None if rules is None else _ruled(history, done, policy, rules),
-        {"history": history.name, "retrain": cadence, "blocks": blocks, "seed": seed, "draws": draws, "policy": policy.identifier},
+        _prices(history, done, policy),
+        {
+            "history": history.name,
+            "retrain": cadence,
+            "blocks": blocks,
+            "seed": seed,
+            "draws": draws,
+            "policy": policy.identifier,
+            "accused_share": policy.harm.accused_share,
+        },
     )
     name = f"backtest-{start:%Y-%m-%d}-{end:%Y-%m-%d}"
     Lake(home.root).manifest(name, found.manifest())
     page = write(home.reports / f"{name}.html", found)
     progress("judge", 1, 1)
     return found, page
+
+
+def _prices(history: History, done: Replay, policy: Policy) -> pd.DataFrame:
+    proba = done.decisions[OURS][PROBABILITIES].to_numpy(dtype=np.float64)
+    return sensitivity(policy, Claims(proba, history.claims["amount_cents"].to_numpy()[done.claims], history.insured[done.claims]))
 
 
 def _ruled(history: History, done: Replay, policy: Policy, rules: Rules) -> pd.DataFrame:
@@ -169,7 +187,37 @@ def _judge(
     filed = claims["filed_at"]
     folds = [np.flatnonzero(((filed >= fold.start) & (filed < fold.end)).to_numpy()) for fold in done.folds]
     by_fold = [with_intervals({OURS: candidates[OURS]}, OURS, block, rng, draws, rows)[OURS] for rows in folds]
-    return Judgement(len(kept), len(np.unique(block)), ways, by_fold, candidates[OURS])
+    promises = _promises(done, decided[OURS], claims, classes, weights, block, rng, draws)
+    return Judgement(len(kept), len(np.unique(block)), ways, by_fold, candidates[OURS], promises)
+
+
+def _promises(
+    done: Replay,
+    decided: pd.DataFrame,
+    claims: pd.DataFrame,
+    classes: np.ndarray,
+    weights: np.ndarray,
+    block: np.ndarray,
+    rng: np.random.Generator,
+    draws: int,
+) -> dict[str, dict[str, Interval]]:
+    fold = (
+        np.searchsorted(
+            [fold.start.value for fold in done.folds], claims["filed_at"].astype("datetime64[ns, UTC]").astype("int64"), "right"
+        )
+        - 1
+    )
+    return by_month(
+        claims["filed_at"].dt.strftime("%Y-%m").to_numpy(dtype=object),
+        decided[PROBABILITIES].to_numpy(dtype=np.float64),
+        np.array([fold.sets for fold in done.folds])[fold],
+        accused(decided["automatic_action"].to_numpy()),
+        classes,
+        weights,
+        block,
+        rng,
+        draws,
+    )
 
 
 def _blocks(claims: pd.DataFrame, blocks: str) -> np.ndarray:

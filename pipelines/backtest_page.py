@@ -9,10 +9,11 @@ import pandas as pd
 
 from data_contracts import LABELS
 from models.bands import reliability_by_band
+from models.coverage import ACCUSED, COVERS, MISS, SIZE
 from models.judgement import MEASURES
 from models.metrics import Interval, reliability
 from pipelines import backtest_pictures, pictures
-from pipelines.backtested import Backtest, Judgement, in_order, rule_rows, value, written
+from pipelines.backtested import Backtest, Judgement, in_order, price_rows, rule_rows, value, written
 from pipelines.page import Section, picture, write_page
 from pipelines.replay import OURS
 
@@ -24,12 +25,14 @@ def write(path: Path, found: Backtest) -> Path:
         _by_fold(found),
         _figures("Every figure of our model", found.labels),
         _calibration(found.labels),
+        _promises(found.labels, found.how["accused_share"]),
+        _prices(found.prices),
         *([] if found.rules is None else [_rules(found.rules)]),
         _trainings(found),
         _reading(found),
     ]
     if found.truth is not None:
-        sections += _truth(found.truth)
+        sections += _truth(found.truth, found.how["accused_share"])
     content = {
         "title": "Touchstone backtest",
         "as_of": f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}",
@@ -93,7 +96,7 @@ def _by_fold(found: Backtest) -> Section:
     drawn = {
         "Money lost per claim, fold by fold": backtest_pictures.by_fold(names, money, money=True),
         "Recall at capacity and precision of reviews": backtest_pictures.by_fold(names, caught, money=False),
-        "Valid claims denied, and called abusive": backtest_pictures.by_fold(names, harm, money=False, limit=0.01),
+        "Valid claims denied, and called abusive": backtest_pictures.by_fold(names, harm, money=False, limit=found.how["accused_share"]),
         "Calibration error": backtest_pictures.by_fold(names, lines({"calibration error": "ece"}), money=False),
     }
     return Section(
@@ -138,6 +141,40 @@ def _calibration(judgement: Judgement) -> Section:
             picture(backtest_pictures.gaps(bands), "Observed less predicted share by class and band of amounts"),
         ],
         ("amount and class", "claims", "predicted", "observed", "gap"),
+        rows,
+    )
+
+
+def _promises(judgement: Judgement, limit: float, title: str = "Do promises hold, month by month") -> Section:
+    held = judgement.promises
+    covers = {label: [held[month][name] for month in held] for label, name in COVERS.items()}
+    harm = {ACCUSED: [held[month][ACCUSED] for month in held]}
+    columns = (ACCUSED, *COVERS.values(), SIZE)
+    rows = [(month, *(written("ece" if name == SIZE else name, figures[name]) for name in columns)) for month, figures in held.items()]
+    return Section(
+        title,
+        "What the labels of each training certified, measured on the claims that came after it. Of the claims that are not abusive at most "
+        "the policy's share may be called abusive automatically. A prediction set holds every class that a claim may well be; of each "
+        f"class {1 - MISS[0]:.0%} of the claims should have it in their set. Sets choose no route: they show how far probabilities can be "
+        "trusted while the market drifts. Brackets: 95 % intervals by drawing whole blocks.",
+        [
+            picture(backtest_pictures.by_fold(list(held), covers, money=False, limit=1 - MISS[0]), "Prediction sets that hold the class"),
+            picture(backtest_pictures.by_fold(list(held), harm, money=False, limit=limit), "Claims that are not abusive, called abusive"),
+        ],
+        ("month", *columns),
+        rows,
+    )
+
+
+def _prices(prices: pd.DataFrame) -> Section:
+    heads, rows = price_rows(prices)
+    return Section(
+        "How much each price matters",
+        "Each price of the policy at half and at double its value, one at a time, with all the experts that claims could need: how many "
+        "of our decisions it would change, which way they would go, and what a claim would lose in expectation if the tried price were "
+        "right and decisions followed the declared one.",
+        (),
+        heads,
         rows,
     )
 
@@ -193,12 +230,13 @@ def _reading(found: Backtest) -> Section:
     )
 
 
-def _truth(judgement: Judgement) -> list[Section]:
+def _truth(judgement: Judgement, limit: float) -> list[Section]:
     note = "SIMULATOR'S TRUTH (no real home has this). "
     ways, figures = _ways(judgement, "Against the hidden truth: ways of deciding"), _figures("Against the hidden truth: figures", judgement)
-    bands = _calibration(judgement)
+    bands, held = _calibration(judgement), _promises(judgement, limit, "Against the hidden truth: promises, month by month")
     return [
         Section(ways.title, note + "The same decisions, all claims, true classes.", ways.pictures, ways.columns, ways.rows),
         Section(figures.title, note + figures.note, (), figures.columns, figures.rows),
         Section("Against the hidden truth: calibration", note + "As above, with true classes.", bands.pictures, bands.columns, bands.rows),
+        Section(held.title, note + "As above, with true classes.", held.pictures, held.columns, held.rows),
     ]

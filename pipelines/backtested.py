@@ -12,6 +12,7 @@ import pandas as pd
 
 from models.judgement import MEASURES, Judged
 from models.metrics import Interval
+from models.sensitivity import ACTIONS
 from pipelines.replay import OURS, Fold
 
 Figures = Mapping[str, Interval]
@@ -38,6 +39,8 @@ class Judgement:
         Every measure of our model, fold by fold.
     ours
         Our decisions on the claims judged, for pictures.
+    promises
+        What was promised, as it held month by month (:func:`models.coverage.by_month`).
     """
 
     claims: int
@@ -45,6 +48,7 @@ class Judgement:
     ways: Mapping[str, Figures]
     by_fold: Sequence[Figures]
     ours: Judged
+    promises: Mapping[str, Figures]
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class Backtest:
         Challengers asked for that are not installed.
     rules
         What each rule would have done to our decisions (:func:`models.rule_worth.worth`), if a rules file was given.
+    prices
+        How much each price matters to our decisions (:func:`models.sensitivity.sensitivity`).
     how
         Cadence, blocks, seed, draws, policy and settings.
     """
@@ -82,6 +88,7 @@ class Backtest:
     truth: Judgement | None
     absent: Sequence[str]
     rules: pd.DataFrame | None
+    prices: pd.DataFrame
     how: Mapping[str, Any]
 
     def summary(self) -> dict[str, Any]:
@@ -118,7 +125,8 @@ class Backtest:
         def written(judgement: Judgement) -> dict[str, Any]:
             ways = {way: {name: _plain(value) for name, value in figures.items()} for way, figures in judgement.ways.items()}
             by_fold = [{name: _plain(value) for name, value in figures.items()} for figures in judgement.by_fold]
-            return {"claims": judgement.claims, "blocks": judgement.blocks, "ways": ways, "by_fold": by_fold}
+            promises = {month: {name: _plain(value) for name, value in held.items()} for month, held in judgement.promises.items()}
+            return {"claims": judgement.claims, "blocks": judgement.blocks, "ways": ways, "by_fold": by_fold, "promises": promises}
 
         return {
             "from": self.start.isoformat(),
@@ -131,6 +139,7 @@ class Backtest:
             "truth": None if self.truth is None else written(self.truth),
             "absent": list(self.absent),
             "rules": None if self.rules is None else _records(self.rules),
+            "prices": _records(self.prices),
         }
 
 
@@ -149,6 +158,17 @@ def rule_rows(rules: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         overlap, *found = ("–" if math.isnan(share) else f"{share:.0%}" for share in shares)
         saves = value("saved_cents", row.saving_cents)
         rows.append([row.rule, row.effect, f"{row.hits + row.errors:,}", overlap, f"{row.examined:,}", *found, saves])
+    return heads, rows
+
+
+def price_rows(prices: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Return heads and rows of the table of prices, the one that is dearest to have wrong first."""
+    heads = ["price", "declared", "tried", "decided otherwise", "lost a claim if that is right", "paid", "asked", "denied", "reviewed"]
+    rows = []
+    for _, row in prices.sort_values("regret_cents", ascending=False, kind="stable").iterrows():
+        stated = (f"{row['value']:g}", f"{row['tried']:g}", f"{row['changed']:.1%}", value("saved_cents", row["regret_cents"]))
+        moved = [row[list(names)].sum() for names in (ACTIONS[:1], ACTIONS[1:2], ACTIONS[2:4], ACTIONS[4:])]
+        rows.append([str(row["price"]), *stated, *(f"{share:+.1%}" for share in moved)])
     return heads, rows
 
 

@@ -17,8 +17,10 @@ import pandas as pd
 from data_contracts import Action
 from models.baselines import Rival, fit_all
 from models.challengers import absent, train_challenger
+from models.coverage import MISS
 from models.policy import Harm, Policy
 from models.review import capacity_left
+from models.risk import class_thresholds
 from models.scorer import Model, score_claims
 from models.settings import TrainingSettings
 from models.splits import Window
@@ -52,6 +54,8 @@ class Fold:
         Claims decided, labelled or not.
     bundle, calibration
         Hash of the model, and its calibration map.
+    sets
+        Least probability of each class at which it belongs to a claim's prediction set, as certified at ``start``.
     """
 
     start: pd.Timestamp
@@ -61,6 +65,7 @@ class Fold:
     claims: int
     bundle: str
     calibration: str
+    sets: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -234,4 +239,12 @@ def _fold(trained: Trained, start: pd.Timestamp, end: pd.Timestamp, claims: pd.D
     rows, found = trained.material.rows, claims["claim_id"].map(labels)
     learned = Window.of(rows["filed_at"], trained.labels, np.ones(len(rows), dtype=bool))
     decided = Window.of(claims["filed_at"], found.to_numpy(dtype=object), found.notna().to_numpy())
-    return Fold(start, end, learned, decided, len(claims), trained.bundle.hash, trained.bundle.calibration.kind)
+    return Fold(start, end, learned, decided, len(claims), trained.bundle.hash, trained.bundle.calibration.kind, _sets(trained))
+
+
+def _sets(trained: Trained) -> tuple[float, ...]:
+    """Certify prediction sets on the scores that no claim's own label had a part in, each label as often as it was drawn for."""
+    scored = ~np.isnan(trained.proba[:, 0])
+    drawn = trained.material.rows["stands_for"].to_numpy(dtype=np.float64)[scored]
+    largest = float(drawn.max(initial=1.0))
+    return tuple(class_thresholds(trained.proba[scored], trained.labels[scored], drawn, largest, MISS).tolist())

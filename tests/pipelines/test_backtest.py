@@ -88,6 +88,8 @@ def test_folds_add_up_and_everything_is_in_the_manifest(found: tuple[Backtest, P
     assert set(manifest["labels"]["ways"]) == {OURS, PAID, "prior", "single rule", "logistic regression"}
     assert set(manifest["labels"]["ways"][OURS]) == {*MEASURES, "saved_cents"}
     assert manifest["labels"]["ways"][PAID]["auc_abusive"]["estimate"] is None
+    assert list(manifest["labels"]["promises"]) == ["2025-03"] == list(manifest["truth"]["promises"])
+    assert all(0 <= threshold <= 1 for fold in manifest["folds"] for threshold in fold["sets"]) and len(manifest["prices"]) > 20
     assert result.summary()["truth"]["cost_cents"] == manifest["truth"]["ways"][OURS]["cost_cents"]
 
 
@@ -95,7 +97,7 @@ def test_the_page_needs_nothing_else_and_marks_the_truth(found: tuple[Backtest, 
     page = Page(found[1].read_text())
     assert page.headings[:2] == ["Ways of deciding the same claims", "Our model, fold by fold"]
     hidden = [heading for heading in page.headings if "hidden truth" in heading]
-    assert hidden == page.headings[-3:]
+    assert hidden == page.headings[-4:]
     outside = [a for _, attrs in page.tags for a in (attrs.get("src"), attrs.get("href")) if a and not a.startswith("data:")]
     assert not outside and all(attrs.get("alt") for tag, attrs in page.tags if tag == "img")
     assert page.tables[0][1][0] == OURS
