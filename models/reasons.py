@@ -20,10 +20,18 @@ from models.reference import Reference
 INVESTIGATOR_LIMIT = 2000
 """Characters the decisions contract allows for the investigator's reasons."""
 
-Words = dict[tuple[str, object, bool], str]
-"""What was put into words: by feature, value, and whether it speaks against abuse."""
+
+class Words(dict[tuple[str, object, bool], str]):
+    """What was put into words: by feature, value, and whether it speaks against abuse; emptied when there is much of it."""
+
+    def __setitem__(self, key: tuple[str, object, bool], words: str) -> None:
+        if len(self) >= _MOST_WORDS:
+            self.clear()
+        super().__setitem__(key, words)
+
 
 _SMALLEST = 0.005
+_MOST_WORDS = 50_000
 _MOST, _UNUSUAL = 0.5, 0.8
 """A value that at least half of all claims have is named for comparison; a value is unusual beyond four fifths of all claims."""
 
@@ -93,7 +101,7 @@ def investigator_reasons(
     """
     # Only columns that are named are read: a claim by itself names five of a hundred.
     columns: dict[int, np.ndarray] = {}
-    words: Words = {}
+    words = Words()
 
     def value(row: int, feature: int) -> object:
         if feature not in columns:
@@ -143,9 +151,10 @@ def _worded(feature: Feature, value: object, against: bool, reference: Reference
     if words is None:
         return _described(feature, value, against, reference)
     key = (feature.name, _key(value), against)
-    if key not in words:
-        words[key] = _described(feature, value, against, reference)
-    return words[key]
+    text = words.get(key)
+    if text is None:
+        text = words[key] = _described(feature, value, against, reference)
+    return text
 
 
 def _key(value: object) -> object:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -29,6 +29,9 @@ from models.rule_expressions import evaluate as answers_of
 
 HIT, NO_HIT, SNOOZED, ERROR = "hit", "no hit", "snoozed", "error"
 """The verdicts of a rule."""
+
+VERDICTS = (NO_HIT, HIT, ERROR)
+"""What an expression's answer means where nobody snoozed the rule: 0, 1, and :data:`~models.rule_expressions.UNDECIDED`, the last."""
 
 ENTITIES: tuple[str, ...] = tuple(column.name for column in CLAIMS.columns if column.name.endswith("_id"))
 """Columns of a claim by which a rule can be snoozed."""
@@ -233,15 +236,18 @@ def strictest(rules: Rules, verdicts: pd.DataFrame) -> np.ndarray:
 def recorded(rules: Rules, verdicts: pd.DataFrame) -> list[str]:
     """Return the verdicts as decisions keep them: per claim a JSON object with the file's identifier and every rule's verdict."""
     ids = [str(name) for name in verdicts.columns]
-    texts: dict[tuple[str, ...], str] = {}
     rows = list(zip(*(verdicts[name].tolist() for name in verdicts.columns), strict=True)) if ids else [()] * len(verdicts)
-    for row in set(rows):
-        texts[row] = json.dumps({"rules": rules.identifier, "verdicts": dict(zip(ids, row, strict=True))}, separators=(",", ":"))
+    texts = {row: recorded_one(rules, dict(zip(ids, row, strict=True))) for row in set(rows)}
     return [texts[row] for row in rows]
 
 
+def recorded_one(rules: Rules, verdicts: Mapping[str, str]) -> str:
+    """Return the verdicts on one claim, by rule, as :func:`recorded` does."""
+    return json.dumps({"rules": rules.identifier, "verdicts": dict(verdicts)}, separators=(",", ":"))
+
+
 def _verdicts(rule: Rule, answers: np.ndarray, claims: pd.DataFrame, at: datetime) -> np.ndarray:
-    verdicts = np.select([answers == UNDECIDED, answers == 1], [ERROR, HIT], NO_HIT).astype(object)
+    verdicts: np.ndarray = np.array(VERDICTS, dtype=object)[answers]
     for snooze in rule.snoozes:
         if at < snooze.until and snooze.column in claims:
             silent = (claims[snooze.column] == snooze.entity).to_numpy(dtype=bool)

@@ -6,7 +6,7 @@ and only the second, in which claims compete for the same experts, day by day.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
@@ -19,7 +19,7 @@ from data_contracts.check import check
 from models.bundle import Bundle
 from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
 from models.costs import AUTOMATIC, cost_matrix, expected_costs
-from models.decision import audited, cheapest, expected_cents
+from models.decision import audited, cheapest_actions, expected_cents
 from models.policy import Policy
 from models.reasons import claimant_reasons, investigator_reasons
 from models.review import TIERS, Capacity, review_values
@@ -31,6 +31,8 @@ from models.rules import Rules, evaluate, recorded, strictest
 ReasonsFor = Literal["all", "disputable"]
 """Whose reasons are written: everybody's, or those of claims that somebody will look at again."""
 
+_TIERS = np.array(TIERS, dtype=object)
+_ROUTES = np.array([Route.AUTOMATIC.value, Route.VALUE_OF_REVIEW.value, Route.AUDIT.value], dtype=object)
 _DISPUTABLE = (*TIERS, Action.DENY_UNSUBSTANTIATED.value, Action.DENY_ABUSIVE.value)
 
 
@@ -106,11 +108,24 @@ def price(
     """Do the part of :func:`models.scorer.score_claims` that looks at each claim by itself, for any number of days at once."""
     _must_belong_together(matrix, claims, seller_insured)
     proba = bundle.predict_proba(matrix, num_threads)
-    costs = cost_matrix(policy, claims["amount_cents"].to_numpy(), seller_insured)
-    expected = _within_bounds(expected_costs(proba, costs), proba, bundle.guarantee)
+    asked = claims["amount_cents"].to_numpy(), seller_insured, claims["claim_id"]
+    return priced_by(policy, bundle.guarantee, proba, *asked, confusions)
+
+
+def priced_by(
+    policy: Policy,
+    guarantee: Guarantee | None,
+    proba: np.ndarray,
+    amount_cents: np.ndarray,
+    seller_insured: np.ndarray,
+    claim_ids: Iterable[str],
+    confusions: Sequence[np.ndarray] | None = None,
+) -> Priced:
+    """Price claims of which the probabilities are known: arrays of any length, no frames."""
+    costs = cost_matrix(policy, amount_cents, seller_insured)
+    expected = _within_bounds(expected_costs(proba, costs), proba, guarantee)
     values = review_values(policy, proba, costs, confusions, expected.min(axis=1))
-    automatic = cheapest(expected)["automatic_action"].to_numpy(dtype=object)
-    return Priced(proba, expected, values, automatic, audited(policy.audit, claims["claim_id"]))
+    return Priced(proba, expected, values, cheapest_actions(expected), audited(policy.audit, claim_ids))
 
 
 def send(
@@ -123,10 +138,48 @@ def send(
     rules: Rules | None = None,
 ) -> Routed:
     """Do the part of :func:`models.scorer.score_claims` in which claims compete: call it with those that share a capacity."""
-    tier, by_audit = _routed(policy, priced, capacity)
-    action = np.where(tier >= 0, np.array(TIERS, dtype=object)[tier], priced.automatic)
-    route = np.where(by_audit, Route.AUDIT.value, np.where(tier >= 0, Route.VALUE_OF_REVIEW.value, Route.AUTOMATIC.value))
-    return _ruled(rules, matrix, claims, decided_at, Routed(action, priced.automatic, route), priced.expected)
+    routed = sent(policy, priced, capacity)
+    if rules is None:
+        return replace(routed, verdicts=[None] * len(claims))
+    verdicts = evaluate(rules, matrix, claims, decided_at)
+    return ruled(routed, strictest(rules, verdicts), recorded(rules, verdicts))
+
+
+def sent(policy: Policy, priced: Priced, capacity: Capacity) -> Routed:
+    """Send claims to experts as far as there are any and a look is worth it, and where the audit draws them; rules have not spoken."""
+    free = Capacity(max(0, capacity.desk - int(priced.drawn.sum())), capacity.investigations)
+    tier = route_by_value(priced.values, [t.minutes for t in policy.tiers], free)
+    by_audit = priced.drawn & (tier < 0)
+    action = np.where(tier >= 0, _TIERS[tier], np.where(by_audit, Action.DESK.value, priced.automatic))
+    return Routed(action, priced.automatic, _ROUTES[np.where(by_audit, 2, tier >= 0)])
+
+
+def ruled(routed: Routed, effects: np.ndarray, verdicts: Sequence[str | None]) -> Routed:
+    """Apply the strictest effect of the rules on each claim (a place in ``EFFECTS``, -1 for none)."""
+    by_audit = routed.route == Route.AUDIT.value
+    # An audit is drawn whatever a rule says: where the rule alone would have changed the outcome, the look was certain and no draw.
+    undrawn = np.where(by_audit, routed.automatic, routed.action)
+    stricter = outcome(undrawn, effects)
+    changed = (stricter != undrawn) & (_by_expert(stricter) | ~by_audit)
+    return Routed(
+        np.where(changed, stricter, routed.action),
+        fallback(routed.automatic, effects),
+        np.where(changed, Route.RULE.value, routed.route),
+        verdicts,
+    )
+
+
+def figures(policy: Policy, priced: Priced, routed: Routed) -> dict[str, np.ndarray]:
+    """Return the numbers that a decision records, by column of its contract, each of shape (claims,)."""
+    reviewed = _by_expert(routed.action) & (routed.route != Route.AUDIT.value)
+    return {
+        "p_valid": priced.proba[:, VALID],
+        "p_unsubstantiated": priced.proba[:, UNSUBSTANTIATED],
+        "p_abusive": priced.proba[:, ABUSIVE],
+        "propensity": np.where(reviewed, 1.0, policy.audit.rate),
+        "automatic_cost_cents": expected_cents(priced.expected, routed.automatic),
+        "review_value_cents": np.rint(priced.values.max(axis=1)).astype(np.int64),
+    }
 
 
 def written(
@@ -153,27 +206,20 @@ def written(
     Other parameters, result and errors as in :func:`models.scorer.score_claims`.
     """
     explained = np.ones(len(claims), dtype=bool) if reasons_for == "all" else np.isin(routed.action, _DISPUTABLE)
-    reviewed = np.isin(routed.action, TIERS) & (routed.route != Route.AUDIT.value)
-    frame = pd.DataFrame(
-        {
-            "claim_id": claims["claim_id"].to_numpy(),
-            "decided_at": decided_at if isinstance(decided_at, pd.Timestamp) else decided_at.to_numpy(),
-            "p_valid": priced.proba[:, VALID],
-            "p_unsubstantiated": priced.proba[:, UNSUBSTANTIATED],
-            "p_abusive": priced.proba[:, ABUSIVE],
-            "action": routed.action,
-            "automatic_action": routed.automatic,
-            "route": routed.route,
-            "propensity": np.where(reviewed, 1.0, policy.audit.rate),
-            "automatic_cost_cents": expected_cents(priced.expected, routed.automatic),
-            "review_value_cents": np.rint(priced.values.max(axis=1)).astype(np.int64),
-            "reasons": _reasons(bundle, matrix, explained, most_reasons),
-            "claimant_reason": claimant_reasons(routed.action, claims),
-            "bundle": bundle.hash,
-            "policy": policy.identifier,
-            "rules": pd.array(routed.verdicts, dtype="str"),
-        }
-    )
+    found = {
+        **figures(policy, priced, routed),
+        "claim_id": claims["claim_id"].to_numpy(),
+        "decided_at": decided_at if isinstance(decided_at, pd.Timestamp) else decided_at.to_numpy(),
+        "action": routed.action,
+        "automatic_action": routed.automatic,
+        "route": routed.route,
+        "reasons": _reasons(bundle, matrix, explained, most_reasons),
+        "claimant_reason": claimant_reasons(routed.action, claims),
+        "bundle": bundle.hash,
+        "policy": policy.identifier,
+        "rules": pd.array(routed.verdicts, dtype="str"),
+    }
+    frame = pd.DataFrame({column.name: found[column.name] for column in DECISIONS.columns})
     return _conforming(frame)
 
 
@@ -185,30 +231,10 @@ def _within_bounds(expected: np.ndarray, proba: np.ndarray, guarantee: Guarantee
     return np.where(forbidden, np.inf, expected)
 
 
-def _routed(policy: Policy, priced: Priced, capacity: Capacity) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tier of each claim (-1: none) and whether the audit sent it there."""
-    drawn = priced.drawn
-    free = Capacity(max(0, capacity.desk - int(drawn.sum())), capacity.investigations)
-    tier = route_by_value(priced.values, [t.minutes for t in policy.tiers], free)
-    by_audit = drawn & (tier < 0)
-    return np.where(by_audit, TIERS.index(Action.DESK.value), tier), by_audit
-
-
-def _ruled(rules: Rules | None, matrix: pd.DataFrame, claims: pd.DataFrame, at: datetime, routed: Routed, expected: np.ndarray) -> Routed:
-    if rules is None:
-        return replace(routed, verdicts=[None] * len(expected))
-    verdicts = evaluate(rules, matrix, claims, at)
-    effects = strictest(rules, verdicts)
-    # An audit is drawn whatever a rule says: where the rule alone would have changed the outcome, the look was certain and no draw.
-    undrawn = np.where(routed.route == Route.AUDIT.value, routed.automatic, routed.action)
-    stricter = outcome(undrawn, effects)
-    changed = (stricter != undrawn) & (np.isin(stricter, TIERS) | (routed.route != Route.AUDIT.value))
-    return Routed(
-        np.where(changed, stricter, routed.action),
-        fallback(routed.automatic, effects),
-        np.where(changed, Route.RULE.value, routed.route),
-        recorded(rules, verdicts),
-    )
+def _by_expert(actions: np.ndarray) -> np.ndarray:
+    """Return which actions are a look by an expert."""
+    looked: np.ndarray = (actions == TIERS[0]) | (actions == TIERS[1])
+    return looked
 
 
 def _reasons(bundle: Model, matrix: pd.DataFrame, explained: np.ndarray, most: int) -> np.ndarray:
