@@ -12,6 +12,26 @@ from serving.store import Synchronous
 PREFIX = "TOUCHSTONE_SERVE_"
 """Begins the name of every environment variable of the endpoint."""
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Where nobody but this machine can call."""
+
+LEVELS = ("debug", "info", "warning", "error")
+"""How much the journal tells."""
+
+_RANGES = {
+    "port": (1, 65_535),
+    "workers": (1, 64),
+    "clock_skew_seconds": (0, 3600),
+    "waiting": (1, 100_000),
+    "at_once": (1, 100_000),
+    "patience_seconds": (1, 600),
+    "shutdown_seconds": (1, 600),
+    "refresh_seconds": (1, 3600),
+    "body_bytes": (1024, 1_048_576),
+    "batch_bytes": (1024, 268_435_456),
+    "requests_per_second": (0, 1_000_000),
+}
+
 
 class SettingsError(ValueError):
     """Settings that cannot be used; every one of them is named."""
@@ -25,10 +45,34 @@ class Settings:
     ----------
     host, port
         Where it listens.
+    workers
+        Processes that share the port and the store.
+    development
+        Whether anybody may do everything without a key; only where nobody but this machine can call.
     synchronous
         SQLite's promise: ``FULL`` keeps an answered decision through a loss of power, ``NORMAL`` through a killed process only.
     clock_skew_seconds
         How far ahead of ours the clocks of callers may be.
+    waiting, at_once
+        Claims that may wait for their decision, and requests that may be open; further ones get 429.
+    patience_seconds
+        After how long a request is answered with 503, or 408 where its body does not arrive.
+    shutdown_seconds
+        How long requests that were accepted may take after the signal to stop.
+    refresh_seconds
+        After how long a key that was made or revoked is known to every process.
+    body_bytes, batch_bytes
+        How large a request may be: of one claim, of many rows.
+    requests_per_second
+        What a key may ask on average in each process, unless the key says otherwise; 0: no limit.
+    tls_certificate, tls_key
+        Files (PEM) for HTTPS; without them it speaks HTTP.
+    jwks, token_issuer, token_audience
+        File or ``https`` address of a JWK set, and what tokens must say in ``iss`` and ``aud``; without them only keys are taken.
+    log_level
+        How much the journal tells: debug, info, warning or error.
+    tracing
+        Whether spans are given to OpenTelemetry, which must be installed.
 
     Examples
     --------
@@ -41,11 +85,35 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 1
+    development: bool = False
     synchronous: Synchronous = "FULL"
     clock_skew_seconds: int = 60
+    waiting: int = 256
+    at_once: int = 512
+    patience_seconds: int = 10
+    shutdown_seconds: int = 30
+    refresh_seconds: int = 5
+    body_bytes: int = 65_536
+    batch_bytes: int = 16_777_216
+    requests_per_second: int = 1000
+    tls_certificate: str = ""
+    tls_key: str = ""
+    jwks: str = ""
+    token_issuer: str = ""
+    token_audience: str = ""
+    log_level: str = "info"
+    tracing: bool = False
 
     @classmethod
-    def read(cls, environment: Mapping[str, str], host: str | None = None, port: int | None = None) -> Settings:
+    def read(
+        cls,
+        environment: Mapping[str, str],
+        host: str | None = None,
+        port: int | None = None,
+        workers: int | None = None,
+        development: bool | None = None,
+    ) -> Settings:
         """Read the settings: what the caller says goes before the environment, and that before the defaults.
 
         Raises
@@ -60,12 +128,13 @@ class Settings:
             name, text = variable.removeprefix(PREFIX).lower(), environment[variable]
             if name not in defaults:
                 problems.append(f"{variable}: unknown; expected one of {', '.join(PREFIX + known.upper() for known in defaults)}")
-            elif isinstance(defaults[name], int) and not text.isdecimal():
-                problems.append(f"{variable}: expected a whole number, found {text!r}")
-            else:
-                values[name] = int(text) if isinstance(defaults[name], int) else text
-        values |= {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-        settings = replace(cls(), **values)
+                continue
+            try:
+                values[name] = _read(text, defaults[name])
+            except ValueError as error:
+                problems.append(f"{variable}: {error}")
+        given = {"host": host, "port": port, "workers": workers, "development": development}
+        settings = replace(cls(), **(values | {name: value for name, value in given.items() if value is not None}))
         problems += settings._out_of_range()
         if problems:
             raise SettingsError("; ".join(problems))
@@ -78,12 +147,35 @@ class Settings:
 
     def _out_of_range(self) -> list[str]:
         problems = []
+        for name, (low, high) in _RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                problems.append(f"{PREFIX}{name.upper()}: expected {low} to {high}, found {getattr(self, name)}")
+        for name, choices in (("synchronous", get_args(Synchronous)), ("log_level", LEVELS)):
+            if getattr(self, name) not in choices:
+                problems.append(f"{PREFIX}{name.upper()}: expected one of {', '.join(choices)}, found {getattr(self, name)!r}")
+        for names in (("tls_certificate", "tls_key"), ("jwks", "token_issuer", "token_audience")):
+            lacking = [PREFIX + name.upper() for name in names if not getattr(self, name)]
+            if 0 < len(lacking) < len(names):
+                problems.append(f"{', '.join(lacking)}: expected a value, found none; they are only of use together")
+        return problems + self._of_host()
+
+    def _of_host(self) -> list[str]:
         if not self.host:
-            problems.append(f"{PREFIX}HOST: expected a name or address, found nothing")
-        if not 1 <= self.port <= 65_535:
-            problems.append(f"{PREFIX}PORT: expected 1 to 65535, found {self.port}")
-        if self.synchronous not in get_args(Synchronous):
-            problems.append(f"{PREFIX}SYNCHRONOUS: expected one of {', '.join(get_args(Synchronous))}, found {self.synchronous!r}")
-        if not 0 <= self.clock_skew_seconds <= 3600:
-            problems.append(f"{PREFIX}CLOCK_SKEW_SECONDS: expected 0 to 3600, found {self.clock_skew_seconds}")
-        return problems
+            return [f"{PREFIX}HOST: expected a name or address, found nothing"]
+        if self.development and self.host not in LOOPBACK:
+            return [
+                f"{PREFIX}HOST: expected one of {', '.join(LOOPBACK)} in development mode, where no key is asked for, found {self.host!r}"
+            ]
+        return []
+
+
+def _read(text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text not in ("true", "false"):
+            raise ValueError(f"expected true or false, found {text!r}")
+        return text == "true"
+    if isinstance(default, int):
+        if not text.isdecimal():
+            raise ValueError(f"expected a whole number, found {text!r}")
+        return int(text)
+    return text
