@@ -32,6 +32,7 @@ from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.received import export_claims
+from serving.instants import DAY
 from serving.queue import minutes_of
 from serving.standing import Standing
 from serving.store import Store
@@ -171,13 +172,14 @@ def _pieces(filed_at: pd.Series, least: int) -> Iterator[slice]:
     ends = np.append(np.flatnonzero(np.diff(_days(filed_at))) + 1, len(filed_at))
     start = 0
     while start < len(filed_at):
-        stop = int(ends[min(np.searchsorted(ends, start + least), len(ends) - 1)])
+        stop = int(ends[min(int(np.searchsorted(ends, start + least)), len(ends) - 1)])
         yield slice(start, stop)
         start = stop
 
 
 def _days(filed_at: pd.Series) -> np.ndarray:
-    return filed_at.dt.floor("D").to_numpy(dtype="datetime64[D]").astype(np.int64)
+    days: np.ndarray = filed_at.dt.as_unit("us").astype("int64").to_numpy() // DAY
+    return days
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,23 @@ class Standing:
 
         Prices depend on it: up to the limit, nothing is asked back from such a seller.
         """
-        return np.array([self.insured_at(seller, micros(when)) for seller, when in zip(seller_ids, at, strict=True)], dtype=bool)
+        asked = pd.DataFrame({"seller": seller_ids.astype("str").array, "at": at.dt.as_unit("us").astype("int64").to_numpy()})
+        known = pd.merge_asof(asked.sort_values("at", kind="stable"), self._insurance, on="at", by="seller", allow_exact_matches=False)
+        found = np.zeros(len(asked), dtype=bool)
+        found[asked["at"].argsort(kind="stable")] = known["insured"].fillna(False).to_numpy(dtype=bool)
+        return found
+
+    @cached_property
+    def _insurance(self) -> pd.DataFrame:
+        """Whether each seller was insured from each of its changes on: ``seller``, ``at``, ``insured``, in order of time."""
+        rows = [
+            (seller, change[0], is_insured(changes[: place + 1], change[0] + 1))  # type: ignore[operator]
+            for seller, changes in self._known.items()
+            for place, change in enumerate(changes)
+        ]
+        columns = {"seller": pd.Series([r[0] for r in rows], dtype="str"), "at": pd.Series([r[1] for r in rows], dtype="int64")}
+        table = pd.DataFrame(columns | {"insured": pd.Series([r[2] for r in rows], dtype="boolean")})
+        return table.sort_values("at", kind="stable", ignore_index=True)
 
     def insured_at(self, seller_id: str, at: int) -> bool:
         """Tell it for one seller at one instant, microseconds UTC."""
