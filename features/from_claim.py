@@ -2,23 +2,84 @@
 
 The order, the accounts and the listing are looked up as of filing: one that is dated at or after filing is not known, and
 neither is a delivery, nor an order that was recorded only later; what is computed from it is then undefined (NaN).
+
+Everything that is read of a claim is a few whole numbers, its *fields*; one compiled function turns them into features, for a
+million claims of a batch or for the one that the endpoint has before it (:mod:`features.online_claim`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
-from features.facts import PROBES, Facts, ratio, take
+from data_contracts import CONTRACTS
+from features.facts import PROBES, Facts, take
 from features.history import NEVER, Floats, Ints
-from features.spec import DAY_US, Direct
+from features.spec import DAY_US, ENTITIES, Direct
 
 BUNCH_CENTS = (85_000, 100_000)
 """Amounts from here up to, not including, there sit just under the $1,000 that is paid without recourse (chosen: $850)."""
 
 _HOUR_US = DAY_US // 24
 _THURSDAY = 3  # 1970-01-01, counted from Monday = 0
+_AT_ONCE = 65_536
+
+KEYS = {"orders": "order_id", "customers": "customer_id", "sellers": "seller_id", "products": "product_id"}
+"""Tables that a claim names a row of, and by which column."""
+
+
+class Field(NamedTuple):
+    """A whole number read of a claim, or of the row of another table that it names.
+
+    Parameters
+    ----------
+    table, column
+        Where it stands; ``probes`` is the claim.
+    word
+        If given, whether the column holds this word; ``"*"`` counts its words.
+    """
+
+    table: str
+    column: str
+    word: str | None = None
+
+    @property
+    def missing(self) -> int:
+        """What stands for a value that is not there."""
+        return -1 if self.column in ENTITIES else NEVER
+
+
+FIELDS = (
+    Field(PROBES, "filed_at"),
+    Field(PROBES, "incident_at"),
+    Field(PROBES, "amount_cents"),
+    Field(PROBES, "photo_count"),
+    Field(PROBES, "has_receipt"),
+    Field(PROBES, "has_dated_photo"),
+    Field(PROBES, "has_medical_record"),
+    Field(PROBES, "kind", "injury"),
+    Field(PROBES, "channel", "phone"),
+    Field(PROBES, "channel", "app"),
+    Field(PROBES, "narrative", "*"),
+    Field(PROBES, "device_id"),
+    Field(PROBES, "address_id"),
+    Field(PROBES, "payment_id"),
+    Field("orders", "ordered_at"),
+    Field("orders", "amount_cents"),
+    Field("orders", "delivered_at"),
+    Field("orders", "device_id"),
+    Field("orders", "address_id"),
+    Field("orders", "payment_id"),
+    Field("customers", "created_at"),
+    Field("customers", "email_verified"),
+    Field("sellers", "joined_at"),
+    Field("products", "listed_at"),
+    Field("products", "price_cents"),
+)
+"""What is read of a claim, in the order in which the features are computed from it."""
 
 
 def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
@@ -36,131 +97,113 @@ def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
     dict
         (probes,) float64 by name, in the order of the probes.
     """
-    return {name: _COMPUTE[name][1](facts) for name in names}
+    needed = {need for name in names for need in CLAIM_FEATURES[name].needs} | {f"{PROBES}.filed_at"}
+    rows = {table: _known_row(facts, table) for table, key in KEYS.items() if f"{table}.{key}" in needed}
+    columns = [_read(facts, field, rows) if f"{field.table}.{field.column}" in needed else None for field in FIELDS]
+    n = len(facts.instants(PROBES, "filed_at"))
+    found = {name: np.empty(n, dtype=np.float64) for name in names}
+    for begin in range(0, n, _AT_ONCE):
+        fields = np.empty((min(_AT_ONCE, n - begin), len(FIELDS)), dtype=np.int64)
+        for place, (field, column) in enumerate(zip(FIELDS, columns, strict=True)):
+            fields[:, place] = field.missing if column is None else column[begin : begin + _AT_ONCE]
+        values = measure(fields)
+        for name in names:
+            found[name][begin : begin + _AT_ONCE] = values[:, _PLACE[name]]
+    return found
 
 
-def _number(column: str) -> Callable[[Facts], Floats]:
-    return lambda facts: _float(facts.integers(PROBES, column))
-
-
-def _float(values: Ints) -> Floats:
-    return np.where(values == NEVER, np.nan, values.astype(np.float64))
-
-
-def _is(column: str, value: str) -> Callable[[Facts], Floats]:
-    return lambda facts: facts.equals(PROBES, column, value).astype(np.float64)
-
-
-def _filed(facts: Facts) -> Ints:
-    return facts.instants(PROBES, "filed_at")
-
-
-def _known_row(facts: Facts, table: str, known_at: str) -> Ints:
+def _known_row(facts: Facts, table: str) -> Ints:
     """Row of the table that the claim names, −1 if it has none or it was not known before filing."""
-
-    def find() -> Ints:
-        rows = facts.rows(PROBES, _KEYS[table], table)
-        known = take(facts.known(table, known_at), rows, NEVER)
-        return np.where((known != NEVER) & (known < _filed(facts)), rows, -1)
-
-    return facts.remember(f"{table} known at filing", find)
+    rows = facts.rows(PROBES, KEYS[table], table)
+    known = take(facts.known(table, CONTRACTS[table].known_at), rows, NEVER)
+    return np.where((known != NEVER) & (known < facts.instants(PROBES, "filed_at")), rows, -1)
 
 
-_KEYS = {"orders": "order_id", "customers": "customer_id", "sellers": "seller_id", "products": "product_id"}
-_KNOWN = {"orders": "ordered_at", "customers": "created_at", "sellers": "joined_at", "products": "listed_at"}
+def _read(facts: Facts, field: Field, rows: dict[str, Ints]) -> Ints:
+    """Read a field of every claim."""
+    if field.word == "*":
+        return facts.words(field.table, field.column)
+    if field.word is not None:
+        return facts.equals(field.table, field.column, field.word).astype(np.int64)
+    values = (facts.codes if field.column in ENTITIES else facts.numbers)(field.table, field.column)
+    return values if field.table == PROBES else take(values, rows[field.table], field.missing)
 
 
-def _of(table: str, column: str) -> Callable[[Facts], Floats]:
-    """Read a number of the row that the claim names."""
-    return lambda facts: _float(take(facts.integers(table, column), _known_row(facts, table, _KNOWN[table]), NEVER))
+@njit(cache=True)
+def measure(fields):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Compute every feature of some claims from their (claims, fields) whole numbers: (claims, features) float64."""
+    found = np.empty((len(fields), _FEATURES), dtype=np.float64)
+    for claim in range(len(fields)):
+        values = _features(fields[claim])
+        for place in range(_FEATURES):
+            found[claim, place] = values[place]
+    return found
 
 
-def _days(earlier: Ints, later: Ints) -> Floats:
-    missing = (earlier == NEVER) | (later == NEVER)
-    return np.where(missing, np.nan, np.where(missing, 0, later - earlier) / DAY_US)
+@njit(cache=True)
+def _features(f):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Compute the features of a claim in the order of :data:`CLAIM_FEATURES` from its fields in that of :data:`FIELDS`."""
+    filed, incident, cents, photos, injury = f[0], f[1], f[2], f[3], f[7]
+    delivered = f[16] if f[16] < filed else NEVER
+    return (
+        np.log(_number(cents) / 100),
+        1.0 if BUNCH_CENTS[0] <= cents < BUNCH_CENTS[1] else 0.0,
+        1.0 if cents % 5_000 == 0 else 0.0,
+        _ratio(cents, f[15]),
+        _ratio(cents, f[24]),
+        _number(f[15]),
+        _days(incident, filed),
+        _days(f[14], filed),
+        _days(delivered, incident),
+        _days(delivered, filed),
+        float(filed // _HOUR_US % 24),
+        1.0 if (filed // DAY_US + _THURSDAY) % 7 >= 5 else 0.0,
+        float(injury),
+        float(f[8]),
+        float(f[9]),
+        float(f[10]),
+        _number(photos),
+        _number(f[4]),
+        _number(f[5]),
+        injury * (1.0 - _number(f[6])),
+        (1.0 if photos > 0 else 0.0) + _number(f[4]) + _number(f[5]) + _number(f[6]),
+        _differs(f[11], f[17]),
+        _differs(f[12], f[18]),
+        _differs(f[13], f[19]),
+        _days(f[20], filed),
+        _number(f[21]),
+        _days(f[22], filed),
+        _days(f[23], filed),
+        _number(f[24]),
+    )
 
 
-def _age(table: str) -> Callable[[Facts], Floats]:
-    """Days from the start of what the claim names to filing."""
-    known_at = _KNOWN[table]
-    return lambda facts: _days(take(facts.instants(table, known_at), _known_row(facts, table, known_at), NEVER), _filed(facts))
+@njit(cache=True)
+def _number(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """A whole number, undefined where it is missing."""
+    return np.nan if value == NEVER else float(value)
 
 
-def _delivered(facts: Facts) -> Ints:
-    delivered = take(facts.instants("orders", "delivered_at"), _known_row(facts, "orders", "ordered_at"), NEVER)
-    return np.where(delivered < _filed(facts), delivered, NEVER)
+@njit(cache=True)
+def _ratio(top, bottom):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Divide as :func:`features.facts.ratio` does."""
+    return _number(top) / float(bottom) if bottom > 0 else np.nan
 
 
-def _ratio_to(table: str, column: str) -> Callable[[Facts], Floats]:
-    lower = _of(table, column)
-    return lambda facts: ratio(_float(facts.integers(PROBES, "amount_cents")), lower(facts))
+@njit(cache=True)
+def _days(earlier, later):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Days between two instants, undefined where one is missing."""
+    return np.nan if earlier == NEVER or later == NEVER else (later - earlier) / DAY_US
 
 
-def _amount_log(facts: Facts) -> Floats:
-    logs: Floats = np.log(_float(facts.integers(PROBES, "amount_cents")) / 100)
-    return logs
-
-
-def _amount_bunched(facts: Facts) -> Floats:
-    cents = facts.integers(PROBES, "amount_cents")
-    return ((cents >= BUNCH_CENTS[0]) & (cents < BUNCH_CENTS[1])).astype(np.float64)
-
-
-def _amount_round(facts: Facts) -> Floats:
-    return np.equal(facts.integers(PROBES, "amount_cents") % 5_000, 0).astype(np.float64)
-
-
-def _incident_to_filing(facts: Facts) -> Floats:
-    return _days(facts.instants(PROBES, "incident_at"), _filed(facts))
-
-
-def _delivery_to_incident(facts: Facts) -> Floats:
-    return _days(_delivered(facts), facts.instants(PROBES, "incident_at"))
-
-
-def _delivery_to_filing(facts: Facts) -> Floats:
-    return _days(_delivered(facts), _filed(facts))
-
-
-def _hour(facts: Facts) -> Floats:
-    return (_filed(facts) // _HOUR_US % 24).astype(np.float64)
-
-
-def _weekend(facts: Facts) -> Floats:
-    return ((_filed(facts) // DAY_US + _THURSDAY) % 7 >= 5).astype(np.float64)
-
-
-def _words(facts: Facts) -> Floats:
-    return facts.words(PROBES, "narrative").astype(np.float64)
-
-
-def _medical_missing(facts: Facts) -> Floats:
-    injury: Floats = facts.equals(PROBES, "kind", "injury").astype(np.float64)
-    missing: Floats = injury * (1.0 - _float(facts.integers(PROBES, "has_medical_record")))
-    return missing
-
-
-_PIECES = ("has_receipt", "has_dated_photo", "has_medical_record")
-
-
-def _pieces(facts: Facts) -> Floats:
-    photographed = facts.integers(PROBES, "photo_count") > 0
-    return sum((_float(facts.integers(PROBES, name)) for name in _PIECES), photographed.astype(np.float64))
-
-
-def _differs(column: str) -> Callable[[Facts], Floats]:
+@njit(cache=True)
+def _differs(ours, theirs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Whether the claim names another device, address or payment than its order did."""
-
-    def differs(facts: Facts) -> Floats:
-        rows = _known_row(facts, "orders", "ordered_at")
-        ours, theirs = facts.codes(PROBES, column), take(facts.codes("orders", column), rows, -1)
-        return np.where((ours < 0) | (theirs < 0), np.nan, (ours != theirs).astype(np.float64))
-
-    return differs
+    return np.nan if ours < 0 or theirs < 0 else (1.0 if ours != theirs else 0.0)
 
 
 def _needs(table: str, *columns: str) -> tuple[str, ...]:
-    return (f"{PROBES}.{_KEYS[table]}", *(f"{table}.{c}" for c in (_KEYS[table], _KNOWN[table], *columns)))
+    return (f"{PROBES}.{KEYS[table]}", *(f"{table}.{c}" for c in (KEYS[table], CONTRACTS[table].known_at, *columns)))
 
 
 def _own(*columns: str) -> tuple[str, ...]:
@@ -169,37 +212,40 @@ def _own(*columns: str) -> tuple[str, ...]:
 
 _DELIVERY = _needs("orders", "delivered_at")
 
-_COMPUTE: dict[str, tuple[tuple[str, ...], Callable[[Facts], Floats]]] = {
-    "claim_amount_log": (_own("amount_cents"), _amount_log),
-    "claim_amount_bunched": (_own("amount_cents"), _amount_bunched),
-    "claim_amount_round": (_own("amount_cents"), _amount_round),
-    "claim_amount_to_order": (_own("amount_cents") + _needs("orders", "amount_cents"), _ratio_to("orders", "amount_cents")),
-    "claim_amount_to_price": (_own("amount_cents") + _needs("products", "price_cents"), _ratio_to("products", "price_cents")),
-    "order_amount": (_needs("orders", "amount_cents"), _of("orders", "amount_cents")),
-    "claim_days_incident_to_filing": (_own("incident_at"), _incident_to_filing),
-    "claim_days_order_to_filing": (_needs("orders"), _age("orders")),
-    "claim_days_delivery_to_incident": (_own("incident_at") + _DELIVERY, _delivery_to_incident),
-    "claim_days_delivery_to_filing": (_DELIVERY, _delivery_to_filing),
-    "claim_hour": ((), _hour),
-    "claim_weekend": ((), _weekend),
-    "claim_is_injury": (_own("kind"), _is("kind", "injury")),
-    "claim_by_phone": (_own("channel"), _is("channel", "phone")),
-    "claim_by_app": (_own("channel"), _is("channel", "app")),
-    "claim_narrative_words": (_own("narrative"), _words),
-    "claim_photo_count": (_own("photo_count"), _number("photo_count")),
-    "claim_has_receipt": (_own("has_receipt"), _number("has_receipt")),
-    "claim_has_dated_photo": (_own("has_dated_photo"), _number("has_dated_photo")),
-    "claim_medical_record_missing": (_own("kind", "has_medical_record"), _medical_missing),
-    "claim_evidence_pieces": (_own("photo_count", *_PIECES), _pieces),
-    "claim_device_differs": (_own("device_id") + _needs("orders", "device_id"), _differs("device_id")),
-    "claim_address_differs": (_own("address_id") + _needs("orders", "address_id"), _differs("address_id")),
-    "claim_payment_differs": (_own("payment_id") + _needs("orders", "payment_id"), _differs("payment_id")),
-    "customer_account_days": (_needs("customers"), _age("customers")),
-    "customer_email_verified": (_needs("customers", "email_verified"), _of("customers", "email_verified")),
-    "seller_account_days": (_needs("sellers"), _age("sellers")),
-    "product_listed_days": (_needs("products"), _age("products")),
-    "product_price": (_needs("products", "price_cents"), _of("products", "price_cents")),
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "claim_amount_log": _own("amount_cents"),
+    "claim_amount_bunched": _own("amount_cents"),
+    "claim_amount_round": _own("amount_cents"),
+    "claim_amount_to_order": _own("amount_cents") + _needs("orders", "amount_cents"),
+    "claim_amount_to_price": _own("amount_cents") + _needs("products", "price_cents"),
+    "order_amount": _needs("orders", "amount_cents"),
+    "claim_days_incident_to_filing": _own("incident_at"),
+    "claim_days_order_to_filing": _needs("orders"),
+    "claim_days_delivery_to_incident": _own("incident_at") + _DELIVERY,
+    "claim_days_delivery_to_filing": _DELIVERY,
+    "claim_hour": (),
+    "claim_weekend": (),
+    "claim_is_injury": _own("kind"),
+    "claim_by_phone": _own("channel"),
+    "claim_by_app": _own("channel"),
+    "claim_narrative_words": _own("narrative"),
+    "claim_photo_count": _own("photo_count"),
+    "claim_has_receipt": _own("has_receipt"),
+    "claim_has_dated_photo": _own("has_dated_photo"),
+    "claim_medical_record_missing": _own("kind", "has_medical_record"),
+    "claim_evidence_pieces": _own("photo_count", "has_receipt", "has_dated_photo", "has_medical_record"),
+    "claim_device_differs": _own("device_id") + _needs("orders", "device_id"),
+    "claim_address_differs": _own("address_id") + _needs("orders", "address_id"),
+    "claim_payment_differs": _own("payment_id") + _needs("orders", "payment_id"),
+    "customer_account_days": _needs("customers"),
+    "customer_email_verified": _needs("customers", "email_verified"),
+    "seller_account_days": _needs("sellers"),
+    "product_listed_days": _needs("products"),
+    "product_price": _needs("products", "price_cents"),
 }
 
-CLAIM_FEATURES: dict[str, Direct] = {name: Direct(name, "claim", needs) for name, (needs, _) in _COMPUTE.items()}
+_FEATURES = len(_NEEDS)
+_PLACE = {name: place for place, name in enumerate(_NEEDS)}
+
+CLAIM_FEATURES: dict[str, Direct] = {name: Direct(name, "claim", needs) for name, needs in _NEEDS.items()}
 """Every feature of this module, by name."""

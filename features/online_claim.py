@@ -14,7 +14,7 @@ import numpy as np
 
 from data_contracts import CONTRACTS
 from features.facts import PROBES, RECORDED, FeatureError
-from features.from_claim import compute
+from features.from_claim import CLAIM_FEATURES, FIELDS, KEYS, Field, measure
 from features.history import NEVER, Floats, Ints
 from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
 from features.online_sources import keep
@@ -26,8 +26,7 @@ DELIVERIES = "deliveries"
 """Pseudo-table of a batch: ``order_id`` and ``delivered_at`` of orders that are known already."""
 
 _FIRST_LOG = 0x8010
-_TABLES = {"orders": "order_id", "customers": "customer_id", "sellers": "seller_id", "products": "product_id"}
-_LOGS = {table: log_on((key,), _FIRST_LOG + number) for number, (table, key) in enumerate(_TABLES.items())}
+_LOGS = {table: log_on((key,), _FIRST_LOG + number) for number, (table, key) in enumerate(KEYS.items())}
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class ClaimPlan:
 
     features: tuple[Direct, ...]
     columns: dict[str, tuple[str, ...]]
-    _able: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, repr=False)
+    _places: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, features: Iterable[Direct]) -> ClaimPlan:
@@ -44,7 +43,7 @@ class ClaimPlan:
         features = tuple(features)
         needs = {need for feature in features for need in feature.needs}
         columns = {}
-        for table, key in _TABLES.items():
+        for table, key in KEYS.items():
             named = sorted(column for name, column in (need.split(".") for need in needs) if name == table and column != key)
             if named:
                 columns[table] = tuple(dict.fromkeys((CONTRACTS[table].known_at, RECORDED, *named)))
@@ -53,7 +52,7 @@ class ClaimPlan:
 
 def write(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages, fresh: bool) -> None:
     """Keep the rows of a batch that claims may name."""
-    for table, key in _TABLES.items():
+    for table, key in KEYS.items():
         if table in plan.columns and facts.has(f"{table}.{key}"):
             codes = facts.codes(table, key)
             values = np.stack([_read(facts, table, column) for column in plan.columns[table]], axis=1)
@@ -96,21 +95,47 @@ def read(plan: ClaimPlan, claim: Rows) -> Round:
     """
     asked: dict[str, Key] = {}
     for table in plan.columns:
-        named = int(claim.codes(PROBES, _TABLES[table])[0]) if claim.has(f"{PROBES}.{_TABLES[table]}") else -1
+        named = int(claim.codes(PROBES, KEYS[table])[0]) if claim.has(f"{PROBES}.{KEYS[table]}") else -1
         if named >= 0:
             asked[table] = key_of(_LOGS[table], (named,))
     pages = dict(zip(asked, (yield [(key, END) for key in asked.values()]), strict=True))
-    tables = dict(claim.tables)
-    for table, columns in plan.columns.items():
-        page = pages.get(table)
-        row = np.empty((len(columns), 0), dtype=np.int64) if page is None else rows(page, 1 + len(columns))[-1:, 1:].T
-        identity = () if page is None else claim.tables[PROBES][_TABLES[table]]
-        tables[table] = {_TABLES[table]: identity, **dict(zip(columns, row, strict=True))}
-    facts = Rows(tables, claim.sources, claim.seen)
+    filed = int(claim.instants(PROBES, "filed_at")[0])
+    held: dict[str, list[int]] = {}
+    for table, page in pages.items():
+        if page is not None:
+            row = np.frombuffer(page, dtype="<i8")[-1 - len(plan.columns[table]) :].tolist()
+            if NEVER < row[0] < filed:
+                held[table] = row[1:]
+    fields = np.array([[_field(plan, claim, held, field) for field in FIELDS]], dtype=np.int64)
+    return np.append(measure(fields)[0], np.nan)[_places(plan, claim)]
+
+
+def _field(plan: ClaimPlan, claim: Rows, held: dict[str, list[int]], field: Field) -> int:
+    """Read one field of the claim at hand, or of a row that it names and that was known at filing."""
+    table, column, word = field
+    if table != PROBES:
+        row = held.get(table)
+        return field.missing if row is None or column not in plan.columns[table] else row[plan.columns[table].index(column)]
+    values = claim.tables[PROBES].get(column)
+    if values is None:
+        return field.missing
+    if word is not None:
+        return len((values[0] or "").split()) if word == "*" else int(values[0] == word)
+    return int((claim.codes if column in ENTITIES else claim.numbers)(PROBES, column)[0])
+
+
+def _places(plan: ClaimPlan, claim: Rows) -> Ints:
+    """Return where each feature of the plan is computed; behind the last where the claim lacks a column that it needs."""
     shape = tuple(claim.tables[PROBES])
-    able = plan._able.get(shape)
-    if able is None:
-        able = plan._able[shape] = tuple(feature.name for feature in plan.features if facts.has(*feature.needs))
-    computed = compute(able, facts)  # type: ignore[arg-type]
-    found: Floats = np.array([computed[f.name][0] if f.name in computed else np.nan for f in plan.features], dtype=np.float64)
-    return found
+    places = plan._places.get(shape)
+    if places is None:
+        lacking = {feature.name for feature in plan.features if any(_lacks(need, shape) for need in feature.needs)}
+        every = list(CLAIM_FEATURES)
+        places = np.array([len(every) if f.name in lacking else every.index(f.name) for f in plan.features], dtype=np.int64)
+        plan._places[shape] = places
+    return places
+
+
+def _lacks(need: str, shape: tuple[str, ...]) -> bool:
+    table, column = need.split(".")
+    return table == PROBES and column not in shape
