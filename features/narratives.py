@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -102,8 +102,12 @@ def shingle(text: str) -> Shingles:
 
 
 def _hashes(words: Iterable[str]) -> Words:
-    digests = b"".join([hashlib.blake2b(word.encode(), digest_size=8).digest() for word in words])
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+    return np.frombuffer(b"".join([_digest(word) for word in words]), dtype="<u8").astype(np.uint64)
+
+
+@lru_cache(maxsize=1 << 16)
+def _digest(word: str) -> bytes:
+    return hashlib.blake2b(word.encode(), digest_size=8).digest()
 
 
 def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:
@@ -156,9 +160,10 @@ def _turns() -> tuple[Words, Words]:
     return factors | np.uint64(1), shifts
 
 
-def alike(one: Words, other: Words) -> bool:
-    """Tell whether two ascending sets of hashes are nearly the same: whether their Jaccard similarity reaches :data:`ALIKE`."""
-    return bool(_alike(one, other, ALIKE))
+def alike(one: Words, others: Shingles) -> npt.NDArray[np.bool_]:
+    """Tell which sets are nearly the same as one ascending set of hashes: whose Jaccard similarity reaches :data:`ALIKE`."""
+    found: npt.NDArray[np.bool_] = _all_alike(one, others.starts, others.hashes, ALIKE)
+    return found
 
 
 @njit(cache=True)
@@ -222,6 +227,14 @@ def _alike(one, other, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
         else:
             j += 1
     return common * ratio[1] >= ratio[0] * (len(one) + len(other) - common)
+
+
+@njit(cache=True)
+def _all_alike(one, starts, hashes, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    found = np.empty(len(starts) - 1, dtype=np.bool_)
+    for other in range(len(found)):
+        found[other] = _alike(one, hashes[starts[other] : starts[other + 1]], ratio)
+    return found
 
 
 @njit(cache=True)

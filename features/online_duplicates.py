@@ -25,6 +25,13 @@ from features.spec import DAY_US, Direct
 
 _KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
 
+_NOTHING = bytes(8)
+"""How a page begins that is the first of its log."""
+
+_REMEMBERED = 50_000
+_marks: dict[int, bytes] = {}
+"""What contents of late are compared by. It is a function of the content, which its code stands for, and so never out of date."""
+
 _MEASURES = ("reuse_others", "reuse_own", "days_since_reuse_others")
 
 
@@ -100,7 +107,8 @@ def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
     keys = keys_of(_log(kind, _BUCKET), asked)
     held = pages.latest(keys, [first + 1] * len(keys))
     codes = _candidates(kind, keys, held, first, first + 1, pages)
-    near = kind.near(found, codes, _marks(kind, codes, pages))
+    unknown = _unknown(kind, codes) if kind.look_back else []
+    near = _near(kind, found, codes, unknown, pages.latest(unknown, [END] * len(unknown)))
     _introduce(kind, found, np.zeros(1, dtype=np.int64), np.array([first]), pages, False)
     bands = np.stack([np.arange(found.buckets.shape[1]), found.buckets[0]], axis=1)
     mine = np.full(len(bands), found.codes[0])
@@ -146,16 +154,19 @@ def _candidates(kind: Kind, keys: Sequence[Key], held: Sequence[bytes | None], n
     """Return the codes in some buckets that are near enough in time: from ``now`` to ``until``, and the latest before it."""
     found = list(held)
     for place, page in enumerate(held):
-        mine = rows(page, 2) if page is not None else None
-        while mine is not None and mine[0, 0] > 0 and not (kind.look_back and mine[1:, 0].searchsorted(now) >= kind.look_back):
+        if page is None or page.startswith(_NOTHING):
+            continue
+        mine = rows(page, 2)
+        while mine[0, 0] > 0 and not (kind.look_back and mine[1:, 0].searchsorted(now) >= kind.look_back):
             mine = earlier_pages(keys[place], mine, 2, pages)
             found[place] = mine.tobytes()
-    return np.unique(_take(*join(found), now, until, kind.look_back))
+    taken: Ints = _take(*join(found), now, until, kind.look_back)
+    return taken
 
 
 @njit(cache=True)
 def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Gather the codes of each page: all from ``now`` to ``until``, and so many of the latest before (0: all of them)."""
+    """Gather the codes of each page, each once: all from ``now`` to ``until``, and so many of the latest before (0: all)."""
     found, count = np.empty(len(words) // 2, dtype=np.int64), 0
     for page in range(len(bounds) - 1):
         row, looked = bounds[page + 1] - 2, 0
@@ -165,13 +176,22 @@ def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]
                 looked += words[row] < now
                 count += 1
             row -= 2
-    return found[:count]
+    return np.unique(found[:count])
 
 
-def _marks(kind: Kind, codes: Ints, pages: Pages) -> list[bytes]:
-    if not kind.look_back or not len(codes):
-        return []
-    return [mark or b"" for mark in pages.latest(keys_of(_log(kind, _KNOWN), codes[:, None]), [END] * len(codes))]
+def _unknown(kind: Kind, codes: Ints) -> list[Key]:
+    """Return the keys of what contents are compared by, where that is not remembered."""
+    return [key for key, code in zip(keys_of(_log(kind, _KNOWN), codes[:, None]), codes.tolist(), strict=True) if code not in _marks]
+
+
+def _near(kind: Kind, found: Contents, codes: Ints, asked: Sequence[Key], marks: Sequence[bytes | None]) -> Ints:
+    """Return those codes whose contents are near a single content, given what was asked for with :func:`_unknown`."""
+    for (shelf, _), mark in zip(asked, marks, strict=True):
+        _marks[int.from_bytes(shelf[-8:], "big")] = mark or b""
+    near = kind.near(found, codes, [_marks[code] for code in codes.tolist()] if kind.look_back else ())
+    while len(_marks) > _REMEMBERED:
+        del _marks[next(iter(_marks))]
+    return near
 
 
 def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
@@ -205,8 +225,8 @@ def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
     known, near, *held = yield [(key, now) for key in (*own_keys, *keys)]
     if known is None:
         codes = _candidates(kind, keys, held, now, now, pages)
-        marks = (yield [(key, END) for key in keys_of(_log(kind, _KNOWN), codes[:, None])]) if kind.look_back and len(codes) else ()
-        codes = kind.near(found, codes, [mark or b"" for mark in marks])
+        unknown = _unknown(kind, codes) if kind.look_back else []
+        codes = _near(kind, found, codes, unknown, (yield [(key, END) for key in unknown]) if unknown else ())
     else:
         codes = _all_before(own_keys[1], near, now, pages)
     codes = np.append(codes, found.codes)

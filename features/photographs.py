@@ -54,12 +54,6 @@ def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:
     return ((hashes[:, None] >> shifts) & np.uint64((1 << _WIDTH) - 1)).astype(np.int64)
 
 
-def around(bands: Ints) -> Ints:
-    """Return (bands, 17) each band of one hash and its neighbours by one bit: where every near one is found."""
-    turned: Ints = bands[:, None] ^ np.append(0, 1 << np.arange(_WIDTH))
-    return turned
-
-
 @njit(cache=True)
 def _bits(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count the ones of a 64-bit word (Knuth, The Art of Computer Programming 4A, 7.1.3)."""
