@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
@@ -119,7 +119,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class Harm:
-    """The bound on accusing without an expert.
+    """The bounds on what is done without an expert.
 
     Parameters
     ----------
@@ -127,10 +127,13 @@ class Harm:
         Largest share of claims that are not abusive which may be called abusive automatically.
     confidence
         Probability with which the labels must show that, in [0.5, 1).
+    leaked_share
+        Largest share of the dollars paid automatically that may go to claims that are not valid; 1: reported, not enforced.
     """
 
     accused_share: float
     confidence: float
+    leaked_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -257,7 +260,7 @@ def _build(kind: type, found: dict[str, Any], where: str, problems: list[str]) -
     expected = {f.name: str(f.type) for f in fields(kind)}
     before = len(problems)
     problems += [f"{where}.{key}: unknown key; expected {', '.join(expected)}" for key in found if key not in expected]
-    problems += [f"{where}.{key}: missing; add it" for key in expected if key not in found]
+    problems += [f"{where}.{f.name}: missing; add it" for f in fields(kind) if f.name not in found and f.default is MISSING]
     values = {key: _value(expected[key], found[key], f"{where}.{key}", problems) for key in expected if key in found}
     return kind(**values) if len(problems) == before else None
 
@@ -295,6 +298,10 @@ def _out_of_range(policy: Policy) -> list[str]:
         problems.append(f"policy.audit.rate: expected between 0.001 and 1, so that weights stay finite, found {policy.audit.rate}")
     if not 0.5 <= policy.harm.confidence < 1:
         problems.append(f"policy.harm.confidence: expected 0.5 or more and below 1, found {policy.harm.confidence}")
+    if not policy.harm.leaked_share > 0:
+        problems.append(
+            f"policy.harm.leaked_share: expected above 0, as no label can show that nothing leaks, found {policy.harm.leaked_share}"
+        )
     if not 5 <= policy.wrongful.accusation_multiple <= 20:
         problems.append(f"policy.wrongful.accusation_multiple: expected 5 to 20, found {policy.wrongful.accusation_multiple}")
     for name, tier in (("desk", policy.desk), ("investigation", policy.investigation)):

@@ -43,6 +43,8 @@ class Guarantee:
         Labelled claims tested.
     accused, wrongly
         Weight of the claims at or above the threshold, and of the non-abusive among them.
+    pays_up_to_cents
+        Above this amount nothing is paid without an expert or evidence (:mod:`models.leaks`); ``None``: prices alone say.
     """
 
     threshold: float
@@ -51,6 +53,7 @@ class Guarantee:
     claims: int
     accused: float
     wrongly: float
+    pays_up_to_cents: int | None = None
 
     def allows(self, proba: np.ndarray) -> np.ndarray:
         """Return which claims may be called abusive automatically, boolean, shape (claims,).

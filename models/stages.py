@@ -123,7 +123,7 @@ def priced_by(
 ) -> Priced:
     """Price claims of which the probabilities are known: arrays of any length, no frames."""
     costs = cost_matrix(policy, amount_cents, seller_insured)
-    expected = _within_bounds(expected_costs(proba, costs), proba, guarantee)
+    expected = _within_bounds(expected_costs(proba, costs), proba, amount_cents, guarantee)
     values = review_values(policy, proba, costs, confusions, expected.min(axis=1))
     return Priced(proba, expected, values, cheapest_actions(expected), audited(policy.audit, claim_ids))
 
@@ -223,12 +223,16 @@ def written(
     return _conforming(frame)
 
 
-def _within_bounds(expected: np.ndarray, proba: np.ndarray, guarantee: Guarantee | None) -> np.ndarray:
-    """Price accusations that the guarantee does not cover out of reach."""
+def _within_bounds(expected: np.ndarray, proba: np.ndarray, amount_cents: np.ndarray, guarantee: Guarantee | None) -> np.ndarray:
+    """Price accusations and payments that the guarantee does not cover out of reach; in place of a payment evidence is asked for."""
     if guarantee is None:
         return expected
     forbidden = ~guarantee.allows(proba)[:, None] & (np.array(AUTOMATIC) == Action.DENY_ABUSIVE.value)
-    return np.where(forbidden, np.inf, expected)
+    bounded = np.where(forbidden, np.inf, expected)
+    if guarantee.pays_up_to_cents is None:
+        return bounded
+    unsure = (cheapest_actions(bounded) == Action.PAY.value) & (amount_cents > guarantee.pays_up_to_cents)
+    return np.where(unsure[:, None] & (np.array(AUTOMATIC) != Action.REQUEST_EVIDENCE.value), np.inf, bounded)
 
 
 def _by_expert(actions: np.ndarray) -> np.ndarray:

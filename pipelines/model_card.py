@@ -16,9 +16,10 @@ from models.policy import Policy
 from models.promotion import Verdict
 from pipelines import model_card_sections as sections
 from pipelines.contest import Contest
+from pipelines.harm_section import bounds
 from pipelines.home import Home
 from pipelines.lake import replacing
-from pipelines.page import write_page
+from pipelines.page import Section, write_page
 
 
 def path_of(home: Home, bundle_hash: str) -> Path:
@@ -57,6 +58,7 @@ def write(home: Home, as_of: datetime, policy: Policy, found: Contest, verdict: 
             sections.money(verdict),
             sections.slices(verdict),
             sections.guarantee(found, policy),
+            _harm(found, policy),
             sections.data(bundle.trained),
             sections.time(bundle.trained),
             sections.settings(found),
@@ -69,6 +71,11 @@ def write(home: Home, as_of: datetime, policy: Policy, found: Contest, verdict: 
     with replacing(page.with_suffix(".md")) as draft:
         draft.write_text(markdown(content), encoding="utf-8")
     return page
+
+
+def _harm(found: Contest, policy: Policy) -> Section:
+    later = found.later
+    return bounds(policy, found.opinions[1].action, later.amount_cents, later.labels, later.stands_for)
 
 
 def markdown(content: dict[str, Any]) -> str:

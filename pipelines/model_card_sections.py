@@ -116,6 +116,7 @@ def guarantee(found: Contest, policy: Policy) -> Section:
         ("claims accused at the threshold, weighted", f"{promised.accused:,.0f}"),
         ("of them not abusive, weighted", f"{promised.wrongly:,.0f}"),
         ("bound of the policy", f"{policy.harm.accused_share:.1%}"),
+        ("paid without an expert up to", "any amount" if promised.pays_up_to_cents is None else dollars(promised.pays_up_to_cents)),
     ]
     return Section("Guarantee", note, (), ("what", "value"), rows)
 

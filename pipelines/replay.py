@@ -18,7 +18,8 @@ from data_contracts import Action
 from models.baselines import Rival, fit_all
 from models.challengers import absent, train_challenger
 from models.coverage import MISS
-from models.policy import Harm, Policy
+from models.leaks import with_leaks
+from models.policy import Policy
 from models.review import capacity_left
 from models.risk import class_thresholds
 from models.scorer import Model, score_claims
@@ -135,7 +136,7 @@ def replay(
     for done, (cut, until) in enumerate(zip(cuts, [*cuts[1:], pd.Timestamp(end)], strict=True)):
         progress("train and decide, fold by fold", done, len(cuts))
         here = chosen[((claims["filed_at"].iloc[chosen] >= cut) & (claims["filed_at"].iloc[chosen] < until)).to_numpy()]
-        trained = _trained(history, cut, settings, policy.harm, num_threads)
+        trained = _trained(history, cut, settings, policy, num_threads)
         for name, model in _models(trained, challengers, num_threads).items():
             roads.setdefault(name, Road(history, policy, num_threads)).decide(model, here)
         folds.append(_fold(trained, cut, until, claims.iloc[here], labels))
@@ -207,12 +208,12 @@ class Road:
             self.taken.append(found.loc[found["action"].isin(_REVIEWED), list(_NOBODY.columns)])
 
 
-def _trained(history: History, cut: pd.Timestamp, settings: TrainingSettings | None, harm: Harm, num_threads: int) -> Trained:
+def _trained(history: History, cut: pd.Timestamp, settings: TrainingSettings | None, policy: Policy, num_threads: int) -> Trained:
     known = history.known(cut)
     if not (known["weight"] > 0).any():
         first = history.settled()["known_at"].min()
         raise ValueError(f"backtest: expected labels known before {cut:%Y-%m-%d}, found none; the first was known on {first:%Y-%m-%d}")
-    return train(
+    trained = train(
         history.matrix,
         history.claims,
         known,
@@ -222,8 +223,10 @@ def _trained(history: History, cut: pd.Timestamp, settings: TrainingSettings | N
         settings,
         num_threads=num_threads,
         confusions=history.confusions,
-        harm=harm,
+        harm=policy.harm,
     )
+    rows = history.claims.set_index("claim_id").index.get_indexer(trained.material.rows["claim_id"])
+    return with_leaks(trained, policy, history.claims["amount_cents"].to_numpy()[rows], history.insured[rows])
 
 
 def _models(trained: Trained, challengers: Sequence[str], num_threads: int) -> dict[str, Model]:

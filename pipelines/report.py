@@ -18,6 +18,7 @@ from models.review import Capacity
 from models.shelf import Shelf
 from pipelines import pictures
 from pipelines.evaluate import Evaluation
+from pipelines.harm_section import bounds
 from pipelines.home import Home
 from pipelines.page import Section, picture, write_page
 from pipelines.wording import dollars
@@ -60,6 +61,7 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
         _mix(rows, known, tables["claims"]),
         _quality(rows, known, evaluation),
         _costs(policy, rows, tables, evaluation),
+        _harm(policy, rows, known),
         _money(store),
         _queue(store, as_of),
         _features(home),
@@ -164,6 +166,12 @@ def _costs(policy: Policy, rows: pd.DataFrame, tables: Tables, evaluation: Evalu
         "deciding really lost.",
         drawn,
     )
+
+
+def _harm(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame) -> Section:
+    found = rows[["claim_id", "automatic_action", "amount_cents"]].merge(known, on="claim_id", how="left", validate="one_to_one")
+    labels, drawn = found["label"].fillna("").to_numpy(dtype=object), found["stands_for"].fillna(0.0).to_numpy(dtype=np.float64)
+    return bounds(policy, found["automatic_action"].to_numpy(), found["amount_cents"].to_numpy(), labels, drawn)
 
 
 def _money(store: Store) -> Section:

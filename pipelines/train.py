@@ -21,6 +21,7 @@ from features.catalog import CATALOG
 from features.facts import Tables
 from models.bundle import contracts_hash
 from models.labels import as_known
+from models.leaks import with_leaks
 from models.metrics import reliability
 from models.policy import Policy, default_policy, label_confusions
 from models.settings import TrainingSettings
@@ -30,6 +31,7 @@ from models.training import train as fit_bundle
 from pipelines.build import build, matrix_of
 from pipelines.home import Home
 from pipelines.lake import Lake
+from serving.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def train(
         challengers,
         policy.harm,
     )
+    trained = with_leaks(trained, policy, *_payable(trained, tables))
     shelf = Shelf(home.bundles)
     name = shelf.put(trained.bundle)
     alias: Alias = "champion" if shelf.aliases().get("champion") in (None, name) else "challenger"
@@ -123,6 +126,12 @@ def train(
     version = _record(home, trained, known, settings, as_of, alias) if tracking else None
     counts = known["label"].value_counts()
     return TrainingRun(name, alias, {label: int(counts.get(label, 0)) for label in LABELS}, trained.table, version)
+
+
+def _payable(trained: Trained, tables: Tables) -> tuple[np.ndarray, np.ndarray]:
+    """Return amount and seller's standing of the claims of a training, in its order."""
+    rows = tables["claims"].set_index("claim_id", drop=False).loc[trained.material.rows["claim_id"]]
+    return rows["amount_cents"].to_numpy(), Standing(tables["seller_events"]).insured(rows["seller_id"], rows["filed_at"])
 
 
 def settings_of(home: Home, file: Path | None = None) -> TrainingSettings:

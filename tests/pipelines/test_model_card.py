@@ -68,6 +68,7 @@ def test_the_card_has_a_place_for_everything_a_reader_must_know_in_both_files(ca
         "Money",
         "Slices",
         "Guarantee",
+        "Harm without an expert, at most",
         "Data",
         "Time",
         "Model and parameters",

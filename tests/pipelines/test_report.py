@@ -23,6 +23,7 @@ TITLES = [
     "What is claimed, month by month",
     "How good the probabilities are",
     "What decisions cost",
+    "Harm without an expert, at most",
     "Who bore the money",
     "The experts' queue",
     "What the champion looks at",
