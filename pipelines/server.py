@@ -1,0 +1,70 @@
+"""The process that listens: uvicorn with our settings, one process or several, stopped without losing what was accepted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from serving import journal
+from serving.settings import Settings
+from serving.watch import FOLDER
+
+SWITCH_SECONDS = 0.0005
+"""How long the deciding thread may keep the interpreter while the loop waits for it; Python's own 5 ms would be most of a request."""
+
+
+def run(build: Callable[[], FastAPI], settings: Settings) -> None:
+    """Listen until told to stop (SIGINT or SIGTERM); requests that were accepted are finished.
+
+    Parameters
+    ----------
+    build
+        Makes the application, once in every process: with several workers it must pickle, such as a ``functools.partial`` of a
+        function of a module.
+    settings
+        Where to listen, with how many processes, and how.
+    """
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    config = uvicorn.Config(
+        _Prepared(build, settings.log_level),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="uvloop" if sys.platform != "win32" else "auto",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+    )
+    journal.keep(settings.log_level)
+    if settings.workers == 1:
+        uvicorn.Server(config).run()
+        return
+    with tempfile.TemporaryDirectory(prefix="touchstone-metrics") as folder:
+        os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+
+
+class _Prepared:
+    """Makes the application in a worker's process, after its journal."""
+
+    def __init__(self, build: Callable[[], FastAPI], level: str) -> None:
+        self._build, self._level = build, level
+
+    def __call__(self) -> FastAPI:
+        journal.keep(self._level)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        return self._build()
