@@ -1,69 +1,66 @@
 """One claim at a time: check, features, decision, and everything written down before the answer is given.
 
-The engine has no rules, features or prices of its own. It passes one row down the roads that the batch takes with many:
-:func:`data_contracts.check.check`, :func:`features.matrix.build_matrix`, :func:`models.scorer.score_claims`. So what it
-answers equals what the batch would have decided, by construction; a claim that it has decided is history for the next one.
+The engine has no rules, features or prices of its own. A claim is checked against its contract and what it refers to, its features
+are read from the history in the store (:mod:`features.online`, to the last bit those of the batch), and it passes the one road to a
+decision (:class:`models.scorer.Scorer`). Claim, decision, queue case, history and audit entry are committed together; claims that
+came together share one commit. A claim that was decided is history for the next one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import RLock
+from types import TracebackType
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from data_contracts import CLAIMS
-from data_contracts.check import check
 from data_contracts.claims import Claim
-from data_contracts.decisions import Decision
-from features.facts import Tables
-from features.matrix import build_matrix
+from features.catalog import CATALOG, Catalog
+from features.online import OnlineHistory
+from features.pages import MemoryPages
 from models.bundle import Bundle
 from models.policy import Policy
-from models.review import capacity_left
 from models.rules import Rules
-from models.scorer import score_claims
-from serving.instants import micros
+from models.scorer import Scorer, probabilities
+from serving import audit, claimed
+from serving.draft import Asked, Decider, Draft, Found, Reading, draft
+from serving.driver import Driver
+from serving.events import RECEIVES, Outcome, receive
+from serving.history import StorePages
 from serving.queue import minutes_of
-from serving.schema import CLAIMS_TABLE, DECISIONS_TABLE
-from serving.standing import Standing
-from serving.store import Store, add_claims, add_decisions, find, rows_of, sent_to_experts
+from serving.refusals import BusyError, ConflictError, InvalidClaimError, InvalidRowError, RefusedError, Violation, shown
+from serving.schema import CLAIMS_TABLE
+from serving.store import Store, columns_of, find
+from serving.written import json_of
 
-_SHOWN = 80
+__all__ = [
+    "RECEIVES",
+    "BusyError",
+    "ConflictError",
+    "Engine",
+    "InvalidClaimError",
+    "InvalidRowError",
+    "Outcome",
+    "RefusedError",
+    "Violation",
+    "shown",
+]
 
+TOGETHER = timedelta(seconds=10)
+"""Claims filed within this time of each other may be recorded at one instant; none of them is history for another one then."""
 
-@dataclass(frozen=True)
-class Violation:
-    """One thing wrong with a request: which field, what was expected there, what was found (shortened)."""
-
-    field: str
-    expected: str
-    found: str
-
-
-class RefusedError(ValueError):
-    """A claim that is not decided, and every reason for it; nothing was written."""
-
-    def __init__(self, claim_id: str, violations: tuple[Violation, ...]) -> None:
-        reasons = "; ".join(f"{v.field}: expected {v.expected}, found {v.found}" for v in violations)
-        super().__init__(f"claim {claim_id}: {reasons}")
-        self.violations = violations
-
-
-class InvalidClaimError(RefusedError):
-    """The claim breaks a rule of its contract, or refers to something that is not known."""
-
-
-class ConflictError(RefusedError):
-    """Under this identity another claim was received first, or the claim was resolved before Touchstone decided anything."""
+Answer = bytes | Exception
+"""What became of a claim: the answer as it goes out, or why there is none."""
 
 
 class Engine:
-    """Decides claims one by one; safe to call from several threads.
+    """Decides claims; safe to call from several threads, and several processes may share a store.
 
     Parameters
     ----------
@@ -71,101 +68,184 @@ class Engine:
         The model.
     policy
         Prices and capacities.
-    tables
-        The history: frames of the lake by contract name, with the claims that the store received earlier. Held in memory; what
-        reaches the lake later is seen after the next start.
     store
-        Where claims, decisions and queue cases go. Several processes may share it: a claim is still decided once, and the
-        experts' capacity is counted over all of them.
+        Where history, claims, decisions and queue cases are; filled before from the lake (:mod:`serving.filling`).
     clock_skew
         How far in the future a claim may have been filed because the sender's clock is ahead of ours.
     rules
         Rules beside the model, if there are any.
+    catalog
+        The features that the history is laid out for.
+    sample
+        Share of the claims whose feature row is kept until the batch has computed it as well.
 
     Notes
     -----
-    Latency: one claim is computed like a batch of one, so its time grows with the whole history (every order is encoded again),
-    and claims wait for each other behind one lock. Measured on two cores: 0.13 s with 3,000 orders and 300 claims of history,
-    0.7 s with 300,000 orders and 20,000 claims; a decision that exists already is returned in a few milliseconds.
-
-    A claim that arrives late, after a later-filed one was decided, is missing in that decision; a batch run afterwards would
-    have seen it.
+    A claim is recorded at its filing if nothing in the history is later, else just after everything that is (``recorded_at``, stored
+    with the claim): a batch run afterwards sees the very history that the decision saw.
     """
 
     def __init__(
         self,
         bundle: Bundle,
         policy: Policy,
-        tables: Tables,
         store: Store,
         clock_skew: timedelta = timedelta(minutes=1),
         rules: Rules | None = None,
+        catalog: Catalog = CATALOG,
+        sample: float = 0.0,
     ) -> None:
-        self._bundle = bundle
-        self._policy = policy
-        self._rules = rules
-        self._tables = dict(tables)
-        self._store = store
-        self._clock_skew = clock_skew
-        self._standing = Standing(tables["seller_events"])
-        self._known = {rule.table: _Lookup(tables[rule.table], rule.column) for rule in CLAIMS.references}
-        self._filed = _Lookup(tables["claims"], "claim_id")
-        self._resolved = frozenset(tables["resolutions"]["claim_id"])
-        self._lock = Lock()
+        self._policy, self._rules, self._store, self._clock_skew = policy, rules, store, clock_skew
+        self._history = OnlineHistory(MemoryPages(), catalog)
+        self._minutes = minutes_of(policy)
+        self._sample = sample
+        self._lock = RLock()
+        self._counts: Counter[str] = Counter()
+        self._adopt(bundle)
 
-    def score(self, claim: Claim, now: datetime) -> Decision:
-        """Decide a claim, or return the decision that it already has.
+    def __enter__(self) -> Engine:
+        return self
 
-        Claim, decision and queue case are committed in one transaction before this returns.
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
-        Parameters
-        ----------
-        claim
-            As received.
-        now
-            The present instant, in UTC.
+    def close(self) -> None:
+        """End what runs in the background."""
 
-        Returns
-        -------
-        Decision
-            The first decision on this claim, read back from the store, whenever and however often it is asked for.
+    def score(self, claim: Claim, now: datetime, key: str | None = None) -> bytes:
+        """Decide a claim, or return the answer that it already has; see :meth:`score_many`.
 
         Raises
         ------
         InvalidClaimError
             Naming every rule that the claim breaks.
         ConflictError
-            If another claim was received under this identity, or the claim was resolved elsewhere.
+            If another claim was received under this identity or key, or the claim was resolved elsewhere.
+        BusyError
+            If the store is held by others for too long.
         """
-        with self._lock:
-            with self._store.view() as view:
-                decided = self._first(view, claim)
-            if not decided:
-                self._decide(claim, now)
-        decision = self.decision(claim.claim_id)
-        if decision is None:
-            raise RuntimeError(f"claim {claim.claim_id}: expected a decision after the commit, found none")
-        return decision
+        (answer,) = self.score_many([claim], now, [key])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    def decision(self, claim_id: str) -> Decision | None:
-        """Return the stored decision on a claim, ``None`` if there is none."""
-        found = self._store.read(DECISIONS_TABLE.name, {"claim_id": [claim_id]})
-        if found.empty:
-            return None
-        row: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in found.to_dict(orient="records")[0].items()}
-        return Decision(**row)
+    def score_many(self, claims: Sequence[Claim], now: datetime, keys: Sequence[str | None] | None = None) -> list[Answer]:
+        """Decide claims that came together; everything about them is committed in one transaction before this returns.
+
+        Parameters
+        ----------
+        claims
+            As received.
+        now
+            The present instant, in UTC.
+        keys
+            What each caller gave to tell a repetition by, beside the claim's identity.
+
+        Returns
+        -------
+        list
+            In the order of the claims: the first decision on each as JSON, the same bytes whenever and however often it is asked for,
+            or the error that :meth:`score` raises. A claim that fails fails alone.
+        """
+        asked = [Asked.of(i, c, k) for i, (c, k) in enumerate(zip(claims, keys or [None] * len(claims), strict=True))]
+        answers: list[Answer] = [BusyError()] * len(asked)
+        with self._lock:
+            while asked:
+                group, asked = _apart(asked)
+                for one, answer in zip(group, self._safely(group, now), strict=True):
+                    answers[one.place] = answer
+        return answers
+
+    def _safely(self, group: list[Asked], now: datetime) -> list[Answer]:
+        """Decide a group; if the whole of it fails, each claim alone, so that none suffers for another."""
+        try:
+            return self._decided(group, now)
+        except OperationalError:
+            return [BusyError()] * len(group)
+        except Exception as error:
+            if len(group) == 1:
+                return [error]
+            return [answer for one in group for answer in self._safely([one], now)]
+
+    def _decided(self, group: list[Asked], now: datetime) -> list[Answer]:
+        decider = self._decider
+        with self._store.view() as view:
+            reading = Reading(view, self._history, self._policy)
+            parts = _spans(group)
+            found = dict(zip((a.place for a in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
+        if len(parts) > 1 or any(isinstance(one, Draft) for one in found.values()):
+            found = self._written(parts, found, reading.head, decider, now)
+        answers = [found[one.place] for one in group]
+        self._counts.update(_counted(answer) for answer in answers)
+        return [answer.body if isinstance(answer, claimed.Written) else answer for answer in answers]  # type: ignore[misc]
+
+    def _draft(self, reading: Reading, group: list[Asked], decider: Decider, now: datetime, old: Mapping[int, Draft]) -> list[Found]:
+        return draft(reading, group, decider, now, self._clock_skew, old)
+
+    def _written(
+        self, parts: list[list[Asked]], first: Mapping[int, Any], head: audit.Head, decider: Decider, now: datetime
+    ) -> dict[int, Any]:
+        """Write the drafts that still hold; make anew those that do not, and those that wait for others to be history first."""
+        found: dict[int, Any] = {}
+        with self._store.write() as tx:
+            audit.lock(Driver(tx))
+            StorePages(tx).alone()
+            for part in parts:
+                reading = Reading(tx, self._history, self._policy)
+                if part is parts[0] and reading.head == head:
+                    mine: list[Any] = [first[asked.place] for asked in part]
+                else:
+                    old = {place: one for place, one in first.items() if isinstance(one, Draft)} if part is parts[0] else {}
+                    mine = self._draft(reading, part, decider, now, old)
+                drafts = [one for one in mine if isinstance(one, Draft)]
+                bodies = iter(claimed.write(tx, reading, drafts, self._minutes, self._sample) if drafts else ())
+                found |= {a.place: next(bodies) if isinstance(one, Draft) else one for a, one in zip(part, mine, strict=True)}
+        self._counts["commits"] += 1
+        return found
+
+    def receive(self, table: str, rows: Sequence[Any], now: datetime) -> list[Outcome | RefusedError]:
+        """Take in events as they happen; see :func:`serving.events.receive`, which does it in one transaction.
+
+        Raises
+        ------
+        KeyError
+            If events of this table are not taken.
+        BusyError
+            If the store is held by others for too long.
+        """
+        try:
+            with self._lock, self._store.write() as tx:
+                found = receive(tx, self._history, table, rows, now, self._clock_skew)
+        except OperationalError as error:
+            raise BusyError from error
+        self._counts.update(f"events_{one.status if isinstance(one, Outcome) else 'refused'}" for one in found)
+        return found
+
+    def decision(self, claim_id: str) -> bytes | None:
+        """Return the answer on a claim, whether the endpoint or a batch decided it; ``None`` if nobody did."""
+        with self._store.view() as view:
+            return audit.answers(Driver(view), [claim_id]).get(claim_id)
+
+    def claim(self, claim_id: str) -> bytes | None:
+        """Return a claim that was received here, as JSON with the instant it was recorded at if that was late; else ``None``."""
+        with self._store.view() as view:
+            found = find(view, CLAIMS_TABLE, claim_id)
+        return None if found is None else json_of(CLAIMS, found)
 
     def features(self, claim: pd.DataFrame) -> pd.DataFrame:
         """Return what was known of a claim at its filing: the row that the batch computes, (1, features) float64."""
-        return build_matrix(self._tables, claim)
+        values = {name: column[0] for name, column in columns_of(CLAIMS, claim).items()}
+        with self._store.view() as view:
+            return self._history.within(StorePages(view)).row(values)
+
+    def probabilities(self, matrix: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's calibrated probabilities of feature rows."""
+        return probabilities(self._bundle, matrix)
 
     def warm_up(self) -> None:
-        """Compute and explain one row, so that the first caller does not wait for compilation; nothing is written."""
-        last = self._tables["claims"].tail(1)
-        if len(last):
-            row = self.features(last)
-            self._bundle.predict_proba(row)
-            self._bundle.classifier.contributions(row)
+        """Read one row of features, so that the first caller does not wait for compilation; nothing is written."""
+        with self._store.view() as view:
+            self._history.within(StorePages(view)).vector(_NOTHING)
 
     def reachable(self) -> bool:
         """Tell whether the store answers."""
@@ -179,76 +259,57 @@ class Engine:
     def versions(self) -> dict[str, str]:
         """Name what decides: bundle, policy, rules if there are any, feature catalogue and data contracts."""
         named = {} if self._rules is None else {"rules": self._rules.identifier}
+        bundle = self._bundle
         return named | {
-            "bundle": self._bundle.hash,
+            "bundle": bundle.hash,
             "policy": self._policy.identifier,
-            "catalog": self._bundle.catalog_hash,
-            "contracts": self._bundle.contract_hash,
+            "catalog": bundle.catalog_hash,
+            "contracts": bundle.contract_hash,
         }
 
-    def _first(self, tx: Connection, claim: Claim) -> bool:
-        """Tell whether the claim is decided; raise if another one was received under its identity."""
-        earlier = self._filed(claim.claim_id)
-        held = find(tx, CLAIMS_TABLE, claim.claim_id) or (None if earlier.empty else rows_of(CLAIMS, earlier)[0])
-        asked = {name: micros(value) if isinstance(value, datetime) else value for name, value in claim}
-        if held is not None and held != asked:
-            differs = [name for name in asked if asked[name] != held[name]]
-            first = "the value received first under this claim_id"
-            raise ConflictError(claim.claim_id, tuple(Violation(name, first, shown(getattr(claim, name))) for name in differs))
-        decided = find(tx, DECISIONS_TABLE, claim.claim_id) is not None
-        if not decided and claim.claim_id in self._resolved:
-            resolved = Violation("claim_id", "a claim that nobody has resolved yet", shown(claim.claim_id))
-            raise ConflictError(claim.claim_id, (resolved,))
-        return decided
+    def counters(self) -> dict[str, int]:
+        """Return what this process has counted so far, and what was found about the sample of feature rows."""
+        return {name: self._counts[name] for name in COUNTED}
 
-    def _decide(self, claim: Claim, now: datetime) -> None:
-        row = self._checked(claim, now)
-        matrix = self.features(row)
-        insured = self._standing.insured(row["seller_id"], row["filed_at"])
-        decided_at = pd.Timestamp(max(now, claim.filed_at))
-        month = (decided_at - pd.Timedelta(microseconds=1)).floor("D").replace(day=1)
-        with self._store.write() as tx:
-            if not self._first(tx, claim):  # another process may have been quicker
-                capacity = capacity_left(self._policy, sent_to_experts(tx, micros(month)), decided_at)
-                decision = score_claims(self._bundle, self._policy, matrix, row, insured, capacity, decided_at, rules=self._rules)
-                add_claims(tx, row)
-                add_decisions(tx, decision, minutes_of(self._policy))
-        if self._filed(claim.claim_id).empty:
-            self._tables["claims"] = pd.concat([self._tables["claims"], row], ignore_index=True)
-
-    def _checked(self, claim: Claim, now: datetime) -> pd.DataFrame:
-        """Return the claim as one accepted row; the rules are those of the batch, against the rows it refers to."""
-        parents = {rule.table: self._known[rule.table](getattr(claim, rule.column)) for rule in CLAIMS.references}
-        found = check(pd.DataFrame([claim.model_dump(mode="json")]), CLAIMS, parents)
-        broken = (rule.partition(": expected ") for rule in found.tally)
-        violations = [Violation(name, expected, shown(getattr(claim, name))) for name, _, expected in broken]
-        if claim.filed_at > now + self._clock_skew:
-            violations.append(Violation("filed_at", f"a time not after {now.isoformat()}", shown(claim.filed_at)))
-        if violations:
-            raise InvalidClaimError(claim.claim_id, tuple(violations))
-        return found.accepted
+    def _adopt(self, bundle: Bundle) -> None:
+        """Decide with this model from the next group on."""
+        self._bundle = bundle
+        self._decider = Decider(Scorer(bundle, self._policy, self._rules, self._history.names), bundle.hash)
 
 
-class _Lookup:
-    """Rows of a frame by a column that names each of them once."""
+COUNTED = (
+    *("decided", "repeated", "refused", "conflicts", "failed", "commits"),
+    *("events_accepted", "events_known", "events_refused"),
+)
+"""Names of the counters."""
 
-    def __init__(self, frame: pd.DataFrame, column: str) -> None:
-        self._frame = frame
-        self._places = pd.Index(frame[column])
-
-    def __call__(self, key: str) -> pd.DataFrame:
-        """Return the one row of a key, or no row."""
-        place = int(self._places.get_indexer([key])[0])
-        return self._frame.iloc[[place]] if place >= 0 else self._frame.iloc[:0]
+_NOTHING: dict[str, Any] = {column.name: 0 if column.kind in ("integer", "instant") else None for column in CLAIMS.columns}
 
 
-def shown(value: Any) -> str:
-    """Return a value as error messages show it: text quoted, a moment written out, long ones cut.
+def _counted(answer: Any) -> str:
+    kinds = ((claimed.Written, "decided"), (bytes, "repeated"), (ConflictError, "conflicts"), (RefusedError, "refused"))
+    return next((name for kind, name in kinds if isinstance(answer, kind)), "failed")
 
-    >>> shown("x"), shown(None), len(shown("x" * 5000))
-    ("'x'", 'nothing', 81)
-    """
-    if value is None:
-        return "nothing"
-    text = value.isoformat() if isinstance(value, datetime) else ascii(str(value) if isinstance(value, str) else value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+def _apart(asked: list[Asked]) -> tuple[list[Asked], list[Asked]]:
+    """Part claims from those that repeat an identity or key among them: those are answered from what the first ones left."""
+    seen: set[tuple[str, str]] = set()
+    group, later = [], []
+    for one in asked:
+        names = {("claim", one.claim.claim_id)} | ({("key", one.key)} if one.key is not None else set())
+        (later if names & seen else group).append(one)
+        seen |= names
+    return group, later
+
+
+def _spans(group: list[Asked]) -> list[list[Asked]]:
+    """Cut a group where claims were filed too far apart to be recorded at one instant."""
+    parts = [[group[0]]]
+    low = high = group[0].claim.filed_at
+    for one in group[1:]:
+        low, high = min(low, one.claim.filed_at), max(high, one.claim.filed_at)
+        if high - low > TOGETHER:
+            parts.append([])
+            low = high = one.claim.filed_at
+        parts[-1].append(one)
+    return parts

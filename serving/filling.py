@@ -25,8 +25,7 @@ from serving.driver import Driver
 from serving.history import StorePages
 from serving.known import KEPT, RESOLVED, STANDING, named
 from serving.standing import with_changes
-from serving.store import Store
-from serving.written import columns_of
+from serving.store import Store, columns_of
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -81,7 +80,7 @@ def fill(
     late: dict[str, list[pd.DataFrame]] = {}
     for part in portions(new, portion):
         with store.write() as tx:
-            held = history.within(StorePages(tx))
+            held = history.within(StorePages(tx).alone())
             audit.lock(Driver(tx))
             taken = held.admit(part)
             for name, frame in taken.items():

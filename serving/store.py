@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, Table, create_engine, event, insert, inspect, select, update
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, LargeBinary, Table, create_engine, event, insert, inspect, select, update
 
 from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
-from serving import queue
+from serving import audit, queue
+from serving.decided import write_decisions
+from serving.driver import Driver
 from serving.instants import instants
 from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, METADATA
 
@@ -139,9 +141,10 @@ class Store:
 
 def add_decisions(tx: Connection, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None) -> int:
     """Keep decisions and open their cases inside the caller's transaction; see :meth:`Store.record_decisions`."""
-    new = _new_rows(tx, DECISIONS_TABLE, frame)
-    _insert_columns(tx, DECISIONS_TABLE, DECISIONS, new)
-    queue.open_cases(tx, rows_of(DECISIONS, new[new["action"].isin(_REVIEWED)]), minutes or queue.MINUTES)
+    audit.lock(Driver(tx))
+    new = rows_of(DECISIONS, _new_rows(tx, DECISIONS_TABLE, frame))
+    if new:
+        write_decisions(tx, new, minutes or queue.MINUTES)
     return len(new)
 
 
@@ -206,9 +209,11 @@ def frame_of(table: Table, rows: Iterable[Any]) -> pd.DataFrame:
         if column.info.get("instant"):
             series[column.name] = instants(values)
         elif isinstance(column.type, BigInteger):
-            series[column.name] = pd.Series(values, dtype="int64")
+            series[column.name] = pd.Series(values, dtype="Int64" if None in values else "int64")
         elif isinstance(column.type, Double):
             series[column.name] = pd.Series(values, dtype="float64")
+        elif isinstance(column.type, LargeBinary):
+            series[column.name] = pd.Series([bytes(value) for value in values], dtype="object")
         else:
             series[column.name] = pd.Series(values, dtype="bool" if isinstance(column.type, Boolean) else "str")
     return pd.DataFrame(series)

@@ -9,9 +9,6 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from data_contracts.contract import Contract, Row
 from serving.instants import micros
 
@@ -21,20 +18,6 @@ _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 def plain(row: Row) -> dict[str, Any]:
     """Return a row's values as the store keeps them: instants in microseconds, choices as text, missing ones ``None``."""
     return {name: micros(v) if isinstance(v, datetime) else v.value if isinstance(v, Enum) else v for name, v in row}
-
-
-def columns_of(contract: Contract, frame: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return a frame's columns as lists of plain values, as :func:`plain` does it for one row."""
-    columns: dict[str, list[Any]] = {}
-    for column in contract.columns:
-        held = frame[column.name]
-        missing = held.isna().to_numpy()
-        if column.kind == "instant":
-            values = held.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64).tolist()
-        else:
-            values = held.tolist()
-        columns[column.name] = [None if lost else v for v, lost in zip(values, missing, strict=True)] if missing.any() else values
-    return columns
 
 
 def json_of(contract: Contract, values: Mapping[str, Any]) -> bytes:

@@ -12,8 +12,10 @@ import pandas as pd
 
 from data_contracts.claims import Claim
 from features.catalog import CATALOG
+from features.online import OnlineHistory
+from features.pages import MemoryPages
 from models.bundle import Bundle
-from models.policy import default_policy
+from models.policy import Policy, default_policy
 from models.shelf import Shelf
 from pipelines.home import Home
 from pipelines.lake import Lake
@@ -21,9 +23,14 @@ from pipelines.simulated import simulate_into
 from pipelines.train import train
 from pipelines.validate import validate
 from serving.engine import Engine
+from serving.filling import fill
+from serving.instants import micros
 from serving.store import Store
 
 POLICY = default_policy()
+
+HISTORY = OnlineHistory(MemoryPages())
+"""Prepared once; used in the transactions of many stores."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,10 @@ class Small:
         """A day after the last claim."""
         return self.end + timedelta(days=1)
 
-    def engine(self, store: Store, tables: dict[str, pd.DataFrame] | None = None) -> Engine:
-        return Engine(self.bundle, POLICY, self.past if tables is None else tables, store)
+    def engine(self, store: Store, tables: dict[str, pd.DataFrame] | None = None, policy: Policy = POLICY, **more: Any) -> Engine:
+        """An engine over a store that is filled from some tables first, by default the past."""
+        fill(store, HISTORY, self.past if tables is None else tables, micros(self.now))
+        return Engine(self.bundle, policy, store, **more)
 
 
 def small(root: Path, orders: int = 3000, claims: int = 300) -> Small:

@@ -6,79 +6,139 @@ import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from data_contracts import CLAIMS, DECISIONS, Action
+from data_contracts import CLAIMS, CONTRACTS, DECISIONS, Action
 from data_contracts.check import check
+from data_contracts.claims import Claim
+from data_contracts.decisions import Decision
 from features.matrix import build_matrix
 from models.policy import Policy
 from models.review import Capacity
 from models.rules import Rule, Rules
-from models.scorer import probabilities, score_claims
-from serving import engine as module
-from serving.engine import ConflictError, Engine, InvalidClaimError
+from models.scorer import score_claims
+from pipelines.simulate import simulate
+from serving import claimed
+from serving.engine import ConflictError, InvalidClaimError
+from serving.filling import FILLED_FROM
+from serving.received import received_events
 from serving.standing import Standing
 from serving.store import Store
-from tests.serving.homes import POLICY, Small, claim, store_at
-from tests.strategies import FEW, marketplaces
+from tests.serving.homes import POLICY, Small, body, claim, store_at
+
+UNBOUNDED = replace(POLICY, desk=replace(POLICY.desk, cases=99), investigation=replace(POLICY.investigation, cases=99 * 99))
 
 
-def test_decided_one_by_one_claims_have_the_features_and_probabilities_of_the_batch_to_the_last_bit(market: Small, tmp_path: Path) -> None:
+def answer(found: bytes) -> Decision:
+    return Decision.model_validate_json(found)
+
+
+def told(market: Small, store: Store) -> dict[str, pd.DataFrame]:
+    """What a batch reads afterwards: the lake with the claims that were received, as they were recorded."""
+    return {**market.past, "claims": pd.concat([market.past["claims"], store.read("claims")], ignore_index=True)}
+
+
+def test_decided_one_by_one_claims_have_the_features_and_decisions_of_the_batch_to_the_last_bit(market: Small, tmp_path: Path) -> None:
     live = market.live.head(14)
-    batch = build_matrix(market.tables, live)
-    expected = probabilities(market.bundle, batch)
     with store_at(tmp_path) as store:
-        engine = market.engine(store)
-        for row in range(len(live)):
-            assert_frame_equal(engine.features(live.iloc[[row]]), batch.iloc[[row]], check_exact=True)
-            found = engine.score(claim(live, row), market.now)
-            assert (found.p_valid, found.p_unsubstantiated, found.p_abusive) == tuple(expected.iloc[row])
-        decided = store.read("decisions").set_index("claim_id").loc[live["claim_id"]].reset_index()
-    assert decided["reasons"].tolist() == _batch_decisions(market, live)["reasons"].tolist()
-
-
-def test_without_bounds_on_capacity_every_decision_equals_the_batch(market: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "capacity_left", lambda *_: Capacity(99, 99))
-    live = market.live.head(8)
-    expected = _batch_decisions(market, live)
-    with store_at(tmp_path) as store:
-        engine = market.engine(store)
+        engine = market.engine(store, policy=UNBOUNDED)
         for row in range(len(live)):
             engine.score(claim(live, row), market.now)
+        tables = told(market, store)
+        matrix = build_matrix(tables, live)
+        for row in range(len(live)):
+            assert_frame_equal(engine.features(live.iloc[[row]]), matrix.iloc[[row]], check_exact=True)
         found = store.read("decisions").set_index("claim_id").loc[live["claim_id"]].reset_index()
+    insured = Standing(tables["seller_events"]).insured(live["seller_id"], live["filed_at"])
+    expected = score_claims(market.bundle, UNBOUNDED, matrix, live, insured, Capacity(99, 99), market.now)
     assert_frame_equal(found, expected[found.columns], check_exact=True)
 
 
-def _batch_decisions(market: Small, claims: pd.DataFrame) -> pd.DataFrame:
-    insured = Standing(market.tables["seller_events"]).insured(claims["seller_id"], claims["filed_at"])
-    return score_claims(market.bundle, POLICY, build_matrix(market.tables, claims), claims, insured, Capacity(99, 99), market.now)
+@pytest.mark.parametrize("together", [1, 5])
+def test_claims_that_come_together_are_decided_as_the_batch_would_afterwards(market: Small, tmp_path: Path, together: int) -> None:
+    """Filed within seconds, by customers who share everything: none of a group may see another one."""
+    first = claim(market.live)
+    claims = [first.model_copy(update={"claim_id": f"C{i}", "filed_at": market.now - timedelta(seconds=9 - i)}) for i in range(10)]
+    with store_at(tmp_path) as store:
+        engine = market.engine(store, sample=1.0)
+        for start in range(0, 10, together):
+            engine.score_many(claims[start : start + together], market.now)
+        tables = told(market, store)
+        received = store.read("claims")
+        expected = build_matrix(tables, received)
+        kept = store.read("parity_samples")
+    found = np.array([np.frombuffer(vector) for vector in kept["vector"]])
+    assert kept["claim_id"].tolist() == received["claim_id"].tolist()
+    np.testing.assert_array_equal(found, expected.to_numpy())
+    seen = expected["claims_count_customer_30d"].to_numpy()
+    assert (np.diff(seen) > 0).sum() == 10 // together - 1
 
 
-@FEW
-@given(marketplaces(), st.integers(0, 10_000))
-def test_a_claim_sent_as_json_has_the_row_of_the_batch_whatever_the_marketplace(
-    market: Small, tables: dict[str, pd.DataFrame], draw: int
-) -> None:
-    claims = tables["claims"]
-    row = draw % len(claims)
-    earlier = {**tables, "claims": claims[claims["filed_at"] < claims["filed_at"].iloc[row]].reset_index(drop=True)}
-    received = check(pd.DataFrame([claim(claims, row).model_dump(mode="json")]), CLAIMS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_the_order_of_arrival_every_decision_saw_the_row_of_the_batch(market: Small, seed: int) -> None:
+    """The last third of a marketplace arrives event by event, each up to half a day late, claims in groups among them."""
+    tables = simulate(orders=900, claims=120, seed=seed, dirt=0.0).tables
+    rng = np.random.default_rng(seed)
+    cut = tables["claims"]["filed_at"].quantile(0.6)
+    lake = {name: frame[frame[CONTRACTS[name].known_at] < cut] for name, frame in tables.items() if name in FILLED_FROM}
+    on_its_way = lake["orders"]["delivered_at"] >= cut
+    arrivals: list[tuple[pd.Timestamp, str, dict[str, Any]]] = []
+    for row in bodies(lake["orders"].loc[on_its_way, ["order_id", "delivered_at"]]):
+        arrivals.append((pd.Timestamp(row["delivered_at"]), "deliveries", row))
+    lake["orders"] = lake["orders"].assign(delivered_at=lake["orders"]["delivered_at"].mask(on_its_way))
+    for name in FILLED_FROM:
+        for row in bodies(tables[name].drop(lake[name].index)):
+            known = pd.Timestamp(row[CONTRACTS[name].known_at])
+            late = 0.5 * rng.random() if name in ("orders", "returns", "claims", "seller_events") else 0.0
+            delivered = row.pop("delivered_at", None)
+            arrivals.append((known + pd.Timedelta(days=late), name, row | ({"delivered_at": None} if name == "orders" else {})))
+            if delivered is not None:
+                told = {"order_id": row["order_id"], "delivered_at": delivered}
+                arrivals.append((pd.Timestamp(delivered) + pd.Timedelta(days=late), "deliveries", told))
+    arrivals.sort(key=lambda arrival: arrival[0])
+    answers: list[object] = []
     with Store("sqlite://") as store:
-        found = market.engine(store, earlier).features(received.accepted)
-    assert_frame_equal(found, build_matrix(tables).iloc[[row]], check_exact=True)
+        engine = market.engine(store, lake, sample=1.0)
+        for name, group in groupby(arrivals, key=lambda arrival: arrival[1]):
+            came = list(group)
+            now = came[-1][0].ceil("us").to_pydatetime()
+            if name == "claims":
+                answers += engine.score_many([Claim.model_validate(row) for _, _, row in came], now)
+            else:
+                answers += engine.receive(name, [row for _, _, row in came], now)
+        exported = {name: exported_to(store, name, frame) for name, frame in lake.items()}
+        expected = build_matrix(exported, store.read("claims"))
+        rows = np.array([np.frombuffer(vector) for vector in store.read("parity_samples")["vector"]])
+    taken = [not isinstance(one, Exception) for one in answers]
+    assert np.mean(taken) > 0.8 and len(rows) > 20
+    np.testing.assert_array_equal(rows, expected.to_numpy())
+
+
+def bodies(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
+    return found
+
+
+def exported_to(store: Store, name: str, lake: pd.DataFrame) -> pd.DataFrame:
+    """A table of the lake after an export."""
+    new = store.read("claims") if name == "claims" else received_events(store, name)
+    whole = pd.concat([lake, new], ignore_index=True)
+    if name == "orders":
+        delivered = received_events(store, "deliveries").set_index("order_id")["delivered_at"]
+        whole["delivered_at"] = whole["order_id"].map(delivered).fillna(whole["delivered_at"])
+    return whole
 
 
 def test_a_claim_that_was_decided_is_history_for_the_next_and_only_once(market: Small, tmp_path: Path) -> None:
-    first = claim(market.live)
-    later = first.filed_at + timedelta(days=1)
-    second = first.model_copy(update={"claim_id": "C-again", "filed_at": later})
+    first = claim(market.live, filed_at=f"{market.now - timedelta(hours=3):%Y-%m-%dT%H:%M:%SZ}")
+    second = first.model_copy(update={"claim_id": "C-again", "filed_at": first.filed_at + timedelta(hours=1)})
     asked = check(pd.DataFrame([second.model_dump(mode="json")]), CLAIMS).accepted
     with store_at(tmp_path) as store:
         engine = market.engine(store)
@@ -89,13 +149,38 @@ def test_a_claim_that_was_decided_is_history_for_the_next_and_only_once(market: 
         assert engine.features(asked)["claims_count_customer_30d"].iloc[0] == before + 1
 
 
-def test_the_same_claim_again_gets_its_first_decision_whenever_it_comes(market: Small, tmp_path: Path) -> None:
+def test_the_same_claim_again_gets_its_first_answer_byte_for_byte_whenever_it_comes(market: Small, tmp_path: Path) -> None:
     asked = claim(market.live)
     with store_at(tmp_path) as store:
         first = market.engine(store).score(asked, market.now)
         again = market.engine(store).score(asked, market.now + timedelta(days=9))
-        assert again == first and again.model_dump_json() == first.model_dump_json()
+        assert again == first == market.engine(store).decision(asked.claim_id)
         assert len(store.read("decisions")) == len(store.read("claims")) == 1
+
+
+def test_a_key_names_one_claim_for_ever(market: Small, tmp_path: Path) -> None:
+    asked, other = claim(market.live), claim(market.live, 1)
+    with store_at(tmp_path) as store:
+        engine = market.engine(store)
+        first = engine.score(asked, market.now, "k1")
+        assert engine.score(asked, market.now, "k1") == first == engine.score(asked, market.now, "k2") == engine.score(asked, market.now)
+        for again in (other, asked.model_copy(update={"amount_cents": 5})):
+            with pytest.raises(ConflictError) as refused:
+                engine.score(again, market.now, "k1")
+            assert [v.field for v in refused.value.violations] == ["Idempotency-Key"]
+        together = engine.score_many([claim(market.live, 2), claim(market.live, 3)], market.now, ["k3", "k3"])
+        assert isinstance(together[0], bytes) and isinstance(together[1], ConflictError)
+        assert len(store.read("decisions")) == 2
+
+
+def test_a_claim_that_fails_leaves_those_beside_it_alone(market: Small, tmp_path: Path) -> None:
+    good, bad = claim(market.live), claim(market.live, 1, order_id="none")
+    with store_at(tmp_path) as store:
+        engine = market.engine(store)
+        found = engine.score_many([good, bad, good, claim(market.live, 2)], market.now)
+        assert isinstance(found[1], InvalidClaimError) and found[0] == found[2] and isinstance(found[3], bytes)
+        assert len(store.read("decisions")) == 2
+        assert engine.counters() | {"decided": 2, "repeated": 1, "refused": 1} == engine.counters()
 
 
 @pytest.mark.parametrize("known_to", ["store", "lake"])
@@ -120,8 +205,10 @@ def test_a_claim_of_the_lake_is_decided_once_and_is_history_once(market: Small, 
         before = engine.features(asked)
         found = engine.score(claim(market.live, 3), market.now)
         assert_frame_equal(engine.features(asked), before)
-        assert engine.decision(found.claim_id) == found
-        assert (engine._tables["claims"]["claim_id"] == found.claim_id).sum() == 1
+        assert engine.decision(answer(found).claim_id) == found
+        later = asked.assign(claim_id="C-later", filed_at=asked["filed_at"] + timedelta(days=1), incident_at=asked["filed_at"])
+        everything = {**market.tables, "claims": pd.concat([market.tables["claims"], later])}
+        assert_frame_equal(engine.features(later), build_matrix(everything, later), check_exact=True)
 
 
 def test_a_claim_that_others_resolved_is_not_decided_again(market: Small, tmp_path: Path) -> None:
@@ -155,14 +242,16 @@ def test_harm_before_delivery_is_refused(market: Small, tmp_path: Path) -> None:
 def test_a_caller_whose_clock_is_a_little_ahead_is_answered_as_of_the_filing(market: Small, tmp_path: Path) -> None:
     asked = claim(market.live)
     with store_at(tmp_path) as store:
-        assert market.engine(store).score(asked, asked.filed_at - timedelta(seconds=30)).decided_at == asked.filed_at
+        found = market.engine(store).score(asked, asked.filed_at - timedelta(seconds=30))
+        assert answer(found).decided_at == asked.filed_at
 
 
 def test_experts_get_no_more_cases_than_their_day_allows_and_each_has_its_case(market: Small, tmp_path: Path) -> None:
     with store_at(tmp_path) as store:
-        engine = Engine(market.bundle, _tight(), market.past, store)
-        for row in range(12):
+        engine = market.engine(store, policy=_tight())
+        for row in range(6):
             engine.score(claim(market.live, row), market.now)
+        engine.score_many([claim(market.live, row) for row in range(6, 12)], market.now)
         decisions, cases = store.read("decisions"), store.read("cases")
     sent = decisions[decisions["action"].isin([Action.DESK.value, Action.INVESTIGATE.value])]
     by_value = sent[sent["route"] == "value_of_review"]
@@ -182,21 +271,23 @@ def test_a_crash_before_the_commit_leaves_nothing(market: Small, tmp_path: Path,
     asked = claim(market.live)
     with store_at(tmp_path) as store:
         engine = market.engine(store)
-        monkeypatch.setattr(module, "add_decisions", die)
+        pages = store.read("history_shelves")
+        monkeypatch.setattr(claimed, "Written", die)
         with pytest.raises(KeyboardInterrupt):
             engine.score(asked, market.now)
-        assert store.read("claims").empty
+        assert store.read("claims").empty and store.read("decisions").empty
+        assert_frame_equal(store.read("history_shelves"), pages)
         monkeypatch.undo()
-        assert engine.score(asked, market.now).claim_id == asked.claim_id
+        assert answer(engine.score(asked, market.now)).claim_id == asked.claim_id
 
 
 def test_called_from_many_threads_each_claim_is_decided_once(market: Small, tmp_path: Path) -> None:
-    answers: list[str] = []
+    answers: list[bytes] = []
     with store_at(tmp_path) as store:
         engines = [market.engine(store), market.engine(store)]  # two engines stand for two processes
 
         def ask(place: int) -> None:
-            answers.append(engines[place % 2].score(claim(market.live, place // 4), market.now).model_dump_json())
+            answers.append(engines[place % 2].score(claim(market.live, place // 4), market.now))
 
         threads = [threading.Thread(target=ask, args=(place,)) for place in range(16)]
         for thread in threads:
@@ -220,9 +311,10 @@ def test_warming_up_writes_nothing(market: Small, tmp_path: Path) -> None:
 def test_rules_speak_in_the_answer_to_every_claim(market: Small, tmp_path: Path) -> None:
     rules = Rules("1", (Rule("everyone", "desk", datetime(2024, 1, 1, tzinfo=UTC), "", "true", "desk"),))
     with store_at(tmp_path) as store:
-        engine = Engine(market.bundle, POLICY, market.past, store, rules=rules)
-        found = engine.score(claim(market.live), market.now)
+        engine = market.engine(store, rules=rules)
+        body = engine.score(claim(market.live), market.now)
+        found = answer(body)
         assert found.action in ("DESK", "INVESTIGATE")
         assert json.loads(found.rules or "") == {"rules": rules.identifier, "verdicts": {"everyone": "hit"}}
         assert engine.versions()["rules"] == rules.identifier
-        assert engine.decision(found.claim_id) == found
+        assert engine.decision(found.claim_id) == body

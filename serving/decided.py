@@ -1,0 +1,95 @@
+"""Decisions written down: the row, the expert's case where one is needed, what that takes of the experts' day, the audit entry.
+
+Batch and endpoint write decisions through here, in the transaction of everything else that belongs to them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from data_contracts import DECISIONS, Action, Route
+from models.policy import Policy
+from models.review import Capacity
+from serving import audit, queue
+from serving.audit import DECISION, Entry, Head
+from serving.driver import Driver
+from serving.instants import DAY
+from serving.schema import DECISIONS_TABLE
+from serving.written import json_of
+
+_REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
+_COUNT = (
+    "INSERT INTO experts_taken (day, action, cases) VALUES (?, ?, ?) "
+    "ON CONFLICT (day, action) DO UPDATE SET cases = experts_taken.cases + excluded.cases"
+)
+
+
+def write_decisions(tx: Connection, rows: Sequence[Mapping[str, Any]], minutes: Mapping[str, int], after: Head | None = None) -> list[bytes]:
+    """Write decisions on claims that have none.
+
+    Parameters
+    ----------
+    tx
+        A write transaction.
+    rows
+        Plain values of the decisions contract.
+    minutes
+        Expected expert minutes per case by tier.
+    after
+        The head of the audit log, if the caller holds its lock and has read it.
+
+    Returns
+    -------
+    list of bytes
+        The answer to each, as it is in the audit log.
+    """
+    driver = Driver(tx)
+    driver.add(DECISIONS_TABLE, [tuple(row[column.name] for column in DECISIONS.columns) for row in rows])
+    queue.open_cases(tx, [row for row in rows if row["action"] in _REVIEWED], minutes)
+    taken = Counter((day_of(row["decided_at"]), row["action"]) for row in rows if takes_capacity(row["action"], row["route"]))
+    if taken:
+        driver.run(_COUNT, [(*key, cases) for key, cases in sorted(taken.items())])
+    bodies = [json_of(DECISIONS, row) for row in rows]
+    entries = [Entry(DECISION, row["claim_id"], row["decided_at"], body) for row, body in zip(rows, bodies, strict=True)]
+    audit.append(driver, entries, after)
+    return bodies
+
+
+def takes_capacity(action: str, route: str) -> bool:
+    """Tell whether a decision took an expert's capacity: what rules send to experts comes on top of it."""
+    return action in _REVIEWED and route != Route.RULE.value
+
+
+def day_of(decided_at: int) -> int:
+    """Return the beginning of the day that an instant belongs to; midnight belongs to the day that ends with it.
+
+    >>> day_of(DAY), day_of(DAY + 1)
+    (0, 86400000000)
+    """
+    return (decided_at - 1) // DAY * DAY
+
+
+def capacity(driver: Driver, policy: Policy, day: int) -> Capacity:
+    """Return what the experts can still take on a day, as :func:`models.review.capacity_left` counts it.
+
+    Parameters
+    ----------
+    driver
+        Of a transaction.
+    policy
+        Capacities.
+    day
+        Its beginning, as :func:`day_of` says.
+    """
+    date = datetime.fromtimestamp(day // 1_000_000, UTC)
+    first = day - (date.day - 1) * DAY
+    taken = driver.rows("SELECT day, action, cases FROM experts_taken WHERE day BETWEEN ? AND ?", (first, day))
+    desk = sum(cases for at, action, cases in taken if at == day and action == Action.DESK.value)
+    begun = sum(cases for _, action, cases in taken if action == Action.INVESTIGATE.value)
+    today, month = Capacity.of(policy, days=1), Capacity.of(policy, days=date.day)
+    return Capacity(max(0, today.desk - desk), max(0, month.investigations - begun))
