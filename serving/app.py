@@ -35,6 +35,7 @@ from serving.routes_claims import ClaimRoutes
 from serving.routes_events import EventRoutes
 from serving.routes_mlflow import MlflowRoutes
 from serving.routes_operations import OperationRoutes
+from serving.settings import Settings
 from serving.watch import Watch
 
 Clock = Callable[[], datetime]
@@ -78,6 +79,17 @@ class Outside:
     readers: int = 4
     counted_in: str | None = None
     tracing: bool = False
+
+
+def outside_of(settings: Settings, recognise: Recognised, counted_in: str | None = None) -> Outside:
+    """Return how an endpoint with these settings meets the world.
+
+    >>> outside_of(Settings(waiting=7), lambda _credential: None).waiting
+    7
+    """
+    bounds = Bounds(settings.body_bytes, settings.batch_bytes, float(settings.patience_seconds), settings.at_once)
+    rate, patience = settings.requests_per_second, float(settings.patience_seconds)
+    return Outside(recognise, bounds, rate, settings.waiting, patience, counted_in=counted_in, tracing=settings.tracing)
 
 
 def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> FastAPI:
