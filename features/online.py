@@ -13,29 +13,28 @@ see the event from that instant as well. All events of one instant are appended 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from data_contracts import CONTRACTS
-from features import online_claim, online_duplicates, online_link_logs, online_links, online_windows, online_writing
+from features import online_claim, online_duplicates, online_link_logs, online_links, online_single, online_windows, online_writing
 from features.catalog import CATALOG, Catalog
 from features.facts import PROBES, RECORDED, FeatureError, Tables
-from features.history import NEVER, Floats, Ints
-from features.online_claim import DELIVERIES, ClaimPlan
-from features.online_duplicates import DuplicatePlan
-from features.online_links import LinkPlan
-from features.online_logs import layout
+from features.history import NEVER, Floats
+from features.online_claim import DELIVERIES
+from features.online_duplicates import Told
+from features.online_plans import Plans
 from features.online_rows import HashedFacts, Rows
+from features.online_single import Claim
 from features.online_sources import receive
-from features.online_windows import Asked, Combining, Round, WindowPlan
+from features.online_windows import Asked, Round
 from features.pages import END, Pages
-from features.spec import ENTITIES, Computed, Direct, Family, Windowed
+from features.spec import ENTITIES, Computed
 
 _STATE = (b"\xff\xff", 0)
 
@@ -46,38 +45,24 @@ _NO_CLAIMS = pd.DataFrame({"claim_id": pd.Series(dtype="str"), "filed_at": pd.Se
 
 
 @dataclass(frozen=True, eq=False)
-class Plans:
-    """How each family of a catalogue's features is read, prepared once."""
+class Read:
+    """A claim that was read.
 
-    windows: WindowPlan
-    combine: Combining
-    claim: ClaimPlan
-    links: LinkPlan
-    duplicates: DuplicatePlan
-    place: Ints
+    Parameters
+    ----------
+    vector
+        (features,) float64 in the order of the catalogue.
+    filed
+        The instant as of which it was read (µs).
+    claim, codes, told
+        What it says, who is named in it, and what was found out of its contents.
+    """
 
-    @classmethod
-    def of(cls, catalog: Catalog) -> Plans:
-        """Prepare a catalogue whose features are all declared."""
-        features = [entry.feature for entry in catalog]
-        direct = {family: [f for f in features if isinstance(f, Direct) and f.family == family] for family in get_args(Family)}
-        windowed = [feature for feature in features if isinstance(feature, Windowed)]
-        parts = list(dict.fromkeys(part for feature in windowed for part in feature.parts))
-        order = {f.name: i for i, f in enumerate([*windowed, *direct["claim"], *direct["links"], *direct["duplicates"]])}
-        return cls(
-            WindowPlan.of(layout(parts, catalog.sources), parts),
-            Combining.of(windowed, parts),
-            ClaimPlan.of(direct["claim"]),
-            LinkPlan.of(direct["links"]),
-            DuplicatePlan.of(direct["duplicates"]),
-            np.array([order[name] for name in catalog.names], dtype=np.int64),
-        )
-
-    @property
-    def hash(self) -> str:
-        """What pages that are read like this are laid out for."""
-        held = (self.windows.layout.logs, self.claim.columns, self.links.graphs, [kind.name for kind in self.duplicates.kinds])
-        return hashlib.sha256(repr((*held, self.links.rules)).encode()).hexdigest()
+    vector: Floats
+    filed: int
+    claim: Mapping[str, Any]
+    codes: dict[str, int]
+    told: Mapping[str, Told]
 
 
 class OnlineHistory:
@@ -184,14 +169,14 @@ class OnlineHistory:
         watermark = self.watermark()
         facts = events if isinstance(events, Rows) else HashedFacts(events, _NO_CLAIMS, self.catalog.sources)
         latest = self._latest(facts, events.tables if isinstance(events, Rows) else events, watermark)
+        if watermark != NEVER and isinstance(facts, Rows) and (claim := _only(facts, latest)) and self._append_single(claim):
+            return
         batch = receive(facts, self.pages, watermark)
         online_writing.write(batch, self.plans.windows.layout, self.pages)
         online_claim.write(facts, self.plans.claim, self.pages, watermark == NEVER)
         online_link_logs.write(batch, self.plans.links.graphs, self.plans.links.rules, self.pages, watermark == NEVER)
         online_duplicates.write(facts, self.plans.duplicates, self.pages, watermark == NEVER)
-        state = max(latest, watermark).to_bytes(8, "little", signed=True) + self._hash
-        self.pages.put([(_STATE, 0, state)])
-        self.pages.flush()
+        self._keep(max(latest, watermark))
 
     def _latest(self, facts: HashedFacts | Rows, tables: Mapping[str, Any], watermark: int) -> int:
         latest = watermark
@@ -223,21 +208,94 @@ class OnlineHistory:
         ndarray
             (features,) float64 in the order of the catalogue: the row of :func:`features.matrix.build_matrix`.
         """
+        return self.read(claim).vector
+
+    def read(self, claim: Mapping[str, Any]) -> Read:
+        """Compute a claim's features, and keep what appending it needs to know again.
+
+        Parameters
+        ----------
+        claim
+            As for :meth:`vector`.
+
+        Returns
+        -------
+        Read
+            With its ``vector``; give it to :meth:`append_read` within the same transaction.
+
+        Examples
+        --------
+        >>> from features.pages import MemoryPages
+        >>> history = OnlineHistory(MemoryPages())
+        >>> told = {"claim_id": "C1", "customer_id": "A", "amount_cents": 900, "filed_at": pd.Timestamp("2025-01-05", tz="UTC")}
+        >>> for claim in (told, {**told, "claim_id": "C2"}):
+        ...     read = history.read(claim)
+        ...     print(read.vector[history.names.index("claims_count_customer_all")], history.append_read(read) - read.filed)
+        0.0 0
+        0.0 1
+        """
         rows = Rows({PROBES: {name: (value,) for name, value in claim.items()}}, self.catalog.sources)
+        told: dict[str, Told] = {}
         filed = int(rows.instants(PROBES, "filed_at")[0])
         codes = {name: int(rows.codes(PROBES, name)[0]) for name in ENTITIES if name in claim}
         readers = [online_windows.read(self.plans.windows, codes, filed, self.pages), online_claim.read(self.plans.claim, rows)]
         readers += [online_links.read(self.plans.links, graph, codes, filed, self.pages) for graph in self.plans.links.graphs]
-        readers += [online_duplicates.read(kind, rows, filed, self.pages) for kind in self.plans.duplicates.kinds]
+        readers += [online_duplicates.read(kind, rows, filed, self.pages, told) for kind in self.plans.duplicates.kinds]
         windows, own, *others = together(self.pages, readers)
         links, contents = others[: len(self.plans.links.graphs)], others[len(self.plans.links.graphs) :]
         direct = (own, online_links.chosen(self.plans.links, links), online_duplicates.chosen(self.plans.duplicates, contents))
-        return np.concatenate([self.plans.combine(windows), *direct])[self.plans.place]
+        vector = np.concatenate([self.plans.combine(windows), *direct])[self.plans.place]
+        return Read(vector, filed, rows.tables[PROBES], codes, told)
+
+    def append_read(self, read: Read) -> int:
+        """Let a claim that was read become history, in the transaction in which it was read.
+
+        Parameters
+        ----------
+        read
+            Of :meth:`read`, on pages to which nothing but other claims was appended since.
+
+        Returns
+        -------
+        int
+            The instant from which it counts (µs): its filing, or just after everything known so far. Where it is later than
+            the filing, it has to be stored with the claim as ``recorded_at``: then a batch agrees.
+        """
+        watermark, columns = self.watermark(), dict(read.claim)
+        at: int = max(read.filed, watermark + 1, *Rows({"claims": columns}).known("claims").tolist())
+        if at > read.filed:
+            columns[RECORDED] = (at,)
+        rows = Rows({"claims": columns}, self.catalog.sources)
+        told = read.told if at == read.filed else {}
+        if watermark == NEVER or not self._append_single(Claim(rows, at, read.codes, told)):
+            self.append(rows)
+        return at
+
+    def _append_single(self, claim: Claim) -> bool:
+        """Append a claim that is known to come after everything that is there; tell whether it could be done."""
+        plans = self.plans
+        if not online_single.write(claim, plans.single, plans.links, plans.duplicates, self.pages):
+            return False
+        self._keep(claim.at)
+        return True
+
+    def _keep(self, latest: int) -> None:
+        """Note how far the history reaches, and write everything down."""
+        self.pages.put([(_STATE, 0, latest.to_bytes(8, "little", signed=True) + self._hash)])
+        self.pages.flush()
 
     def row(self, claim: Mapping[str, Any]) -> pd.DataFrame:
         """Return :meth:`vector` as :func:`features.matrix.build_matrix` returns it: one row, indexed by ``claim_id``."""
         index = pd.Index([claim["claim_id"]], name="claim_id", dtype="str")
         return pd.DataFrame(self.vector(claim)[None, :], index=index, columns=list(self.names))
+
+
+def _only(rows: Rows, at: int) -> Claim | None:
+    """Return the claim of a batch that consists of it alone."""
+    if tuple(rows.tables) != ("claims",) or len(rows.frame("claims")) != 1 or not rows.has("claims.claim_id"):
+        return None
+    codes = {name: rows.codes("claims", name)[0].item() for name in ENTITIES if name in rows.tables["claims"]}
+    return Claim(rows, at, codes)
 
 
 def together(pages: Pages, readers: Sequence[Round]) -> list[Floats]:

@@ -15,7 +15,7 @@ import numpy as np
 from data_contracts import CONTRACTS
 from features.facts import PROBES, RECORDED, FeatureError
 from features.from_claim import CLAIM_FEATURES, FIELDS, KEYS, Field, measure
-from features.history import NEVER, Floats, Ints
+from features.history import NEVER, Ints
 from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
 from features.online_sources import keep
 from features.online_windows import Round

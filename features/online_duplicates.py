@@ -17,10 +17,10 @@ from numba import njit
 
 from features.history import NEVER, Floats, Ints
 from features.online_contents import KINDS, Contents, Kind
-from features.online_rows import HashedFacts, Rows, keys_of, log_on
+from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
 from features.online_sources import earlier_pages
 from features.online_windows import Round
-from features.pages import END, OTHER, RAW, Key, Pages, append, join, rows
+from features.pages import END, OTHER, RAW, Key, Pages, Row, append, join, rows
 from features.spec import DAY_US, Direct
 
 _KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
@@ -103,19 +103,86 @@ def _add_all(kind: Kind, found: Contents, first: Ints, pages: Pages) -> None:
 
 def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
     """Write a new content: find its near equals among those before it, and those of the same instant written before it."""
-    asked = kind.looked_in(found)
-    keys = keys_of(_log(kind, _BUCKET), asked)
-    held = pages.latest(keys, [first + 1] * len(keys))
-    codes = _candidates(kind, keys, held, first, first + 1, pages)
-    unknown = _unknown(kind, codes) if kind.look_back else []
-    near = _near(kind, found, codes, unknown, pages.latest(unknown, [END] * len(unknown)))
+    near = _search(kind, found, first, pages)
     _introduce(kind, found, np.zeros(1, dtype=np.int64), np.array([first]), pages, False)
     bands = np.stack([np.arange(found.buckets.shape[1]), found.buckets[0]], axis=1)
     mine = np.full(len(bands), found.codes[0])
     _add_rows(_log(kind, _BUCKET), bands, np.full(len(bands), first), mine, pages, False)
+    _add_near(kind, found, near, first, pages)
+
+
+def _search(kind: Kind, found: Contents, first: int, pages: Pages) -> Ints:
+    """Return the near equals of a content that is first told at an instant."""
+    keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
+    codes = _candidates(kind, keys, pages.latest(keys, [first + 1] * len(keys)), first, first + 1, pages)
+    unknown = _unknown(kind, codes) if kind.look_back else []
+    return _near(kind, found, codes, unknown, pages.latest(unknown, [END] * len(unknown)))
+
+
+def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages) -> None:
+    """Write down which contents a new one is near, and with each that it is."""
     if len(near):
         one, other = np.append(near, np.full(len(near), found.codes[0])), np.append(np.full(len(near), found.codes[0]), near)
         _add_rows(_log(kind, _NEAR), one[:, None], np.full(len(one), first), other, pages, False)
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What reading a claim found out of its content.
+
+    Parameters
+    ----------
+    content
+        It alone.
+    near
+        The contents near it; ``None`` if it was told before, for then they are written down.
+    """
+
+    content: Contents
+    near: Ints | None
+
+
+def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, pages: Pages) -> list[Row]:
+    """Add the content of a single claim.
+
+    Parameters
+    ----------
+    kind, rows
+        Which content, and the claim as the only row of the table ``claims``.
+    customer
+        Whose claim it is; −1 if that is not known.
+    at
+        From when it is known, after everything that is.
+    told
+        What reading it as of this very instant found out, if it was read.
+    pages
+        Where logs are kept.
+
+    Returns
+    -------
+    list
+        What remains to be written: the content in its buckets, and its use.
+    """
+    if not rows.has(f"claims.{kind.column}", "claims.customer_id"):
+        return []
+    if told is None:
+        text = kind.text(rows.tables["claims"][kind.column][0] or "")
+        if not text:
+            return []
+        content = kind.content(text)
+        known = pages.latest(keys_of(_log(kind, _KNOWN), content.codes[:, None]), [END])[0] is not None
+        told = Told(content, None if known else _search(kind, content, at, pages))
+    code, buckets = told.content.codes.item(), told.content.buckets[0].tolist()
+    added: list[Row] = []
+    if told.near is not None:
+        _introduce(kind, told.content, np.zeros(1, dtype=np.int64), np.array([at]), pages, False)
+        _add_near(kind, told.content, told.near, at, pages)
+        log = _log(kind, _BUCKET)
+        added = [(key_of(log, (band, bucket)), (RAW,), (code,)) for band, bucket in enumerate(buckets)]
+    if customer >= 0:
+        added.append((key_of(_log(kind, _USES), (code,)), (RAW, OTHER), (customer, NEVER)))
+        added.append((key_of(_log(kind, _OWN), (code, customer)), (), ()))
+    return added
 
 
 def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages, fresh: bool) -> None:
@@ -194,7 +261,7 @@ def _near(kind: Kind, found: Contents, codes: Ints, asked: Sequence[Key], marks:
     return near
 
 
-def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
+def read(kind: Kind, claim: Rows, now: int, pages: Pages, told: dict[str, Told]) -> Round:
     """Measure one kind of content of a claim: a reader as in :mod:`features.online_windows`.
 
     Parameters
@@ -207,6 +274,8 @@ def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
         The instant of filing.
     pages
         Where further pages of long logs are found.
+    told
+        Is told, by kind, what :func:`tell` would otherwise find out again.
 
     Returns
     -------
@@ -229,11 +298,12 @@ def read(kind: Kind, claim: Rows, now: int, pages: Pages) -> Round:
         codes = _near(kind, found, codes, unknown, (yield [(key, END) for key in unknown]) if unknown else ())
     else:
         codes = _all_before(own_keys[1], near, now, pages)
+    told[kind.name] = Told(found, codes if known is None else None)
     codes = np.append(codes, found.codes)
     uses = keys_of(_log(kind, _USES), codes[:, None])
     own = keys_of(_log(kind, _OWN), np.stack([codes, np.full(len(codes), customer)], axis=1))
-    told = yield [(key, now) for key in (*uses, *own)]
-    return _measured(told[: len(uses)], told[len(uses) :], customer, now)
+    used = yield [(key, now) for key in (*uses, *own)]
+    return _measured(used[: len(uses)], used[len(uses) :], customer, now)
 
 
 def _all_before(key: Key, page: bytes | None, now: int, pages: Pages) -> Ints:

@@ -78,7 +78,7 @@ def write(batch: Batch, graphs: Sequence[str], rules: LinkRules, pages: Pages, f
         source, kinds = GRAPHS[graph]
         events = claims if source == "claims" else batch.select(source)
         edges = _write_pairs(graph, events, kinds, rules.hub_customers, pages, fresh)
-        _write_components(graph, edges, claimed, stood, pages, fresh)
+        write_components(graph, edges, claimed, stood, pages, fresh)
 
 
 def log_rows(log: int, codes: Ints, times: Ints, values: Ints, pages: Pages, fresh: bool, kinds: Ints | None = None) -> None:
@@ -194,7 +194,7 @@ def _meet(starts, times, customers, met, hub):  # type: ignore[no-untyped-def]  
     return new[:count], older[:count], linked[:count]
 
 
-def _write_components(
+def write_components(
     graph: str,
     edges: tuple[Ints, Ints, Ints],
     claimed: tuple[Ints, Ints, Ints],

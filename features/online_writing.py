@@ -53,7 +53,7 @@ def _write(events: Events, log: Log, number: int, flags: dict[str, Ints | None],
         first[begins if fresh else begins[[page is None for page in keys]]] = 1
     columns = [_column(kind, name, events, flags, first)[order] for kind, name in log.columns]
     values = np.stack(columns, axis=1) if columns else np.empty((len(order), 0), dtype=np.int64)
-    _must_be_whole(log, values)
+    must_be_whole(log, values)
     if not log.dense:
         changing = np.flatnonzero(np.any(values != 0, axis=1))
         order, values = order[changing], values[changing]
@@ -64,7 +64,8 @@ def _write(events: Events, log: Log, number: int, flags: dict[str, Ints | None],
     return first
 
 
-def _must_be_whole(log: Log, values: Ints) -> None:
+def must_be_whole(log: Log, values: Ints) -> None:
+    """Refuse (rows, columns) with a number missing."""
     missing = (values == NEVER).any(axis=0)
     if missing.any():
         name = log.columns[int(np.flatnonzero(missing)[0])][1]

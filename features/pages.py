@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -144,6 +145,52 @@ def append(pages: Pages, keys: Sequence[Key], starts: Ints, times: Ints, values:
     put((keys[key], first, view[begin:end]) for key, first, begin, end in spans)
 
 
+Row = tuple[Key, tuple[int, ...], tuple[int, ...]]
+"""A row for a log: its key, how its columns run, and what it adds to each."""
+
+
+def append_each(pages: Pages, added: Sequence[Row], time: int) -> None:
+    """Add rows of one instant to logs of any kind; those of one log in their order.
+
+    Parameters
+    ----------
+    pages
+        Where they are kept.
+    added
+        The rows.
+    time
+        The instant at which they become known, not before what their logs hold.
+
+    Examples
+    --------
+    >>> pages = MemoryPages()
+    >>> append_each(pages, [((b"k", 0), (SUM,), (3,)), ((b"k", 1), (RAW, MAX), (5, 6)), ((b"k", 0), (SUM,), (4,))], 10)
+    >>> rows(pages.latest([(b"k", 0)], [END])[0], 2).tolist()
+    [[0, 0], [10, 3], [10, 7]]
+    """
+    later: list[Row] = []
+    mine: dict[Key, Row] = {}
+    for row in added:
+        if row[0] in mine:
+            later.append(row)
+        else:
+            mine[row[0]] = row
+    keys = list(mine)
+    joined, bounds = join(pages.latest(keys, [END] * len(keys)))
+    kinds, values, ends = _flat([kinds for _, kinds, _ in mine.values()], [values for _, _, values in mine.values()])
+    out, firsts, begins = _grow(joined, bounds, time, kinds, values, ends, PAGE_ROWS)
+    held, cuts = out.tobytes(), (8 * begins).tolist()
+    pages.put([(key, first, held[cuts[i] : cuts[i + 1]]) for i, (key, first) in enumerate(zip(keys, firsts.tolist(), strict=True))])
+    if later:
+        append_each(pages, later, time)
+
+
+def _flat(kinds: Sequence[tuple[int, ...]], values: Sequence[tuple[int, ...]]) -> tuple[Ints, Ints, Ints]:
+    """Lay the columns of rows end to end, and say where each row's end."""
+    ends = np.array([len(mine) for mine in kinds], dtype=np.int64).cumsum()
+    return np.array(list(chain(*kinds)), dtype=np.int64), np.array(list(chain(*values)), dtype=np.int64), ends
+
+
 def join(pages: Sequence[bytes | None]) -> tuple[Ints, Ints]:
     """Lay pages end to end: their words, and (pages + 1,) where each begins; a missing one has no words."""
     bounds = np.zeros(len(pages) + 1, dtype=np.int64)
@@ -216,3 +263,32 @@ def _pack(joined, bounds, starts, times, values, kinds, width, page_rows):  # ty
         of_key[count], firsts[count], begins[count], ends[count] = key, out[begin + 1, 0], begin, at
         count += 1
     return out, of_key[:count], firsts[:count], begins[:count] * width, ends[:count] * width
+
+
+@njit(cache=True)
+def _grow(joined, bounds, time, kinds, values, ends, page_rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lay one row behind the last page of each log, or where that is full behind what stands before the next one."""
+    n = len(ends)
+    out = np.empty(len(joined) + 2 * (len(values) + n), dtype=np.int64)
+    firsts, begins = np.empty(n, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)
+    at, column = 0, 0
+    for log in range(n):
+        width = 1 + ends[log] - column
+        begin, end, last = bounds[log], bounds[log + 1], NEVER
+        if begin == end:
+            _start(out[at : at + width], kinds[column : ends[log]])
+            at += width
+        else:
+            last = joined[end - width]
+            full = (end - begin) // width - 1 >= page_rows and time > last
+            held = end - width if full else begin
+            out[at : at + end - held] = joined[held:end]
+            if full:
+                out[at] = joined[begin] + (end - begin) // width - 1
+            at += end - held
+        _run(out[at : at + width], out[at - width : at], time, last, values[column : ends[log]], kinds[column : ends[log]])
+        at += width
+        firsts[log] = out[begins[log] + width]
+        begins[log + 1] = at
+        column = ends[log]
+    return out[:at], firsts, begins
