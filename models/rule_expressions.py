@@ -132,7 +132,7 @@ class Asked:
 
     Notes
     -----
-    The same engine evaluates the same expression as in :func:`evaluate`; a call takes it some 80 µs, so answers are remembered by the
+    The same engine evaluates the same expression as in :func:`evaluate`; a call takes it a tenth of a millisecond, so answers are remembered by the
     values read: counts, flags and what is missing repeat.
 
     Examples
@@ -145,8 +145,9 @@ class Asked:
     def __init__(self, text: str) -> None:
         self.columns = columns_of(text)
         names = ['"' + name.replace('"', '""') + '"' for name in self.columns]
-        given = ", ".join(f"${place}::DOUBLE AS {name}" for place, name in enumerate(names, start=1)) or "NULL AS nothing"
-        self._query = f"SELECT {_guarded(text)} FROM (SELECT {given})"
+        given = ", ".join(f"${place}::DOUBLE" for place in range(1, len(names) + 1)) or "NULL"
+        # A table of one line: bare constants would be folded first, and what fails beside a false condition would not fail.
+        self._query = f"SELECT {_guarded(text)} FROM (VALUES ({given})) AS line({', '.join(names) or 'nothing'})"
         self._prepared = threading.local()
         self._known: dict[tuple[float | None, ...], int] = {}
 
@@ -166,7 +167,7 @@ class Asked:
         if not hasattr(own, "cursor"):
             own.cursor = _engine().cursor()
             own.statement = own.cursor.extract_statements(self._query)[0]
-        found = own.cursor.execute(own.statement, row).fetchone()[0]
+        found = own.cursor.execute(own.statement, row).fetchall()[0][0]
         return UNDECIDED if found is None else int(found)
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_contracts import DECISIONS
 from data_contracts.check import check
+from data_contracts.decisions import Decision
 from models.policy import default_policy
 from models.review import Capacity
 from models.risk import NEVER, Guarantee
-from models.scorer import probabilities, score_claims
+from models.rules import Rule, Rules, Snooze
+from models.scorer import Scorer, probabilities, score_claims
 from models.training import Trained
 from tests.models.synthetic import START, Sample
 
@@ -142,3 +148,98 @@ def test_a_claim_that_may_not_be_accused_is_worth_a_look_all_the_more(trained: T
         for bundle in (trained.bundle, silent)
     )
     assert (bound["review_value_cents"] >= free["review_value_cents"]).all()
+
+
+RULES = Rules(
+    "1",
+    tuple(
+        Rule(name, "desk", START.to_pydatetime(), "", when, effect, snoozes)
+        for name, when, effect, snoozes in (
+            ("risky", "risk > 1.2", "desk", (Snooze("customer_id", "U3", AT + pd.Timedelta(days=1), "checked by hand"),)),
+            ("unproved", "proof < 0", "request_evidence", ()),
+            ("proved", "proof > 1 AND risk > 0", "forbid_payment", ()),
+            ("rare", "risk / (idle - idle) > 1 AND risk > 2.5", "investigate", ()),
+            ("elsewhere", "rainfall > 1 AND false", "desk", ()),
+        )
+    ),
+)
+"""Rules that hit, are snoozed, are undecided (``proof`` has gaps), fail, and ask for what is not there."""
+
+SOME = replace(RULES, rules=RULES.rules[:3])
+
+ONE_CLAIM = st.fixed_dictionaries(
+    {
+        "row": st.integers(0, 1199),
+        "capacity": st.builds(Capacity, st.sampled_from([0, 1, 2]), st.sampled_from([0, 1])),
+        "insured": st.booleans(),
+        "audit_rate": st.sampled_from([0.001, 0.05, 1.0]),
+        "accusation_multiple": st.sampled_from([5.0, 20.0]),
+        "threshold": st.sampled_from([None, 0.0, 0.6, NEVER]),
+        "rules": st.sampled_from(["none", "some", "all"]),
+        "confusions": st.sampled_from([None, (np.eye(3), np.full((3, 3), 1 / 3))]),
+        "most_reasons": st.integers(0, 5),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(asked=ONE_CLAIM)
+def test_one_vector_is_decided_to_the_last_bit_as_its_row_of_a_frame(trained: Trained, data: Sample, asked: dict[str, Any]) -> None:
+    audit = replace(POLICY.audit, rate=asked["audit_rate"])
+    wrongful = replace(POLICY.wrongful, accusation_multiple=asked["accusation_multiple"])
+    policy = replace(POLICY, audit=audit, wrongful=wrongful)
+    promised = None if asked["threshold"] is None else Guarantee(asked["threshold"], 0.01, 0.95, 0, 0.0, 0.0)
+    bundle = replace(trained.bundle, guarantee=promised)
+    rows = slice(asked["row"], asked["row"] + 1)
+    matrix, claim, rules = data.matrix[rows], data.claims[rows], {"none": None, "some": SOME, "all": RULES}[asked["rules"]]
+    rest = asked["confusions"], asked["most_reasons"]
+    expected = score_claims(bundle, policy, matrix, claim, np.array([asked["insured"]]), asked["capacity"], AT, *rest, rules=rules)
+    scorer = Scorer(bundle, policy, rules, None, *rest)
+    vector = bundle.inputs.encode(matrix)[0]
+    found = scorer.score_one(vector, claim.to_dict(orient="records")[0], asked["insured"], asked["capacity"], AT)
+    as_frame = pd.DataFrame([found.model_dump(mode="python")]).astype(expected.dtypes.to_dict())
+    pd.testing.assert_frame_equal(as_frame, expected, check_exact=True)
+
+
+def test_a_claim_with_room_for_all_is_decided_as_in_any_batch(trained: Trained, data: Sample) -> None:
+    batch = score_claims(trained.bundle, POLICY, data.matrix, data.claims, insured(data), MANY, AT, rules=SOME)
+    scorer = Scorer(trained.bundle, POLICY, SOME)
+    vectors, claims = trained.bundle.inputs.encode(data.matrix), data.claims.to_dict(orient="records")
+    found = [scorer.score_one(vectors[i], claims[i], bool(insured(data)[i]), MANY, AT) for i in range(len(claims))]
+    assert {one.route.value for one in found} == {"automatic", "audit", "value_of_review", "rule"}
+    alone = pd.DataFrame([one.model_dump(mode="python") for one in found]).astype(batch.dtypes.to_dict())
+    pd.testing.assert_frame_equal(alone, batch, check_exact=True)
+
+
+def test_a_vector_may_hold_more_columns_than_the_model_reads_in_any_order(trained: Trained, data: Sample) -> None:
+    names = trained.bundle.inputs.names
+    vector = trained.bundle.inputs.encode(data.matrix[:1])[0]
+    claim = data.claims.to_dict(orient="records")[0]
+    plain = Scorer(trained.bundle, POLICY).score_one(vector, claim, True, MANY, AT)
+    wider = Scorer(trained.bundle, POLICY, columns=["rainfall", *reversed(names)])
+    assert wider.score_one(np.array([7.0, *vector[::-1]]), claim, True, MANY, AT) == plain
+    assert Scorer(trained.bundle, POLICY).score_one(vector, claim, True, MANY, AT, explain=False) == plain.model_copy(
+        update={"reasons": ""}
+    )
+
+
+def test_vectors_and_columns_that_do_not_fit_the_model_are_refused(trained: Trained, data: Sample) -> None:
+    with pytest.raises(ValueError, match="expected the 4 inputs of the model, missing: proof, idle, channel"):
+        Scorer(trained.bundle, POLICY, columns=["risk"])
+    claim = data.claims.to_dict(orient="records")[0]
+    with pytest.raises(ValueError, match=r"expected 4 numbers, found the shape \(3,\)"):
+        Scorer(trained.bundle, POLICY).score_one(np.zeros(3), claim, True, MANY, AT)
+    with pytest.raises(RuntimeError, match="decision on no claim! breaks its contract: claim_id"):
+        Scorer(trained.bundle, POLICY).score_one(np.zeros(4), claim | {"claim_id": "no claim!"}, True, MANY, AT)
+
+
+def test_threads_that_share_a_scorer_get_the_answers_they_would_get_alone(trained: Trained, data: Sample) -> None:
+    scorer = Scorer(trained.bundle, POLICY, RULES)
+    vectors, claims = trained.bundle.inputs.encode(data.matrix), data.claims.to_dict(orient="records")
+
+    def answer(i: int) -> Decision:
+        return scorer.score_one(vectors[i], claims[i], True, MANY, AT)
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(answer, range(300)))
+    assert together == [answer(i) for i in range(300)]
