@@ -48,7 +48,7 @@ LEAST = 1 << 30
 # while a bucket is worked on; how many times the bytes of a bucket on disk that takes; of a number given to an identifier; of a
 # claim and of each byte of its text while stories are compared.
 _ROW_BYTES, _CELL_BYTES = 150, 50
-_MOST_BUCKETS, _SPREAD = 500, 8
+_MOST_BUCKETS, _SPREAD = 500, 11
 _NUMBER_BYTES, _CONTENT_BYTES = 150, (1_000, 12)
 
 

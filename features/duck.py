@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -19,6 +20,8 @@ from features.slices import SLICES, sliced_by
 from features.stored import ROW, Stored, frame
 
 _DEALT_ROWS = 1 << 19
+_HASH = "_hash"
+_MOST_MARKS = 1 << 27
 _KEPT = "FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 61440"
 
 
@@ -135,12 +138,13 @@ class Duck:
 
     def dealt(self, share: Share, buckets: int) -> Iterator[Bucket]:
         """Deal what a share needs to buckets on disk and yield one bucket with claims after the other; each is gone after its turn."""
-        folder = self.folder / share.key
+        folder, asked = self.folder / share.key, _Asked.by(self.rows["claims"])
         folder.mkdir()
-        for table in share.columns:
+        for table in sorted(share.columns, key=lambda table: table != "claims"):
             if query := self._dealing(share, table, buckets):
                 with self.session() as session:
-                    _deal(session.sql(f"SELECT *, {_slicing(share, table)} FROM ({query})").to_arrow_reader(_DEALT_ROWS), folder, table)
+                    rows = session.sql(f"SELECT *, {_slicing(share, table)} FROM ({query})").to_arrow_reader(_DEALT_ROWS)
+                    _deal((_placed(batch, share, table, asked, buckets) for batch in rows), folder, table)
         for number in range(buckets):
             bucket = Bucket({table: folder / f"{table}-{number}.arrows" for table in share.columns}, share, self)
             if bucket.files["claims"].exists():
@@ -149,24 +153,23 @@ class Duck:
         folder.rmdir()
 
     def _dealing(self, share: Share, table: str, buckets: int) -> str:
-        """Return the SQL that reads what a share needs of a table, with the number of the bucket; nothing where there is no row."""
+        """Return the SQL that reads what a share needs of a table, with the hash that places a row; nothing where there is no row."""
         if not self.rows[table]:
             return ""
         held, key = self.read(table, share.columns[table]), _quoted(share.key)
-        place = f"(hash(CAST({{}}.{key} AS VARCHAR)) % {buckets})::SMALLINT AS bucket"
-        if table == "claims":
-            return f"SELECT *, {place.format('t')} FROM ({held}) t"  # a missing key has a hash, too
-        claims, named = self.read("claims", sorted({"claim_id", share.key})), table in share.by_claim
-        by_claim = f"SELECT t.*, {place.format('c')} FROM ({held}) t JOIN ({claims}) c USING (claim_id) WHERE c.{key} IS NOT NULL"
+        place = f"hash(CAST({{}}.{key} AS VARCHAR))"
+        if table not in share.by_claim:
+            known = table == "claims" or share.key in share.columns[table]
+            return f"SELECT t.*, {place.format('t')} AS {_HASH} FROM ({held}) t" if known else ""  # a missing key has a hash, too
+        claims = self.read("claims", sorted({"claim_id", share.key}))
+        by_claim = (
+            f"SELECT t.*, {place.format('c')} AS {_HASH} FROM ({held}) t JOIN ({claims}) c USING (claim_id) WHERE c.{key} IS NOT NULL"
+        )
         if share.key not in share.columns[table]:
-            return by_claim if named else ""
-        if not named:
-            return (
-                f"SELECT t.*, {place.format('t')} FROM ({held}) t SEMI JOIN (SELECT DISTINCT {key} FROM ({claims})) c ON t.{key} = c.{key}"
-            )
+            return by_claim
         # Where its own key and its claim's send a row to different buckets it goes to both: what is not asked about does no harm.
-        here, there = (f"(hash(CAST({side}.{key} AS VARCHAR)) % {buckets})" for side in ("t", "c"))
-        return f"SELECT t.*, {here}::SMALLINT AS bucket FROM ({held}) t UNION ALL {by_claim} AND {here} <> {there}"
+        here, there = (place.format(side) for side in ("t", "c"))
+        return f"SELECT t.*, {here} AS {_HASH} FROM ({held}) t UNION ALL {by_claim} AND {here} % {buckets} <> {there} % {buckets}"
 
     def numbered(self, columns: Columns, identifiers: Iterable[str]) -> tuple[Duck, dict[str, int]]:
         """Write some columns of the tables with a number for each identifier, the same in all tables.
@@ -212,6 +215,33 @@ class Duck:
             yield from session.sql(f"SELECT * FROM read_parquet({_literal(files)}) ORDER BY {_quoted(by)}").to_arrow_reader(rows)
 
 
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """The keys that claims name, each marked at a place that its hash says: no key that is asked about is ever taken for another."""
+
+    marks: npt.NDArray[np.bool_]
+
+    @classmethod
+    def by(cls, claims: int) -> _Asked:
+        """Make room for the keys of so many claims, so that few others share a place with one of them."""
+        return cls(np.zeros(min(1 << (2 * claims).bit_length(), _MOST_MARKS), dtype=np.bool_))
+
+    def places(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        return (hashes >> np.uint64(16)) & np.uint64(len(self.marks) - 1)
+
+
+def _placed(batch: pa.RecordBatch, share: Share, table: str, asked: _Asked, buckets: int) -> pa.RecordBatch:
+    """Say of each row which bucket it belongs to: −1, into none, where it has a key of its own that nobody asks about."""
+    hashes = batch[_HASH].to_numpy()
+    bucket = (hashes % np.uint64(buckets)).astype(np.int16)
+    places = asked.places(hashes)
+    if table == "claims":
+        asked.marks[places[batch[share.key].is_valid().to_numpy(zero_copy_only=False)]] = True
+    elif table not in share.by_claim:
+        bucket[~asked.marks[places]] = -1
+    return batch.drop_columns(_HASH).append_column("bucket", pa.array(bucket))
+
+
 def _deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
     """Append the rows of each batch to the files of their buckets."""
     with ExitStack() as stack:
@@ -219,6 +249,7 @@ def _deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
         for batch in batches:
             bucket = batch["bucket"].to_numpy()
             order = np.argsort(bucket, kind="stable")
+            order = order[np.searchsorted(bucket[order], 0) :]
             bounds = np.append(np.flatnonzero(np.diff(bucket[order], prepend=-1)), len(order))
             together = batch.drop_columns("bucket").take(pa.array(order))
             for start, end in pairwise(bounds):
@@ -230,10 +261,10 @@ def _deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
 
 
 def _slicing(share: Share, table: str) -> str:
-    """Return the SQL of the columns that say to which slice a row belongs."""
+    """Return the SQL of the columns that say to which slice a row belongs: as a column says in all tables alike, or in any way."""
     held = share.columns[table]
-    cuts = {by: [by] if by in held else list(held) for by in sliced_by(share)}
-    hashes = {by: ", ".join(f"CAST({_quoted(c)} AS VARCHAR)" for c in columns) for by, columns in cuts.items()}
+    anyhow = ", ".join(map(_quoted, held))
+    hashes = {by: f"CAST({_quoted(by)} AS VARCHAR)" if by in held else anyhow for by in sliced_by(share)}
     return ", ".join(f"((hash({words}) >> 20) % {SLICES})::UTINYINT AS {_quoted(f'_slice_{by}')}" for by, words in hashes.items())
 
 
