@@ -132,6 +132,78 @@ def test_what_arrives_late_is_admitted_and_the_batch_then_agrees_with_what_was_r
     must_equal(np.array(list(found.values()))[:, [history.names.index(name) for name in expected]], expected)
 
 
+@SOME
+@given(marketplaces(max_claims=12, late=0.2), st.integers(0, 10_000))
+def test_claims_that_are_read_and_then_appended_have_the_rows_that_a_batch_finds_later(tables: Tables, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lost = {name: rng.random(len(tables["claims"])) < 0.15 for name in ("customer_id", "product_id", "device_id", "narrative", "photo_hash")}
+    claims = tables["claims"].assign(**{name: tables["claims"][name].mask(where) for name, where in lost.items()})
+    tables = {**tables, "claims": claims}
+    history, kept, found = OnlineHistory(MemoryPages()), {name: [frame.head(0)] for name, frame in tables.items()}, {}
+    for at in sorted({int(at) for name in tables for at in known(tables, name)}):
+        part = between(tables, at, at + 1)
+        for claim in part.pop("claims", claims.head(0)).to_dict("records"):
+            read = history.read(plain(claim))
+            counts = history.append_read(read)
+            found[claim["claim_id"]] = read.vector
+            late = {"recorded_at": pd.Timestamp(counts, unit="us", tz="UTC")} if counts > read.filed else {}
+            kept["claims"].append(claims[claims.claim_id == claim["claim_id"]].assign(**late))
+        admitted = history.admit(part)
+        if admitted:
+            history.append(admitted)
+        for name, frame in admitted.items():
+            kept[name].append(frame)
+    order = claims.set_index("claim_id", drop=False).loc[list(found)].reset_index(drop=True)
+    stored = {name: pd.concat(parts, ignore_index=True) for name, parts in kept.items()}
+    expected = build_matrix({name: frame for name, frame in stored.items() if len(frame)}, order)
+    must_equal(np.array(list(found.values()))[:, [history.names.index(name) for name in expected]], expected)
+
+
+class Counted(MemoryPages):
+    """Pages that count how many are looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "looked", [])
+
+    def latest(self, keys: Any, before: Any) -> list[bytes | None]:
+        found = super().latest(keys, before)
+        self.looked.append(len(keys))  # type: ignore[attr-defined]
+        return found
+
+    def between(self, key: Any, after: int, before: int) -> list[bytes]:
+        found = super().between(key, after, before)
+        self.looked.append(len(found))  # type: ignore[attr-defined]
+        return found
+
+
+def test_a_claim_of_a_busy_seller_costs_no_more_look_ups_when_his_history_is_four_times_as_long() -> None:
+    cost = {}
+    for times in (20, 80):
+        pages, n, begin = Counted(), 150 * times, pd.Timestamp("2020-01-01", tz="UTC")
+        history = OnlineHistory(pages)
+        orders = pd.DataFrame(
+            {
+                "order_id": [f"O{i}" for i in range(n)],
+                "customer_id": [f"A{i}" for i in range(n)],
+                "seller_id": "S",
+                "product_id": "P",
+                "amount_cents": 500,
+                "ordered_at": begin + pd.to_timedelta(np.arange(n), "D"),
+            }
+        )
+        claims = orders.iloc[::10].assign(claim_id=[f"C{i}" for i in range(n // 10)])
+        claims = claims.assign(filed_at=claims.ordered_at + pd.Timedelta(hours=1)).drop(columns="ordered_at")
+        history.append({"orders": orders, "claims": claims})
+        pages.looked.clear()  # type: ignore[attr-defined]
+        filed = begin + pd.Timedelta(days=n)
+        read = history.read({"claim_id": "C", "customer_id": "B", "seller_id": "S", "product_id": "P", "amount_cents": 700, "filed_at": filed})
+        history.append_read(read)
+        cost[times] = sum(pages.looked)  # type: ignore[attr-defined]
+        assert read.vector[history.names.index("orders_count_seller_all")] == n
+    assert cost[80] <= cost[20] + 2  # a page more or less where windows begin
+
+
 HOWS: tuple[How, ...] = ("count", "since_first", "since_last", "sum", "mean", "min", "max", "last", "first_seen", "distinct")
 WINDOWS = (ALL, Window(30), Window(7, lag_days=7), Window(90, closed="neither"), Window(None, lag_days=3), Window(5, 1, "both"))
 
