@@ -12,7 +12,7 @@ import numpy as np
 
 from data_contracts import LABELS, Action
 from models.classifier import ABUSIVE
-from models.metrics import Interval, classwise_ece
+from models.metrics import Interval
 from models.policy import Harm
 from models.risk import Guarantee, p_value
 
@@ -29,8 +29,9 @@ class Gates:
         Labelled claims below which no interval can be trusted and nobody is promoted.
     money_confidence
         Of the interval of the saving, whose lower end must lie above zero.
-    ece, ece_margin
-        The classwise calibration error beyond chance may be at most the larger of ``ece`` and the champion's plus ``ece_margin``.
+    ece, ece_margin, ece_confidence
+        The classwise calibration error beyond chance may be at most the larger of ``ece`` and the champion's plus ``ece_margin``; refused
+        where the interval of that confidence lies above it.
     slower, free_ms
         Predicting and explaining one claim may take at most the larger of ``slower`` times the champion's median and ``free_ms``.
     larger, free_bytes
@@ -48,6 +49,7 @@ class Gates:
     money_confidence: float = 0.90
     ece: float = 0.03
     ece_margin: float = 0.02
+    ece_confidence: float = 0.90
     slower: float = 2.0
     free_ms: float = 10.0
     larger: float = 2.0
@@ -103,19 +105,6 @@ class Fitness:
     champion_bytes: int
     challenger_bytes: int
     parity: Parity
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """A classwise calibration error, and the one that chance alone would show."""
-
-    ece: float
-    chance: float
-
-    @property
-    def excess(self) -> float:
-        """What goes beyond chance; below 0 where chance was kind."""
-        return self.ece - self.chance
 
 
 def money(saving: Interval, claims: int, gates: Gates) -> Gate:
@@ -232,45 +221,6 @@ def accusations(
         why = f"{found}: too few labels to show the limit of {limit:.2%}, but the challenger accuses no more than the champion"
         return Gate("wrongful accusations", True, bound, limit, why)
     return Gate("wrongful accusations", False, bound, limit, f"{found}: the limit of {limit:.2%} is not shown")
-
-
-def chance_ece(proba: np.ndarray, weights: np.ndarray, rng: np.random.Generator, draws: int = 50) -> float:
-    """Return the calibration error that these very probabilities show on average if they are right.
-
-    Parameters
-    ----------
-    proba, weights
-        Probabilities of the labels, shape (claims, 3), and weights.
-    rng, draws
-        Labels are drawn from the probabilities so many times.
-
-    Notes
-    -----
-    Consistency resampling (Bröcker & Smith 2007). The error is never below 0, so with few labels it is large by chance alone, and larger
-    for sharp probabilities than for the same one for all: without this, the gate would favour models that know nothing.
-
-    Examples
-    --------
-    >>> same, rng = np.tile([0.2, 0.3, 0.5], (100, 1)), np.random.default_rng(0)
-    >>> 0.0 < chance_ece(same, np.ones(100), rng) < 0.1
-    True
-    """
-    edges = proba.cumsum(axis=1)[:, :-1]
-    errors = []
-    for _ in range(draws):
-        place = (edges < rng.random((len(proba), 1))).sum(axis=1)
-        errors.append(classwise_ece(np.array(LABELS)[place], proba, weights))
-    return float(np.mean(errors))
-
-
-def calibration(champion: Calibrated, challenger: Calibrated, gates: Gates) -> Gate:
-    """Return whether probabilities hold: the calibration errors of both beyond chance, on the same labels."""
-    limit = max(gates.ece, champion.excess + gates.ece_margin)
-    why = (
-        f"calibration error {challenger.ece:.3f}, {challenger.excess:.3f} beyond the {challenger.chance:.3f} that right probabilities "
-        f"would show on these labels, at most {limit:.3f} beyond (champion {champion.excess:.3f})"
-    )
-    return Gate("calibration", challenger.excess <= limit, challenger.excess, limit, why)
 
 
 def latency(fitness: Fitness, gates: Gates) -> Gate:

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import Action
+from models import calibration_gate, slices
 from models import gates as gate
-from models import slices
+from models.calibration_gate import calibrated
 from models.classifier import ABUSIVE
 from models.costs import least_cost, realised_cost
 from models.experts import stated_probabilities
-from models.gates import Calibrated, Fitness, Gate, Gates, chance_ece
+from models.gates import Fitness, Gate, Gates
 from models.metrics import Interval, auc, average_precision, cluster_bootstrap, cluster_bootstraps, log_loss, summary
 from models.policy import Policy
 from models.risk import Guarantee
@@ -145,7 +146,7 @@ def judge(
     # The same draws for both, so that equal models are equal.
     luck = int(rng.integers(2**32))
     before, after = (
-        Calibrated(m["ece"], chance_ece(p, weights, np.random.default_rng(luck))) for m, p in zip(metrics, stated, strict=True)
+        calibrated(labels, p, weights, later.groups[known], np.random.default_rng(luck), limits.ece_confidence, draws) for p in stated
     )
     sliced, gaps = slices.compare(
         later.sliced, later.labels, later.weights, champion.action, challenger.action, later.groups, limits, rng, draws
@@ -154,7 +155,7 @@ def judge(
     found = (
         gate.money(saving, len(known), limits),
         gate.accusations(later.labels, later.stands_for, accused[0], accused[1], challenger.guarantee, policy.harm),
-        gate.calibration(before, after, limits),
+        calibration_gate.gate(before, after, limits),
         gate.latency(fitness, limits),
         gate.size(fitness, limits),
         gate.parity(fitness.parity),

@@ -10,24 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.gates import (
-    Calibrated,
     Fitness,
     Gates,
     Parity,
     accusation_bound,
     accusations,
     accused,
-    calibration,
-    chance_ece,
     latency,
     money,
     parity,
     size,
 )
-from models.metrics import Interval, classwise_ece
+from models.metrics import Interval
 from models.policy import Harm
 from models.risk import Guarantee
-from tests.models.synthetic import sample
 
 HARM = Harm(0.01, 0.95)
 FINE = Parity(True, True, (), 10, ())
@@ -134,30 +130,6 @@ def test_money_must_be_saved_beyond_chance() -> None:
     assert money(Interval(200.0, 1.0, 400.0, 100), 150, Gates()).passed
     refused = money(Interval(200.0, 0.0, 400.0, 100), 150, Gates())
     assert not refused.passed and "$2.00 a claim" in refused.why and "does not lie above zero" in refused.why
-
-
-@pytest.mark.parametrize(
-    ("champion", "challenger", "passed"), [(0.01, 0.04, True), (0.01, 0.06, False), (0.2, 0.21, True), (0.2, 0.23, False)]
-)
-def test_calibration_may_not_be_worse_than_the_limit_or_the_champion(champion: float, challenger: float, passed: bool) -> None:
-    assert calibration(Calibrated(champion, 0.0), Calibrated(challenger + 0.1, 0.1), Gates(ece=0.05, ece_margin=0.02)).passed == passed
-
-
-def test_calibration_that_cannot_be_measured_does_not_pass() -> None:
-    unknown = Calibrated(float("nan"), float("nan"))
-    assert not calibration(unknown, unknown, Gates()).passed
-
-
-@pytest.mark.parametrize("rows", [150, 600])
-def test_right_probabilities_err_by_chance_alone_and_wrong_ones_beyond_it(rows: int) -> None:
-    beyond = []
-    for seed in range(8):
-        data, rng = sample(rows, seed), np.random.default_rng(seed)
-        weights = rng.choice([1.0, 5.0], rows)
-        for proba in (data.truth, data.truth[:, [2, 1, 0]]):
-            found = Calibrated(classwise_ece(data.labels, proba, weights), chance_ece(proba, weights, rng))
-            beyond.append(found.excess)
-    assert abs(np.mean(beyond[::2])) < 0.01 and min(beyond[1::2]) > 0.1
 
 
 def test_time_and_size_are_judged_against_the_champion_above_what_is_free() -> None:
