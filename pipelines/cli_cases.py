@@ -136,14 +136,14 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
     """
     from pipelines.evaluate import evaluate
     from pipelines.lake import Lake
-    from pipelines.received import export_claims
+    from pipelines.received import export_received
     from pipelines.report import report as run
     from pipelines.simulated import Simulation
     from serving.store import Store
 
     where, prices = _decided(Home.at(home)), read_policy(policy)
     with Store(where.store_url) as store, errors.status("writing the report"):
-        export_claims(where, store)
+        export_received(where, store)
         tables = Lake(where.root).tables()
         page = run(where, as_of, prices, store, tables, evaluate(where, prices, store, tables) if Simulation.exists(where) else None)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
@@ -160,9 +160,14 @@ def serve(
 
     Example: touchstone serve --port 8000
     """
+    from pipelines.serve import prepare
     from pipelines.serve import serve as run
 
-    run(Home.at(home), read_policy(policy), host, port, read_rules(rules))
+    where = Home.at(home)
+    with progress_bar() as bar:
+        task = bar.add_task("filling the history", total=None)
+        prepare(where, lambda done, total: bar.update(task, completed=done, total=total))
+    run(where, read_policy(policy), host, port, read_rules(rules))
 
 
 def _decided(home: Home) -> Home:

@@ -22,7 +22,7 @@ from pipelines.build import matrix_of
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.monitor_page import write
-from pipelines.received import export_claims
+from pipelines.received import export_received
 from pipelines.watched import Findings, MonitorSettings, claims_of, examine, trained_until
 from serving.store import Store
 
@@ -72,7 +72,7 @@ def monitor(
     settings = settings or MonitorSettings()
     bundle = Shelf(home.bundles).get("champion", CATALOG.hash)
     with Store(home.store_url) as store:
-        export_claims(home, store)
+        export_received(home, store)
         decisions = store.read("decisions")
     tables = Lake(home.root).tables() if tables is None else tables
     spans = layout(tables["claims"]["filed_at"], trained_until(bundle), as_of, settings.windows)

@@ -22,7 +22,7 @@ from models.policy import Policy
 from models.review import action_after
 from pipelines.home import Home
 from pipelines.lake import Lake
-from pipelines.received import export_claims
+from pipelines.received import export_received
 from pipelines.source import read_file
 from pipelines.validate import Counts, count
 from serving import casework, proceedings
@@ -145,7 +145,7 @@ def settle(
     Resolutions recorded at one instant are one batch of the lake, so a run that was killed between store and lake is
     completed by the next one. Parameters as in :func:`run`.
     """
-    export_claims(home, store)
+    export_received(home, store)
     lake = Lake(home.root)
     done = run(store, lake.tables(["claims", "seller_events"]), as_of, parties, progress, policy)
     recorded = store.read(RESOLUTIONS.name)
@@ -178,7 +178,7 @@ def receive(home: Home, store: Store, file: Path) -> Counts:
     data_contracts.ContractError
         If the file cannot be read by the contract at all.
     """
-    export_claims(home, store)
+    export_received(home, store)
     arrived = read_file(file, ANSWERS)
     lake = Lake(home.root)
     halves = check(arrived.frame, ANSWERS, {"claims": lake.read("claims")})

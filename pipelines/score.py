@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -27,11 +27,12 @@ from models.shelf import Shelf
 from models.stages import ReasonsFor, Routed, price, send, written
 from pipelines.batch_export import append_decisions, mend_decisions
 from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
+from pipelines import beside
 from pipelines.build import build, kept_matrix
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
-from pipelines.received import export_claims
+from pipelines.received import export_received
 from serving.instants import DAY
 from serving.queue import minutes_of
 from serving.standing import Standing
@@ -84,7 +85,7 @@ def score(
     reasons_for: ReasonsFor = "disputable",
     piece: int = PIECE,
 ) -> Scored:
-    """Decide the claims filed in [since, as_of) that have no decision yet.
+    """Decide the claims filed in [since, as_of) that have no decision yet; a challenger's decisions are stored beside, never acted on.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ def score(
     """
     bundle = Shelf(home.bundles).get("champion", CATALOG.hash)
     with Store(home.store_url, synchronous="NORMAL") as store:
-        export_claims(home, store)
+        export_received(home, store)
         if carrier is not None and carrier.engine is not Engine.LOCAL:
             build(home, carrier=carrier)
         lake = Lake(home.root)
@@ -129,13 +130,18 @@ def score(
         counts: Counter[str] = Counter()
         if len(pending):
             road = _Road(bundle, policy, Standing(read["seller_events"]), num_threads, rules, reasons_for)
+            challenger = beside.challenger_of(home)
+            shadow = None if challenger is None else replace(road, bundle=challenger)
             rows = _feature_rows(home, tables, read["claims"], pending, num_threads)
             taken = _taken(store.read("decisions", {"action": _REVIEWED}))
             for places in _pieces(pending["filed_at"], piece):
                 claims = pending.iloc[places]
-                decisions, taken = road.decide(rows.rows(places), claims, taken, pd.Timestamp(as_of))
+                matrix, before = rows.rows(places), taken
+                decisions, taken = road.decide(matrix, claims, before, pd.Timestamp(as_of))
                 if store.record_decisions(decisions, minutes_of(policy)) == len(decisions):
                     append_decisions(lake, decisions)
+                if shadow is not None:
+                    beside.keep(store, shadow.decide(matrix, claims, before, pd.Timestamp(as_of))[0])
                 counts.update(decisions["action"].value_counts().to_dict())
                 if progress is not None:
                     progress(places.stop, len(pending))

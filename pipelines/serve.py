@@ -1,23 +1,45 @@
-"""The endpoint in operation: loads champion and history, answers over HTTP."""
+"""The endpoint in operation: fills the history once, loads the champion, answers over HTTP and keeps up with lake and models."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import FastAPI
 
 from features.catalog import CATALOG
+from features.online import OnlineHistory
+from features.pages import MemoryPages
+from models.bundle import load
 from models.policy import Policy
 from models.rules import Rules
 from models.shelf import Shelf
+from pipelines.filled import LIVE_PORTION, fill_from_lake
 from pipelines.home import Home
-from pipelines.lake import Lake
-from pipelines.received import export_claims
 from serving.app import create_app
+from serving.background import Background
 from serving.engine import Engine
+from serving.filling import Progress
+from serving.roles import Roles
 from serving.settings import Settings
 from serving.store import Store
+
+
+def prepare(home: Home, progress: Progress | None = None) -> int:
+    """Fill the history from the lake as far as it is new, and return how many rows were; at the first start this takes a while.
+
+    Stopped anywhere, it goes on where it was. ``progress`` is told rows taken in and rows to take in.
+
+    Raises
+    ------
+    models.bundle.BundleError
+        If there is no champion, or it does not fit this code: then nothing is filled.
+    """
+    Shelf(home.bundles).get("champion", CATALOG.hash)
+    with Store(home.store_url, "NORMAL") as store:
+        return fill_from_lake(home, store, OnlineHistory(MemoryPages()), datetime.now(UTC), progress=progress)
 
 
 def serve(home: Home, policy: Policy, host: str | None = None, port: int | None = None, rules: Rules | None = None) -> None:
@@ -44,15 +66,24 @@ def serve(home: Home, policy: Policy, host: str | None = None, port: int | None 
     import uvicorn
 
     settings = Settings.read(os.environ, host, port)
-    with Store(home.store_url, settings.synchronous) as store:
-        app = compose(home, policy, store, settings, rules)
-        uvicorn.run(app, host=settings.host, port=settings.port, access_log=False)
+    prepare(home)
+    uvicorn.run(compose(home, policy, settings, rules), host=settings.host, port=settings.port, access_log=False)
 
 
-def compose(home: Home, policy: Policy, store: Store, settings: Settings, rules: Rules | None = None) -> FastAPI:
-    """Return the application over a home, warmed up: its champion, and its lake with every claim received before."""
-    bundle = Shelf(home.bundles).get("champion", CATALOG.hash)
-    export_claims(home, store)
-    engine = Engine(bundle, policy, Lake(home.root).tables(), store, settings.clock_skew, rules)
+def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None = None) -> FastAPI:
+    """Return the application over a home whose history is filled, warmed up; what it takes can be sent to another process."""
+    shelf = Shelf(home.bundles)
+    bundle = load(shelf.path(settings.pinned), CATALOG.hash) if settings.pinned else shelf.get("champion", CATALOG.hash)
+    store = Store(home.store_url, settings.synchronous)
+    engine = Engine(bundle, policy, store, settings.clock_skew, rules, sample=settings.parity_per_mille / 1000)
     engine.warm_up()
+    watching: dict[str, Callable[[], object]] = {
+        "models": Roles(engine, shelf, CATALOG.hash, settings.pinned).look,
+        "lake": partial(_keep_up, home, store, engine.history),
+    }
+    engine.behind(Background(watching, settings.refresh_seconds))
     return create_app(engine, lambda: datetime.now(UTC))
+
+
+def _keep_up(home: Home, store: Store, history: OnlineHistory) -> None:
+    fill_from_lake(home, store, history, datetime.now(UTC), LIVE_PORTION)

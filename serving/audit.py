@@ -147,7 +147,9 @@ def verify(tx: Connection, expected: Head | None = None) -> Verified:
         found = driver.rows("SELECT seq, kind, subject, at, body, hash FROM audit_log WHERE seq > ? ORDER BY seq LIMIT ?", (at.seq, _PAGE))
         for seq, kind, subject, instant, body, held in found:
             if seq != at.seq + 1:
-                return Verified(at.seq, at, f"entry {at.seq + 1}: expected the entry after {at.seq}, found entry {seq}; some were taken away")
+                return Verified(
+                    at.seq, at, f"entry {at.seq + 1}: expected the entry after {at.seq}, found entry {seq}; some were taken away"
+                )
             now = Head(seq, chained(at, Entry(kind, subject, instant, bytes(body))))
             if now.hash != bytes(held):
                 told = f"hash {now.hash.hex()[:12]} over the entry ({kind} of {subject}), found {bytes(held).hex()[:12]}"

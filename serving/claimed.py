@@ -73,9 +73,7 @@ def _recorded(rows: Sequence[dict[str, Any]], known_already: Sequence[bool], wat
     """Let the claims of a group become known at one instant: none of them was read with another one in its history."""
     instants = [max(row["filed_at"], row[RECORDED] or row["filed_at"]) for row in rows]
     at = max([watermark + 1, *(i for i, old in zip(instants, known_already, strict=True) if not old)])
-    return [
-        row if old or row["filed_at"] == at else {**row, RECORDED: at} for row, old in zip(rows, known_already, strict=True)
-    ]
+    return [row if old or row["filed_at"] == at else {**row, RECORDED: at} for row, old in zip(rows, known_already, strict=True)]
 
 
 def drawn(claim_id: str, share: float) -> bool:

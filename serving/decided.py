@@ -29,7 +29,9 @@ _COUNT = (
 )
 
 
-def write_decisions(tx: Connection, rows: Sequence[Mapping[str, Any]], minutes: Mapping[str, int], after: Head | None = None) -> list[bytes]:
+def write_decisions(
+    tx: Connection, rows: Sequence[Mapping[str, Any]], minutes: Mapping[str, int], after: Head | None = None
+) -> list[bytes]:
     """Write decisions on claims that have none.
 
     Parameters

@@ -145,7 +145,9 @@ def names_of(asked: Asked) -> list[str]:
     return [*referred(CLAIMS, asked.values), *(named(kind, key) for kind, key in own)]
 
 
-def draft(reading: Reading, group: Sequence[Asked], decider: Decider, now: datetime, skew: timedelta, before: Mapping[int, Draft]) -> list[Found]:
+def draft(
+    reading: Reading, group: Sequence[Asked], decider: Decider, now: datetime, skew: timedelta, before: Mapping[int, Draft]
+) -> list[Found]:
     """Find each claim's answer, or draft its decision.
 
     Parameters
@@ -203,9 +205,7 @@ def answered(asked: Asked, around: Around) -> bytes | None:
     return answer
 
 
-def _drafted(
-    reading: Reading, asked: Asked, around: Around, decider: Decider, now: datetime, skew: timedelta, old: Draft | None
-) -> Draft:
+def _drafted(reading: Reading, asked: Asked, around: Around, decider: Decider, now: datetime, skew: timedelta, old: Draft | None) -> Draft:
     claim = asked.claim
     _must_be_sound(asked, around, now, skew)
     standing = around.rows.get(named(STANDING, claim.seller_id))

@@ -28,7 +28,9 @@ from models.bundle import Bundle
 from models.policy import Policy
 from models.rules import Rules
 from models.scorer import Scorer, probabilities
-from serving import audit, claimed
+from serving import audit
+from serving.background import Background
+from serving.claimed import Written, write
 from serving.draft import Asked, Decider, Draft, Found, Reading, draft
 from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
@@ -36,6 +38,7 @@ from serving.history import StorePages
 from serving.queue import minutes_of
 from serving.refusals import BusyError, ConflictError, InvalidClaimError, InvalidRowError, RefusedError, Violation, shown
 from serving.schema import CLAIMS_TABLE
+from serving.shadow import Shadow
 from serving.store import Store, columns_of, find
 from serving.written import json_of
 
@@ -57,6 +60,8 @@ TOGETHER = timedelta(seconds=10)
 
 Answer = bytes | Exception
 """What became of a claim: the answer as it goes out, or why there is none."""
+
+Done = Answer | Written
 
 
 class Engine:
@@ -101,7 +106,14 @@ class Engine:
         self._sample = sample
         self._lock = RLock()
         self._counts: Counter[str] = Counter()
-        self._adopt(bundle)
+        self._background: list[Background] = []
+        self._shadow: Shadow | None = None
+        self._bundle, self._decider = bundle, self._prepared(bundle)
+
+    @property
+    def history(self) -> OnlineHistory:
+        """The features that are read, prepared; its own pages are empty."""
+        return self._history
 
     def __enter__(self) -> Engine:
         return self
@@ -110,7 +122,29 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """End what runs in the background."""
+        """End what runs in the background; what was decided is repeated by the challenger first."""
+        for background in self._background:
+            background.close()
+        self.challenge(None)
+
+    def behind(self, background: Background) -> None:
+        """Let something run beside the requests until the engine is closed."""
+        self._background.append(background)
+        background.start()
+
+    def adopt(self, bundle: Bundle) -> None:
+        """Decide with another model from the next group of claims on; it is prepared before anybody waits for it."""
+        decider = self._prepared(bundle)
+        with self._lock:
+            self._bundle, self._decider = bundle, decider
+        self._counts["model_swaps"] += 1
+
+    def challenge(self, bundle: Bundle | None) -> None:
+        """Let a challenger decide beside the model, or none; its decisions are stored and never acted on."""
+        shadow = None if bundle is None else Shadow(self._store, self._prepared(bundle).scorer, bundle.hash, self._counts)
+        before, self._shadow = self._shadow, shadow
+        if before is not None:
+            before.close()
 
     def score(self, claim: Claim, now: datetime, key: str | None = None) -> bytes:
         """Decide a claim, or return the answer that it already has; see :meth:`score_many`.
@@ -169,39 +203,42 @@ class Engine:
 
     def _decided(self, group: list[Asked], now: datetime) -> list[Answer]:
         decider = self._decider
+        parts = _spans(group)
         with self._store.view() as view:
             reading = Reading(view, self._history, self._policy)
-            parts = _spans(group)
-            found = dict(zip((a.place for a in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
-        if len(parts) > 1 or any(isinstance(one, Draft) for one in found.values()):
-            found = self._written(parts, found, reading.head, decider, now)
-        answers = [found[one.place] for one in group]
-        self._counts.update(_counted(answer) for answer in answers)
-        return [answer.body if isinstance(answer, claimed.Written) else answer for answer in answers]  # type: ignore[misc]
+            first = dict(zip((one.place for one in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
+        done: dict[int, Done] = {place: one for place, one in first.items() if not isinstance(one, Draft)}
+        if len(done) < len(group):
+            done = self._written(parts, first, reading.head, decider, now)
+        found = [done[one.place] for one in group]
+        self._counts.update(_counted(one) for one in found)
+        if self._shadow is not None:
+            self._shadow.give(one.draft for one in found if isinstance(one, Written))
+        return [one.body if isinstance(one, Written) else one for one in found]
 
     def _draft(self, reading: Reading, group: list[Asked], decider: Decider, now: datetime, old: Mapping[int, Draft]) -> list[Found]:
         return draft(reading, group, decider, now, self._clock_skew, old)
 
     def _written(
-        self, parts: list[list[Asked]], first: Mapping[int, Any], head: audit.Head, decider: Decider, now: datetime
-    ) -> dict[int, Any]:
+        self, parts: list[list[Asked]], first: Mapping[int, Found], head: audit.Head, decider: Decider, now: datetime
+    ) -> dict[int, Done]:
         """Write the drafts that still hold; make anew those that do not, and those that wait for others to be history first."""
-        found: dict[int, Any] = {}
+        done: dict[int, Done] = {}
         with self._store.write() as tx:
             audit.lock(Driver(tx))
             StorePages(tx).alone()
             for part in parts:
                 reading = Reading(tx, self._history, self._policy)
                 if part is parts[0] and reading.head == head:
-                    mine: list[Any] = [first[asked.place] for asked in part]
+                    mine = [first[asked.place] for asked in part]
                 else:
                     old = {place: one for place, one in first.items() if isinstance(one, Draft)} if part is parts[0] else {}
                     mine = self._draft(reading, part, decider, now, old)
                 drafts = [one for one in mine if isinstance(one, Draft)]
-                bodies = iter(claimed.write(tx, reading, drafts, self._minutes, self._sample) if drafts else ())
-                found |= {a.place: next(bodies) if isinstance(one, Draft) else one for a, one in zip(part, mine, strict=True)}
+                written = iter(write(tx, reading, drafts, self._minutes, self._sample) if drafts else ())
+                done |= {a.place: next(written) if isinstance(one, Draft) else one for a, one in zip(part, mine, strict=True)}
         self._counts["commits"] += 1
-        return found
+        return done
 
     def receive(self, table: str, rows: Sequence[Any], now: datetime) -> list[Outcome | RefusedError]:
         """Take in events as they happen; see :func:`serving.events.receive`, which does it in one transaction.
@@ -269,32 +306,36 @@ class Engine:
 
     def counters(self) -> dict[str, int]:
         """Return what this process has counted so far, and what was found about the sample of feature rows."""
-        return {name: self._counts[name] for name in COUNTED}
+        with self._store.view() as view:
+            ((checked, differ),) = Driver(view).rows(_PARITY)
+        return {name: self._counts[name] for name in COUNTED} | {"parity_checked": checked, "parity_mismatches": differ}
 
-    def _adopt(self, bundle: Bundle) -> None:
-        """Decide with this model from the next group on."""
-        self._bundle = bundle
-        self._decider = Decider(Scorer(bundle, self._policy, self._rules, self._history.names), bundle.hash)
+    def _prepared(self, bundle: Bundle) -> Decider:
+        return Decider(Scorer(bundle, self._policy, self._rules, self._history.names), bundle.hash)
 
 
 COUNTED = (
     *("decided", "repeated", "refused", "conflicts", "failed", "commits"),
     *("events_accepted", "events_known", "events_refused"),
+    *("shadow_decided", "shadow_failed", "shadow_dropped", "model_swaps"),
 )
 """Names of the counters."""
+
+_PARITY = "SELECT count(*), coalesce(sum(CASE WHEN differs > 0 THEN 1 ELSE 0 END), 0) FROM parity_samples WHERE differs IS NOT NULL"
 
 _NOTHING: dict[str, Any] = {column.name: 0 if column.kind in ("integer", "instant") else None for column in CLAIMS.columns}
 
 
-def _counted(answer: Any) -> str:
-    kinds = ((claimed.Written, "decided"), (bytes, "repeated"), (ConflictError, "conflicts"), (RefusedError, "refused"))
+def _counted(answer: Done) -> str:
+    kinds = ((Written, "decided"), (bytes, "repeated"), (ConflictError, "conflicts"), (RefusedError, "refused"))
     return next((name for kind, name in kinds if isinstance(answer, kind)), "failed")
 
 
 def _apart(asked: list[Asked]) -> tuple[list[Asked], list[Asked]]:
     """Part claims from those that repeat an identity or key among them: those are answered from what the first ones left."""
     seen: set[tuple[str, str]] = set()
-    group, later = [], []
+    group: list[Asked] = []
+    later: list[Asked] = []
     for one in asked:
         names = {("claim", one.claim.claim_id)} | ({("key", one.key)} if one.key is not None else set())
         (later if names & seen else group).append(one)

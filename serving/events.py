@@ -22,13 +22,12 @@ from features.online import OnlineHistory
 from features.online_rows import Rows
 from serving import audit, known
 from serving.driver import Driver
-from serving.filling import keep_resolved, keep_standings
+from serving.filling import keep_received, keep_resolved, keep_standings, known_from
 from serving.history import StorePages
 from serving.instants import micros
 from serving.known import KEPT, KnownRow, broken_references, differing, kept_of, look_up, named, print_of, referred
 from serving.refusals import ConflictError, InvalidRowError, RefusedError, Violation, shown, violations_of
-from serving.schema import RECEIVED_EVENTS
-from serving.written import json_of, plain, written
+from serving.written import plain, written
 
 
 class Delivery(Row):
@@ -176,9 +175,7 @@ def _shown(contract: Contract, name: str, value: Any) -> str:
     return written(value) if contract.column(name).kind == "instant" and value is not None else shown(value)
 
 
-def _take(
-    driver: Driver, history: OnlineHistory, contract: Contract, rows: list[_Sound], around: Mapping[str, KnownRow], now: int
-) -> None:
+def _take(driver: Driver, history: OnlineHistory, contract: Contract, rows: list[_Sound], around: Mapping[str, KnownRow], now: int) -> None:
     """Keep new rows: for references, for the lake, in the audit log, and in the history."""
     stored = admitted(contract, [row.values for row in rows], history.watermark())
     kept = [] if contract is DELIVERIES else [kept_of(contract.name, values) for values in stored]
@@ -189,15 +186,10 @@ def _take(
         keep_standings(driver, stored)
     elif contract.name == "resolutions":
         keep_resolved(driver, [values["claim_id"] for values in stored])
-    bodies = [json_of(contract, values) for values in stored]
-    driver.add(
-        RECEIVED_EVENTS,
-        [
-            (contract.name, values[contract.key], body.decode(), known_from(contract, values), now)
-            for values, body in zip(stored, bodies, strict=True)
-        ],
+    bodies = keep_received(driver, contract, stored, now)
+    audit.append(
+        driver, [audit.Entry(audit.EVENT, row.name, now, body) for row, body in zip(rows, bodies, strict=True)], audit.head(driver)
     )
-    audit.append(driver, [audit.Entry(audit.EVENT, row.name, now, body) for row, body in zip(rows, bodies, strict=True)], audit.head(driver))
     columns = {name: tuple(values[name] for values in stored) for name in stored[0]}
     history.append(Rows({contract.name: columns}, history.catalog.sources))
 
@@ -208,12 +200,6 @@ def admitted(contract: Contract, rows: Sequence[dict[str, Any]], watermark: int)
         return list(rows)
     column = contract.known_at if contract is DELIVERIES or contract.known_at != contract.event_time else RECORDED
     return [{**row, column: watermark + 1} if known_from(contract, row) <= watermark else row for row in rows]
-
-
-def known_from(contract: Contract, values: Mapping[str, Any]) -> int:
-    """Return the instant from which a row counts, microseconds UTC."""
-    at: int = values[contract.known_at]
-    return max(at, values.get(RECORDED) or at)
 
 
 def _deliver(driver: Driver, rows: list[_Sound], around: Mapping[str, KnownRow]) -> None:

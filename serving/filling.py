@@ -2,30 +2,33 @@
 
 Rows that are new are put in the order in which they became known and taken in portions, each in one transaction of its own: what
 claims may refer to, the history of the online features, and an entry of the audit log. What became known before something
-that is in the history already came late, and counts from now on; it is given back with the instant it was recorded at, for
-the tables to be corrected, so that a batch over them sees it from that instant as well.
+that is in the history already came late, and counts from now on; it is kept like a received event, with the instant it was
+recorded at, so that the next export corrects the lake and a batch sees it from that instant as well.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection
 
 from data_contracts import CONTRACTS
+from data_contracts.contract import Contract
 from features.facts import RECORDED
 from features.history import NEVER, Ints
 from features.online import OnlineHistory
 from serving import audit, known
 from serving.driver import Driver
 from serving.history import StorePages
-from serving.known import KEPT, RESOLVED, STANDING, named
+from serving.known import RESOLVED, STANDING, kept_of, named
+from serving.schema import RECEIVED_EVENTS
 from serving.standing import with_changes
-from serving.store import Store, columns_of
+from serving.store import Store, rows_of
+from serving.written import json_of
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -39,9 +42,7 @@ PORTION = 250_000
 """Rows of one transaction at the first start."""
 
 
-def fill(
-    store: Store, history: OnlineHistory, tables: Tables, at: int, portion: int = PORTION, progress: Progress | None = None
-) -> dict[str, pd.DataFrame]:
+def fill(store: Store, history: OnlineHistory, tables: Tables, at: int, portion: int = PORTION, progress: Progress | None = None) -> int:
     """Take in the rows of some tables that the store does not know yet.
 
     Parameters
@@ -61,8 +62,8 @@ def fill(
 
     Returns
     -------
-    dict
-        By table the rows that came late, with the instant from which they count.
+    int
+        How many rows were new.
 
     Examples
     --------
@@ -70,41 +71,33 @@ def fill(
     >>> sellers = pd.DataFrame({"seller_id": ["S"], "joined_at": pd.to_datetime(["2025-01-01"], utc=True), "country": ["US"],
     ...                         "category": ["home"], "recorded_at": pd.to_datetime([None], utc=True)})
     >>> with Store("sqlite://") as store:
-    ...     late = fill(store, OnlineHistory(MemoryPages()), {"sellers": sellers}, 0)
-    ...     again = fill(store, OnlineHistory(MemoryPages()), {"sellers": sellers}, 0)
-    ...     len(store.read("known_rows")), len(store.read("audit_log")), late
-    (1, 1, {})
+    ...     [fill(store, OnlineHistory(MemoryPages()), {"sellers": sellers}, 0) for _ in range(2)]
+    [1, 0]
     """
-    new = {name: unknown(store, name, tables[name]) for name in FILLED_FROM if name in tables}
-    total, done = sum(len(frame) for frame in new.values()), 0
-    late: dict[str, list[pd.DataFrame]] = {}
+    with store.view() as tx:
+        new = {name: unknown(Driver(tx), name, tables[name]) for name in FILLED_FROM if name in tables}
+    total, done, taken = sum(len(frame) for frame in new.values()), 0, 0
     for part in portions(new, portion):
         with store.write() as tx:
+            driver = Driver(tx)
+            audit.lock(driver)
             held = history.within(StorePages(tx).alone())
-            audit.lock(Driver(tx))
-            taken = held.admit(part)
-            for name, frame in taken.items():
-                came_late = _changed(name, part[name], frame)
-                if came_late.any():
-                    late.setdefault(name, []).append(frame[came_late])
-            _take(tx, taken, at)
-            held.append(taken)
+            # Another process may have been quicker since the look at the whole.
+            still = {name: unknown(driver, name, frame) for name, frame in part.items()}
+            taken += _take(driver, held, {name: frame for name, frame in still.items() if len(frame)}, at)
         done += sum(len(frame) for frame in part.values())
         if progress is not None:
             progress(done, total)
-    return {name: pd.concat(frames, ignore_index=True) for name, frames in late.items()}
+    return taken
 
 
-def unknown(store: Store, table: str, frame: pd.DataFrame) -> pd.DataFrame:
+def unknown(driver: Driver, table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table that the store does not know."""
-    prefix = named(table, "")
-    with store.view() as tx:
-        driver = Driver(tx)
-        if not driver.rows("SELECT 1 FROM known_rows LIMIT 1"):
-            return frame
-        names = (prefix + frame[CONTRACTS[table].key]).tolist()
-        held = {name for (name,) in driver.among("SELECT name FROM known_rows WHERE name IN {keys}", names)}
-    return frame[[name not in held for name in names]]
+    if not driver.rows("SELECT 1 FROM known_rows LIMIT 1"):
+        return frame
+    names = (named(table, "") + frame[CONTRACTS[table].key]).tolist()
+    held = {name for (name,) in driver.among("SELECT name FROM known_rows WHERE name IN {keys}", names)}
+    return frame[[name not in held for name in names]] if held else frame
 
 
 def portions(tables: Tables, size: int) -> Iterator[dict[str, pd.DataFrame]]:
@@ -127,7 +120,8 @@ def _known(table: str, frame: pd.DataFrame) -> Ints:
     """Read when each row became known, in microseconds."""
     columns = [CONTRACTS[table].known_at, *([RECORDED] if RECORDED in frame else [])]
     known_at = frame[columns].max(axis=1).dt.tz_convert("UTC").dt.tz_localize(None)
-    return known_at.to_numpy().astype("datetime64[us]").astype(np.int64)
+    instants: Ints = known_at.to_numpy().astype("datetime64[us]").astype(np.int64)
+    return instants
 
 
 def _changed(table: str, before: pd.DataFrame, after: pd.DataFrame) -> np.ndarray:
@@ -135,28 +129,46 @@ def _changed(table: str, before: pd.DataFrame, after: pd.DataFrame) -> np.ndarra
     column = CONTRACTS[table].known_at if CONTRACTS[table].known_at != CONTRACTS[table].event_time else RECORDED
     if column not in before:
         return after[column].notna().to_numpy() if column in after else np.zeros(len(after), dtype=bool)
-    same = (before[column] == after[column]) | (before[column].isna() & after[column].isna())
-    return ~same.to_numpy()
+    same: np.ndarray = ((before[column] == after[column]) | (before[column].isna() & after[column].isna())).to_numpy()
+    return ~same
 
 
-def _take(tx: Connection, tables: Tables, at: int) -> None:
-    """Keep what may be referred to, and note in the audit log what was taken over."""
-    driver = Driver(tx)
-    told = {}
-    for name, frame in tables.items():
+def _take(driver: Driver, history: OnlineHistory, tables: Tables, at: int) -> int:
+    """Keep what may be referred to, what came late and the history, and note in the audit log what was taken over."""
+    if not tables:
+        return 0
+    admitted, told = history.admit(tables), {}
+    for name, frame in admitted.items():
         contract = CONTRACTS[name]
-        columns = columns_of(contract, frame)
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        rows = rows_of(contract, frame)
         prints = [known.print_of(contract, row) for row in rows]
-        known.keep(
-            driver, ((named(name, r[contract.key]), [r[c] for c in KEPT[name]], p) for r, p in zip(rows, prints, strict=True))
-        )
+        known.keep(driver, ((named(name, r[contract.key]), kept_of(name, r), p) for r, p in zip(rows, prints, strict=True)))
         told[name] = {"rows": len(rows), "sha256": sha256(b"".join(prints)).hexdigest()}
+        late = np.flatnonzero(_changed(name, tables[name], frame)).tolist()
+        keep_received(driver, contract, [rows[place] for place in late], at)
         if name == "seller_events":
             keep_standings(driver, rows)
         elif name == "resolutions":
             keep_resolved(driver, [row["claim_id"] for row in rows])
     audit.append(driver, [audit.Entry(audit.FILLED, "lake", at, json.dumps(told, sort_keys=True).encode())])
+    history.append(admitted)
+    return sum(len(frame) for frame in admitted.values())
+
+
+def keep_received(driver: Driver, contract: Contract, rows: Sequence[Mapping[str, Any]], at: int) -> list[bytes]:
+    """Keep rows (plain values) for the next export to the lake; returns them as they are written."""
+    bodies = [json_of(contract, row) for row in rows]
+    told = [
+        (contract.name, row[contract.key], body.decode(), known_from(contract, row), at) for row, body in zip(rows, bodies, strict=True)
+    ]
+    driver.add(RECEIVED_EVENTS, told)
+    return bodies
+
+
+def known_from(contract: Contract, row: Mapping[str, Any]) -> int:
+    """Return the instant from which a row counts, microseconds UTC."""
+    at: int = row[contract.known_at]
+    return max(at, row.get(RECORDED) or at)
 
 
 def keep_standings(driver: Driver, seller_events: list[dict[str, object]]) -> None:

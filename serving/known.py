@@ -138,9 +138,8 @@ def broken_references(contract: Contract, values: Mapping[str, Any], known: Mapp
             found.append(Violation(rule.column, f"a row of {rule.table}", shown(named_key)))
             continue
         parent = dict(zip(KEPT[rule.table], row.held, strict=True))
-        for name in rule.agree:
-            if values.get(name) is not None and values[name] != parent[name]:
-                found.append(Violation(name, f"the {name} of the row of {rule.table} that {rule.column} names", shown(values[name])))
+        differ = [name for name in rule.agree if values.get(name) is not None and values[name] != parent[name]]
+        found += [Violation(n, f"the {n} of the row of {rule.table} that {rule.column} names", shown(values[n])) for n in differ]
         for own, theirs in rule.not_before:
             at = values.get(own)
             if at is None or parent[theirs] is None:

@@ -22,6 +22,7 @@ _RANGES = {
     "port": (1, 65_535),
     "workers": (1, 64),
     "clock_skew_seconds": (0, 3600),
+    "parity_per_mille": (0, 1000),
     "waiting": (1, 100_000),
     "at_once": (1, 100_000),
     "patience_seconds": (1, 600),
@@ -53,6 +54,10 @@ class Settings:
         SQLite's promise: ``FULL`` keeps an answered decision through a loss of power, ``NORMAL`` through a killed process only.
     clock_skew_seconds
         How far ahead of ours the clocks of callers may be.
+    parity_per_mille
+        Of a thousand claims, how many have their features kept until the batch has computed them as well.
+    pinned
+        Hash of the bundle that decides; empty: the champion, whichever it is.
     waiting, at_once
         Claims that may wait for their decision, and requests that may be open; further ones get 429.
     patience_seconds
@@ -89,6 +94,8 @@ class Settings:
     development: bool = False
     synchronous: Synchronous = "FULL"
     clock_skew_seconds: int = 60
+    parity_per_mille: int = 10
+    pinned: str = ""
     waiting: int = 256
     at_once: int = 512
     patience_seconds: int = 10

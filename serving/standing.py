@@ -25,7 +25,7 @@ def with_changes(changes: Iterable[Change], more: Iterable[Change]) -> list[list
     >>> with_changes([], [(5, 5, "e2", "policy_violation"), (3, 3, "e1", "insurance_proven"), (1, 1, "e0", "recall")])
     [[3, 3, 'e1', 'insurance_proven'], [5, 5, 'e2', 'policy_violation']]
     """
-    return sorted([list(change) for change in (*changes, *more) if change[3] in _POLICY | _INSURANCE])  # type: ignore[type-var]
+    return sorted([list(change) for change in (*changes, *more) if change[3] in _POLICY | _INSURANCE])
 
 
 def is_compliant(changes: Sequence[Change], at: int) -> bool:
@@ -43,7 +43,7 @@ def is_insured(changes: Sequence[Change], at: int) -> bool:
 
 
 def _before(changes: Sequence[Change], at: int) -> list[object]:
-    return [change[3] for change in changes[: bisect_left(changes, at, key=lambda change: change[0])]]  # type: ignore[type-var,arg-type,return-value]
+    return [change[3] for change in changes[: bisect_left(changes, at, key=lambda change: change[0])]]
 
 
 class Standing:
@@ -83,7 +83,7 @@ class Standing:
     def _insurance(self) -> pd.DataFrame:
         """Whether each seller was insured from each of its changes on: ``seller``, ``at``, ``insured``, in order of time."""
         rows = [
-            (seller, change[0], is_insured(changes[: place + 1], change[0] + 1))  # type: ignore[operator]
+            (seller, change[0], is_insured(changes[: place + 1], change[0] + 1))
             for seller, changes in self._known.items()
             for place, change in enumerate(changes)
         ]

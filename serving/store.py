@@ -12,7 +12,21 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Engine, LargeBinary, Table, create_engine, event, insert, inspect, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Double,
+    Engine,
+    LargeBinary,
+    Table,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    update,
+)
 
 from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
 from serving import audit, queue

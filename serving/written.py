@@ -27,7 +27,9 @@ def json_of(contract: Contract, values: Mapping[str, Any]) -> bytes:
     >>> json_of(SELLERS, {"seller_id": "S", "joined_at": 1, "country": "US", "category": "home"} | {"recorded_at": None})
     b'{"seller_id":"S","joined_at":"1970-01-01T00:00:00.000001Z","country":"US","category":"home","recorded_at":null}'
     """
-    told = {name: written(values[name]) if is_instant and values[name] is not None else values[name] for name, is_instant in _names(contract)}
+    told = {
+        name: written(values[name]) if is_instant and values[name] is not None else values[name] for name, is_instant in _names(contract)
+    }
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 

@@ -20,7 +20,7 @@ from models.bundle import BundleError
 from models.policy import default_policy
 from pipelines.home import Home
 from pipelines.lake import Lake
-from pipelines.received import export_claims
+from pipelines.received import export_received
 from pipelines.resolve import settle
 from pipelines.score import score
 from pipelines.serve import compose, serve
@@ -51,16 +51,17 @@ def test_claims_that_were_received_reach_the_lake_once_and_as_they_were(mine: Sm
     with Store(mine.home.store_url, "NORMAL") as store:
         engine = mine.engine(store, mine.tables)
         engine.score(claim(mine.live), mine.now)  # in the lake already
-        assert export_claims(mine.home, store) == 0
+        assert export_received(mine.home, store) == 0
         engine.score(claim(mine.live, 1, **NEW), mine.now)
-        assert export_claims(mine.home, store) == 1
-        assert export_claims(mine.home, store) == 0
+        assert export_received(mine.home, store) == 1
+        assert export_received(mine.home, store) == 0
         engine.score(claim(mine.live, 1, claim_id="C-newer"), mine.now)
-        assert export_claims(mine.home, store) == 2  # the batch of the month is written anew
+        assert export_received(mine.home, store) == 2  # the batch of the month is written anew
     after = Lake(mine.home.root).read("claims").set_index("claim_id")
     assert len(after) == len(before) + 2 and after.index.is_unique
     expected = mine.live.iloc[[1]].assign(**NEW).set_index("claim_id")
-    assert_frame_equal(after.loc[["C-new"]], expected)
+    assert_frame_equal(after.loc[["C-new"]].drop(columns="recorded_at"), expected.drop(columns="recorded_at"))
+    assert after.loc["C-new", "recorded_at"] > after.loc["C-new", "filed_at"], "it came after what is in the lake"
 
 
 def test_the_batch_passes_over_what_the_endpoint_decided_and_decides_the_rest_with_it_as_history(mine: Small) -> None:
@@ -91,8 +92,8 @@ def test_the_report_counts_a_claim_of_the_endpoint_that_no_batch_has_seen(mine: 
 
 
 def test_without_a_champion_or_with_wrong_settings_nothing_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Store("sqlite://") as store, pytest.raises(BundleError, match="run touchstone train first"):
-        compose(Home(tmp_path), POLICY, store, Settings())
+    with pytest.raises(BundleError, match="run touchstone train first"):
+        compose(Home(tmp_path), POLICY, Settings())
     monkeypatch.setenv("TOUCHSTONE_SERVE_PORT", "many")
     with pytest.raises(SettingsError, match="TOUCHSTONE_SERVE_PORT: expected a whole number"):
         serve(Home(tmp_path), POLICY)
@@ -108,6 +109,8 @@ def test_killed_without_warning_and_started_again_it_answers_the_same_byte_for_b
         assert client.post("/v1/claims:score", json=asked).content == first.content
         assert client.get("/v1/decisions/C-new").content == first.content
         assert client.post("/v1/claims:score", json=asked | {"amount_cents": 7}).status_code == 409
+    with Store(mine.home.store_url, "NORMAL") as store:
+        assert export_received(mine.home, store) == 1
     assert "C-new" in set(Lake(mine.home.root).read("claims")["claim_id"])
 
 

@@ -31,7 +31,7 @@ from serving.filling import FILLED_FROM
 from serving.received import received_events
 from serving.standing import Standing
 from serving.store import Store
-from tests.serving.homes import POLICY, Small, body, claim, store_at
+from tests.serving.homes import POLICY, Small, claim, store_at
 
 UNBOUNDED = replace(POLICY, desk=replace(POLICY.desk, cases=99), investigation=replace(POLICY.investigation, cases=99 * 99))
 
@@ -89,9 +89,8 @@ def test_whatever_the_order_of_arrival_every_decision_saw_the_row_of_the_batch(m
     cut = tables["claims"]["filed_at"].quantile(0.6)
     lake = {name: frame[frame[CONTRACTS[name].known_at] < cut] for name, frame in tables.items() if name in FILLED_FROM}
     on_its_way = lake["orders"]["delivered_at"] >= cut
-    arrivals: list[tuple[pd.Timestamp, str, dict[str, Any]]] = []
-    for row in bodies(lake["orders"].loc[on_its_way, ["order_id", "delivered_at"]]):
-        arrivals.append((pd.Timestamp(row["delivered_at"]), "deliveries", row))
+    late_ones = bodies(lake["orders"].loc[on_its_way, ["order_id", "delivered_at"]])
+    arrivals = [(pd.Timestamp(row["delivered_at"]), "deliveries", row) for row in late_ones]
     lake["orders"] = lake["orders"].assign(delivered_at=lake["orders"]["delivered_at"].mask(on_its_way))
     for name in FILLED_FROM:
         for row in bodies(tables[name].drop(lake[name].index)):
