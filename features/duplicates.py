@@ -23,6 +23,7 @@ from features.photographs import near_photographs
 from features.spec import DAY_US, Direct
 
 _COLUMNS = {"narrative": "narrative", "photo": "photo_hash"}
+_NEVER_TOLD = np.iinfo(np.int64).max
 _MEASURES = ("reuse_others", "reuse_own", "days_since_reuse_others")
 
 DUPLICATE_FEATURES: dict[str, Direct] = {
@@ -42,7 +43,8 @@ class Contents:
     Parameters
     ----------
     held, asked
-        Content of each claim, and of each probe; −1 for none.
+        Content of each claim, and of each probe; −1 for none. A content that is asked about before any claim told it is one of
+        its own for each such instant: what is near it then is not what will be near it when it is told.
     starts, neighbours
         Contents nearly the same as content c, itself included: ``neighbours[starts[c]:starts[c + 1]]``.
     """
@@ -87,19 +89,30 @@ def contents(kind: str, facts: Facts) -> Contents:
     coded = pc.dictionary_encode(joint)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    times = np.concatenate([facts.known("claims"), facts.instants(PROBES, "filed_at")])
-    n = len(coded.dictionary)
+    cut, n = len(texts[0]), len(coded.dictionary)
+    held, asked = codes[:cut], codes[cut:]
     if kind == "narrative":
-        first = np.full(n, np.iinfo(np.int64).max)
-        np.minimum.at(first, codes[codes >= 0], times[codes >= 0])
-        left, right = near_narratives(shingles(coded.dictionary), first)
+        first, early = _first_told(held, facts.known("claims"), asked, facts.instants(PROBES, "filed_at"), n)
+        asking, asked[early] = np.unique(np.stack([asked[early], facts.instants(PROBES, "filed_at")[early]]), axis=1, return_inverse=True)
+        asked[early] += n
+        stories = pa.chunked_array([coded.dictionary, coded.dictionary.take(pa.array(asking[0]))]).combine_chunks()
+        told = np.append(first != _NEVER_TOLD, np.zeros(asking.shape[1], dtype=bool))
+        left, right = near_narratives(shingles(stories), np.append(first, asking[1]), told)
+        n = len(told)
     else:
         left, right = near_photographs(np.array([int(text, 16) for text in coded.dictionary.to_pylist()], dtype=np.uint64))
     own = np.arange(n, dtype=np.int64)
     one, other = np.concatenate([left, right, own]), np.concatenate([right, left, own])
     table = history.group(one, np.zeros(len(one), dtype=np.int64), n)
-    cut = len(texts[0])
-    return Contents(codes[:cut], codes[cut:], table.starts, other[table.order])
+    return Contents(held, asked, table.starts, other[table.order])
+
+
+def _first_told(held: Ints, known: Ints, asked: Ints, filed: Ints, n: int) -> tuple[Ints, Ints]:
+    """Return (n,) when each content is first known from a claim, and the probes that ask about one before that."""
+    first = np.full(n, _NEVER_TOLD)
+    telling = (held >= 0) & (known != NEVER)
+    np.minimum.at(first, held[telling], known[telling])
+    return first, np.flatnonzero((asked >= 0) & (filed < np.append(first, NEVER)[asked]))
 
 
 def _measure(found: Contents, facts: Facts) -> tuple[Floats, Floats, Floats]:

@@ -110,7 +110,7 @@ def _digest(word: str) -> bytes:
     return hashlib.blake2b(word.encode(), digest_size=8).digest()
 
 
-def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:
+def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | None = None) -> tuple[Ints, Ints]:
     """Find pairs of narratives that are nearly the same.
 
     Parameters
@@ -120,6 +120,8 @@ def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:
     first
         (n,) when each was first told, in microseconds: a narrative is compared with earlier ones only, so that no later
         narrative can change what is known of it.
+    told
+        (n,) which of them others may be compared with; the rest only ask. All by default.
 
     Returns
     -------
@@ -135,10 +137,12 @@ def near_narratives(sets: Shingles, first: Ints) -> tuple[Ints, Ints]:
     n = len(first)
     bands, whole = sign(sets)
     by_time = np.lexsort((whole, first))
-    place, bucket = np.empty((_BANDS, n), dtype=np.int64), np.empty((_BANDS, n), dtype=np.int64)
+    held = np.ones(n, dtype=bool) if told is None else told
+    place, bucket = np.empty((_BANDS, n), dtype=np.int64), np.empty((_BANDS, int(held.sum())), dtype=np.int64)
     for band in range(_BANDS):
-        bucket[band] = by_time[np.argsort(bands[band, by_time], kind="stable")]
-        place[band, bucket[band]] = np.arange(n)
+        order = by_time[np.argsort(bands[band, by_time], kind="stable")]
+        bucket[band] = order[held[order]]
+        place[band, order] = np.cumsum(held[order]) - held[order]  # how many before it may be compared with
     room = 16 * n + 1024
     while True:
         left, right, count = _compare(sets.starts, sets.hashes, bands, bucket, place, by_time, first, ALIKE, LOOK_BACK, room)

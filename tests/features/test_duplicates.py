@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
+from features import narratives, online_duplicates, pages
+from features.catalog import CATALOG, Catalog
 from features.duplicates import DUPLICATE_FEATURES, compute
 from features.facts import Facts
 from features.narratives import ALIKE
+from features.online import OnlineHistory
+from features.online_contents import Stories
 from features.photographs import MAX_BITS
 from tests.features.tables import random_tables
 from tests.features.test_narratives import jaccard
@@ -71,3 +77,27 @@ def test_a_story_told_by_everybody_is_counted_in_full_and_never_at_the_same_inst
 def test_without_content_a_claim_has_no_number() -> None:
     claims = random_tables(2)["claims"].assign(narrative="", photo_hash=pd.array([None] * 30, dtype="str"))
     assert pd.DataFrame(compute(list(DUPLICATE_FEATURES), Facts({"claims": claims}, claims))).isna().all(axis=None)
+
+
+@FEW
+@given(seed=st.integers(0, 10_000))
+def test_when_a_story_is_first_told_is_said_by_claims_alone_so_that_batch_and_online_agree_on_crowded_buckets(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, begin = 40, pd.Timestamp("2025-01-01", tz="UTC")
+    filed = begin + pd.to_timedelta(rng.integers(0, 30, n), "D")
+    recorded = filed + pd.to_timedelta(np.where(rng.random(n) < 0.4, rng.integers(1, 20, n), 0), "D")
+    parts = [f"part {word} of the {word} thing broke" for word in "abcdefghijkl"]
+    stories = [" ".join(np.delete(parts, rng.choice(len(parts), rng.integers(0, 4), replace=False))) for _ in range(n)]
+    claims = pd.DataFrame({"claim_id": [f"C{i:02}" for i in range(n)], "customer_id": rng.choice(list("AB"), n), "filed_at": filed})
+    claims = claims.assign(recorded_at=recorded, narrative=stories)
+    told = claims[rng.random(n) < 0.8]
+    names = [name for name in DUPLICATE_FEATURES if name.startswith("narrative")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(narratives, "LOOK_BACK", 2)
+        patch.setattr(online_duplicates, "KINDS", (Stories(look_back=2),))
+        patch.setattr(pages, "PAGE_ROWS", 3)
+        found = pd.DataFrame(compute(names, Facts({"claims": told}, claims)))
+        history = OnlineHistory(pages.MemoryPages(), Catalog(tuple(entry for entry in CATALOG if entry.name in names)))
+        history.append({"claims": told})
+        rows = [history.vector(claim) for claim in claims.to_dict("records")]
+    pd.testing.assert_frame_equal(pd.DataFrame(rows, columns=list(history.names)), found[list(history.names)], check_exact=True)
