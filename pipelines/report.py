@@ -16,7 +16,7 @@ from models.metrics import reliability, summary
 from models.policy import Policy
 from models.review import Capacity
 from models.shelf import Shelf
-from pipelines import pictures
+from pipelines import beside, pictures
 from pipelines.evaluate import Evaluation
 from pipelines.harm_section import bounds
 from pipelines.home import Home
@@ -62,6 +62,7 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
         _quality(rows, known, evaluation),
         _costs(policy, rows, tables, evaluation),
         _harm(policy, rows, known),
+        *_beside(policy, rows, known, tables, store),
         _money(store),
         _queue(store, as_of),
         _features(home),
@@ -172,6 +173,11 @@ def _harm(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame) -> Section:
     found = rows[["claim_id", "automatic_action", "amount_cents"]].merge(known, on="claim_id", how="left", validate="one_to_one")
     labels, drawn = found["label"].fillna("").to_numpy(dtype=object), found["stands_for"].fillna(0.0).to_numpy(dtype=np.float64)
     return bounds(policy, found["automatic_action"].to_numpy(), found["amount_cents"].to_numpy(), labels, drawn)
+
+
+def _beside(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame, tables: Tables, store: Store) -> list[Section]:
+    found = beside.compared(store, policy, rows, tables["claims"], Standing(tables["seller_events"]), known)
+    return [beside.section(found)] if found else []
 
 
 def _money(store: Store) -> Section:

@@ -25,9 +25,9 @@ from models.review import capacity_left
 from models.rules import Rules
 from models.shelf import Shelf
 from models.stages import ReasonsFor, Routed, price, send, written
+from pipelines import beside
 from pipelines.batch_export import append_decisions, mend_decisions
 from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
-from pipelines import beside
 from pipelines.build import build, kept_matrix
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
