@@ -13,7 +13,7 @@ import functools
 import json
 import math
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -26,9 +26,6 @@ UNDECIDED = -1
 
 FUNCTIONS = frozenset({"+", "-", "*", "/", "%", "abs", "floor", "ceil", "round", "least", "greatest", "coalesce"})
 """Functions and operators an expression may call."""
-
-_MOST_KNOWN = 10_000
-"""Answers of one expression that are remembered; beyond, all are forgotten."""
 
 _CLASSES = frozenset({"COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN", "CASE", "FUNCTION"})
 _OPERATORS = frozenset({"OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL", "COMPARE_IN", "COMPARE_NOT_IN", "OPERATOR_COALESCE"})
@@ -123,52 +120,43 @@ def evaluate(expressions: Mapping[str, str], matrix: pd.DataFrame) -> dict[str, 
 
 
 class Asked:
-    """One expression, prepared once and asked about one row after the other; safe to call from several threads.
+    """Expressions prepared once and asked about one row after the other; safe to call from several threads.
 
     Parameters
     ----------
-    text
-        The expression, accepted by :func:`features_of`.
+    expressions
+        Each accepted by :func:`features_of`.
 
     Notes
     -----
-    The same engine evaluates the same expression as in :func:`evaluate`; a call takes it a tenth of a millisecond, so answers are remembered by the
-    values read: counts, flags and what is missing repeat.
+    The same engine evaluates the same expressions as in :func:`evaluate`, all of them in one statement.
 
     Examples
     --------
-    >>> often = Asked("claims / orders > 0.4")
-    >>> often.columns, often((1.0, 2.0)), often((1.0, 0.0)), often((float("nan"), 2.0))
-    (('claims', 'orders'), 1, -1, -1)
+    >>> asked = Asked(["claims > 3", "claims / orders > 0.4"])
+    >>> asked.columns, asked((4.0, 2.0)), asked((1.0, 0.0)), asked((float("nan"), 2.0))
+    (('claims', 'orders'), (1, 1), (0, -1), (-1, -1))
     """
 
-    def __init__(self, text: str) -> None:
-        self.columns = columns_of(text)
+    def __init__(self, expressions: Sequence[str]) -> None:
+        self.columns = tuple(dict.fromkeys(name for text in expressions for name in columns_of(text)))
         names = ['"' + name.replace('"', '""') + '"' for name in self.columns]
-        given = ", ".join(f"${place}::DOUBLE" for place in range(1, len(names) + 1)) or "NULL"
-        # A table of one line: bare constants would be folded first, and what fails beside a false condition would not fail.
-        self._query = f"SELECT {_guarded(text)} FROM (VALUES ({given})) AS line({', '.join(names) or 'nothing'})"
+        given = ", ".join(f"${place}::DOUBLE AS {name}" for place, name in enumerate(names, start=1)) or "NULL AS nothing"
+        self._query = f"SELECT {', '.join(map(_guarded, expressions)) or 'NULL'} FROM (SELECT {given})"
+        self._asked = len(expressions)
         self._prepared = threading.local()
-        self._known: dict[tuple[float | None, ...], int] = {}
 
-    def __call__(self, values: Iterable[float]) -> int:
-        """Return 1 (true), 0 (false) or :data:`UNDECIDED` for the values of ``columns``, NaN where missing."""
-        row = tuple(None if math.isnan(value) else value for value in values)
-        answer = self._known.get(row)
-        if answer is None:
-            answer = self._ask(row)
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[row] = answer
-        return answer
-
-    def _ask(self, row: tuple[float | None, ...]) -> int:
+    def __call__(self, values: Iterable[float]) -> tuple[int, ...]:
+        """Return 1 (true), 0 (false) or :data:`UNDECIDED` of each expression for the values of ``columns``, NaN where missing."""
+        if not self._asked:
+            return ()
         own = self._prepared
         if not hasattr(own, "cursor"):
             own.cursor = _engine().cursor()
             own.statement = own.cursor.extract_statements(self._query)[0]
-        found = own.cursor.execute(own.statement, row).fetchall()[0][0]
-        return UNDECIDED if found is None else int(found)
+        row = [None if math.isnan(value) else value for value in values]
+        answers = own.cursor.execute(own.statement, row).fetchall()[0]
+        return tuple(UNDECIDED if answer is None else int(answer) for answer in answers)
 
 
 def _guarded(text: str) -> str:
@@ -179,7 +167,10 @@ def _guarded(text: str) -> str:
 @functools.cache
 def _engine() -> Any:
     """Return the one engine of this process: in memory, locked; every evaluation takes a cursor of its own."""
-    engine = duckdb.connect(config=_ENGINE)
+    with duckdb.connect(config=_ENGINE) as any_engine:
+        optimizers = ",".join(name for (name,) in any_engine.execute("SELECT name FROM duckdb_optimizers()").fetchall())
+    # Plans rewritten from what is known of the values would decide whether something that fails beside a false condition fails.
+    engine = duckdb.connect(config={**_ENGINE, "disabled_optimizers": optimizers})
     engine.execute("SET lock_configuration = true")
     return engine
 

@@ -34,19 +34,22 @@ class Judge:
     """
 
     def __init__(self, rules: Rules, columns: Sequence[str]) -> None:
+        able = [rule for rule in rules.rules if set(columns_of(rule.when)) <= set(columns)]
         place = {name: k for k, name in enumerate(columns)}
         self._rules = rules
-        self._asked = [(rule, *_prepared(rule, place)) for rule in rules.rules]
+        self._able = {rule.id: k for k, rule in enumerate(able)}
+        self._asked = Asked([rule.when for rule in able])
+        self._places = np.array([place[name] for name in self._asked.columns], dtype=np.intp)
         self._effect = {rule.id: EFFECTS.index(rule.effect) for rule in rules.rules}
         self._recorded = lru_cache(maxsize=1024)(lambda verdicts: recorded_one(rules, dict(verdicts)))
 
     def verdicts(self, vector: np.ndarray, claim: Mapping[str, Any], at: datetime) -> dict[str, str]:
         """Return the verdict of every rule in force on a claim, by rule."""
+        answers = self._asked(vector[self._places].tolist())
         found = {}
-        for rule, asked, places in self._asked:
-            if rule.since <= at:
-                answer = UNDECIDED if asked is None else asked(vector[places].tolist())
-                found[rule.id] = SNOOZED if VERDICTS[answer] == HIT and _silent(rule, claim, at) else VERDICTS[answer]
+        for rule in self._rules.in_force(at):
+            verdict = VERDICTS[answers[self._able[rule.id]] if rule.id in self._able else UNDECIDED]
+            found[rule.id] = SNOOZED if verdict == HIT and _silent(rule, claim, at) else verdict
         return found
 
     def strictest(self, verdicts: Mapping[str, str]) -> int:
@@ -56,12 +59,6 @@ class Judge:
     def recorded(self, verdicts: Mapping[str, str]) -> str:
         """Return the verdicts as the decision keeps them."""
         return self._recorded(tuple(verdicts.items()))
-
-
-def _prepared(rule: Rule, place: Mapping[str, int]) -> tuple[Asked | None, np.ndarray]:
-    used = columns_of(rule.when)
-    able = all(name in place for name in used)
-    return Asked(rule.when) if able else None, np.array([place[name] for name in used] if able else [], dtype=np.intp)
 
 
 def _silent(rule: Rule, claim: Mapping[str, Any], at: datetime) -> bool:

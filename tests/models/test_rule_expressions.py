@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.rule_expressions import UNDECIDED, ExpressionError, evaluate, features_of
+from models.rule_expressions import UNDECIDED, Asked, ExpressionError, evaluate, features_of
 
 NAMES = ["a", "b"]
 
@@ -100,3 +100,15 @@ def test_the_engine_reaches_no_file_even_past_the_list(tmp_path: object) -> None
     with pytest.raises(ExpressionError):
         evaluate({"x": "(SELECT count(*) FROM read_csv('/etc/passwd')) > 0"}, matrix)
     assert np.array_equal(evaluate({"x": "a = 1"}, matrix)["x"], [1])
+
+
+@pytest.mark.parametrize(
+    "text", ["a / (b - b) > 1 AND false", "false AND a / 0 > 1", "a > 5 AND 1 / (b - b) > 1", "a < 5 OR 1 / (b - b) > 1"]
+)
+def test_what_fails_beside_a_settled_condition_fails_whether_asked_of_one_row_or_of_many(text: str) -> None:
+    matrix = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0]})
+    asked = Asked([text])
+    for row in matrix.itertuples(index=False):
+        assert asked([row._asdict()[name] for name in asked.columns]) == (UNDECIDED,)
+    assert evaluate({"x": text}, matrix)["x"].tolist() == [UNDECIDED] * 2
+    assert evaluate({"x": text}, matrix[:1])["x"].tolist() == [UNDECIDED]
