@@ -12,7 +12,6 @@ import pandas as pd
 from features.online import OnlineHistory
 from pipelines.home import Home
 from pipelines.lake import Lake
-from pipelines.received import RECEIVED
 from serving.driver import Driver
 from serving.events import receive
 from serving.filling import FILLED_FROM, PORTION, Progress, fill
@@ -76,10 +75,9 @@ def _changed_batches(home: Home, store: Store) -> Mapping[str, Mapping[Path, int
     found: dict[str, dict[Path, int]] = {}
     with store.view() as tx:
         for table in FILLED_FROM:
-            # What the endpoint received is in the store before it is in the lake.
             for path in sorted((home.root / "lake" / table).glob("*.parquet")):
                 state = _state(path)
-                if not path.stem.startswith(RECEIVED) and mark(tx, _mark(path)) != state:
+                if mark(tx, _mark(path)) != state:
                     found.setdefault(table, {})[path] = state
     return found
 

@@ -53,6 +53,12 @@ def write_decisions(
     driver = Driver(tx)
     driver.add(DECISIONS_TABLE, [tuple(row[column.name] for column in DECISIONS.columns) for row in rows])
     queue.open_cases(tx, [row for row in rows if row["action"] in _REVIEWED], minutes)
+    return record(tx, rows, after)
+
+
+def record(tx: Connection, rows: Sequence[Mapping[str, Any]], after: Head | None = None) -> list[bytes]:
+    """Count what decisions took of the experts' days, and enter them into the audit log; returns the answer to each."""
+    driver = Driver(tx)
     taken = Counter((day_of(row["decided_at"]), row["action"]) for row in rows if takes_capacity(row["action"], row["route"]))
     if taken:
         driver.run(_COUNT, [(*key, cases) for key, cases in sorted(taken.items())])

@@ -23,13 +23,12 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
-    inspect,
     select,
     update,
 )
 
 from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
-from serving import audit, queue
+from serving import audit, migrations, queue
 from serving.decided import write_decisions
 from serving.driver import Driver
 from serving.instants import instants
@@ -67,10 +66,10 @@ class Store:
     def __init__(self, url: str, synchronous: Synchronous = "FULL") -> None:
         self._engine = _engine(url, synchronous)
         with self.view() as view:
-            missing = METADATA.tables.keys() - set(inspect(view).get_table_names())
-        if missing:  # opening a complete store waits for no writer
+            is_current = migrations.version(view) == migrations.HEAD
+        if not is_current:  # opening a store that is up to date waits for no writer
             with self.write() as tx:
-                METADATA.create_all(tx)
+                migrations.upgrade(tx)
 
     def __enter__(self) -> Store:
         return self
