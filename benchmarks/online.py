@@ -168,10 +168,10 @@ def stages(store: Store, claims: pd.DataFrame) -> dict[str, float]:
         for claim in plain(claims):
             for name, make in _readers(history, claim).items():
                 begin = time.thread_time()
-                together(history.pages, [make()])
+                together(StorePages(tx), [make()])
                 found.setdefault(name, []).append(time.thread_time() - begin)
             begin = time.thread_time()
-            history.vector(claim)
+            HISTORY.within(StorePages(tx)).vector(claim)
             found.setdefault("all together", []).append(time.thread_time() - begin)
     return {name: 1e6 * float(np.median(values)) for name, values in found.items()}
 
@@ -185,23 +185,35 @@ def _readers(history: OnlineHistory, claim: dict[str, Any]) -> dict[str, Callabl
         "windows": lambda: online_windows.read(plans.windows, codes, filed, pages),
         "the claim itself": lambda: online_claim.read(plans.claim, rows),
         **{f"links: {g}": partial(online_links.read, plans.links, g, codes, filed, pages) for g in plans.links.graphs},
-        **{f"duplicates: {k.name}": partial(online_duplicates.read, k, rows, filed, pages) for k in plans.duplicates.kinds},
+        **{f"duplicates: {k.name}": partial(online_duplicates.read, k, rows, filed, pages, {}) for k in plans.duplicates.kinds},
     }
 
 
 def appended(store: Store, claims: pd.DataFrame) -> dict[str, float]:
-    """Append claims alone, under new names and one microsecond after each other, and return milliseconds per claim."""
-    walls = []
+    """Take claims one by one as the endpoint does, each read and appended in a transaction of its own; milliseconds of each.
+
+    They come under new names and one microsecond after each other, with contents that were never told before.
+    """
+    walls, cpus = [], {"read": [], "append": [], "commit": []}
     with store.view() as tx:
         now = HISTORY.within(StorePages(tx)).watermark()
-    for claim in plain(claims):
+    other = plain(simulate(10 * len(claims), len(claims), seed=12, dirt=0.0).tables["claims"])
+    for claim, new in zip(plain(claims), other, strict=True):
         now += 1
-        row = {**claim, "claim_id": "A" + claim["claim_id"], "filed_at": now}
+        row = {**claim, "claim_id": "A" + claim["claim_id"], "filed_at": now, **{name: new[name] for name in ("narrative", "photo_hash")}}
+        begin = time.perf_counter()
         with store.write() as tx:
-            history, begin = HISTORY.within(StorePages(tx)), time.perf_counter()
-            history.append(Rows({"claims": {name: (value,) for name, value in row.items()}}))
-            walls.append(1e3 * (time.perf_counter() - begin))
-    return spread("", np.array(walls))
+            history, marks = HISTORY.within(StorePages(tx)), [time.thread_time()]
+            read = history.read(row)
+            marks.append(time.thread_time())
+            history.append_read(read)
+            marks.append(time.thread_time())
+        marks.append(time.thread_time())
+        walls.append(1e3 * (time.perf_counter() - begin))
+        for name, (one, next_one) in zip(cpus, pairwise(marks), strict=True):
+            cpus[name].append(1e3 * (next_one - one))
+    parts = {f"cpu_{name}_median_ms": float(np.median(spent)) for name, spent in cpus.items()}
+    return {**spread("", np.array(walls)), **parts}
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -213,5 +225,5 @@ def _print(result: dict[str, Any]) -> None:
     for name, value in result["stages"].items():
         table.add_row(f"processor µs, {name}", f"{value:,.0f}")
     for name, value in result["append"].items():
-        table.add_row(f"one claim appended, {name.replace('_', ' ')}", f"{value:,.3f}")
+        table.add_row(f"one claim taken, {name.replace('_', ' ')}", f"{value:,.3f}")
     Console(width=100).print(table)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class DuplicatePlan:
         return cls(features, tuple(kind for kind in KINDS if any(f.name.startswith(f"{kind.name}_") for f in features)))
 
 
+@cache
 def _log(kind: Kind, what: int) -> int:
     """Return the number of a log: what is known of a content stands together."""
     return log_on(kind.log + (what if what in (_OWN, _BUCKET) else 0), kind.log + what)

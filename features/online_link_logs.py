@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numba import njit
@@ -38,11 +39,13 @@ _MET = 4
 _FIRST = {graph: 0x8050 + 16 * number for number, graph in enumerate(GRAPHS)}
 
 
+@cache
 def log_of(graph: str, log: int) -> int:
     """Return the number of a log of a graph."""
     return log_on(_NETWORK, _FIRST[graph] + log)
 
 
+@cache
 def met_log(graph: str, kind: int) -> int:
     """Return the number of the log of the first customers of each entity of a kind."""
     return log_on((GRAPHS[graph][1][kind],), _FIRST[graph] + _MET + kind)

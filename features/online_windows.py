@@ -16,11 +16,29 @@ import numpy as np
 from numba import njit
 
 from features.facts import ratio
-from features.history import NEVER, Floats, Ints
-from features.online_logs import COUNTED, DISTINCT, EARLIEST, LARGEST, LATEST, SMALLEST, STANDS, TOLD, Layout
+from features.history import Floats, Ints
+from features.online_logs import DISTINCT, EARLIEST, LARGEST, LATEST, SMALLEST, TOLD, Layout
 from features.online_rows import key_of, log_on
 from features.pages import END, Key, Pages, join, rows
-from features.spec import DAY_US, Aggregate, Ratio, Windowed
+from features.spec import DAY_US, Aggregate, How, Ratio, Windowed
+
+ROWS, SUMS, MEANS, DAYS, HELD = range(5)
+"""What an aggregate's number is: how many rows · a sum · a sum per row · days since · a value that was held."""
+
+_UNITS: dict[How, int] = {
+    "count": ROWS,
+    "sum": SUMS,
+    "first_seen": SUMS,
+    "distinct": SUMS,
+    "mean": MEANS,
+    "since_first": DAYS,
+    "since_last": DAYS,
+    "min": HELD,
+    "max": HELD,
+    "last": HELD,
+}
+
+_HOW, _FAR, _NEAR = 0, 3, 4
 
 Asked = list[tuple[Key, int]]
 """Pages wanted: (key, strictly before which instant they begin)."""
@@ -53,7 +71,8 @@ class WindowPlan:
     keys: tuple[tuple[bytes, int, tuple[str, ...]], ...]
     table: Ints
     walks: tuple[tuple[int, int], ...]
-    hows: tuple[tuple[str, Ints], ...]
+    offsets: Ints
+    span_of: Ints
     shelves: tuple[tuple[bytes, tuple[str, ...]], ...]
 
     @classmethod
@@ -66,11 +85,11 @@ class WindowPlan:
         edges = tuple((log, offset) for log in sorted(wanted) for offset in sorted(wanted[log]))
         place = {edge: i for i, edge in enumerate(edges)}
         walks: dict[tuple[int, int], None] = {}
-        table = np.empty((len(parts), 5), dtype=np.int64)
+        table = np.empty((len(parts), 6), dtype=np.int64)
         for i, (part, reading) in enumerate(zip(parts, readings, strict=True)):
             lower, upper = part.over.edges
             far, near = (place[reading.log, edge] if edge is not None else -1 for edge in (lower, upper))
-            table[i] = reading.how, reading.column, layout.logs[reading.log].width, far, near
+            table[i] = reading.how, reading.column, layout.logs[reading.log].width, far, near, _UNITS[part.how]
             if reading.how >= DISTINCT:
                 walks[far, near] = None
         spans, begin = [], 0
@@ -78,8 +97,6 @@ class WindowPlan:
             spans.append((log, begin, begin + len(wanted[log])))
             begin += len(wanted[log])
         keys = tuple((*key_of(log_on(layout.logs[log].by, log), ()), layout.logs[log].by) for log, _, _ in spans)
-        how_of = [part.how for part in parts]
-        hows = tuple((how, np.array([i for i, mine in enumerate(how_of) if mine == how])) for how in dict.fromkeys(how_of))
         return cls(
             layout,
             tuple(parts),
@@ -88,7 +105,8 @@ class WindowPlan:
             keys,
             table,
             tuple(walks),
-            hows,
+            np.array([offset for _, offset in edges], dtype=np.int64),
+            np.repeat(np.arange(len(spans)), [end - begin for _, begin, end in spans]),
             tuple(dict.fromkeys((prefix, by) for prefix, _, by in keys)),
         )
 
@@ -139,37 +157,21 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
 
 def _numbers(plan: WindowPlan, found: list[bytes | None], keys: list[Key | None], now: int, pages: Pages) -> Floats:
     """Turn the pages of all edges into numbers."""
-    limits = now - np.array([offset for _, offset in plan.edges], dtype=np.int64)
-    absent = np.ones(len(plan.edges), dtype=bool)
-    named: dict[int, Key | None] = {}
-    for key, (log, begin, end) in zip(keys, plan.spans, strict=True):
-        absent[begin:end] = key is None
-        named[log] = key
-    held = list(found)
-    page_of = np.arange(len(plan.edges) + 1, dtype=np.int64)
-    page_of[-1] = -1
-    lower, upper = page_of[plan.table[:, 3]], page_of[plan.table[:, 4]]
+    absent = np.array([key is None for key in keys])
+    held, lower, upper = found, plan.table[:, _FAR], plan.table[:, _NEAR]
     for far, near in plan.walks:
-        joined = _joined(plan, found, far, near, named, now, pages)
+        joined = _joined(plan, found, far, near, keys[plan.span_of[near]], now, pages)
         if joined is not None:
-            mine = (plan.table[:, 3] == far) & (plan.table[:, 4] == near) & (plan.table[:, 0] >= DISTINCT)
-            lower[mine & (lower >= 0)] = upper[mine] = len(held)
-            held.append(joined)
-    words, bounds = join(held)
-    count, answer = _measure(words, bounds, plan.table, lower, upper, limits)
-    values = np.empty(len(plan.parts), dtype=np.float64)
-    for how, mine in plan.hows:
-        values[mine] = number(how, count[mine], answer[mine], now)
-    values[absent[plan.table[:, 4]]] = np.nan
+            mine = (plan.table[:, _FAR] == far) & (plan.table[:, _NEAR] == near) & (plan.table[:, _HOW] >= DISTINCT)
+            lower, upper, held = np.where(mine & (lower >= 0), len(held), lower), np.where(mine, len(held), upper), [*held, joined]
+    values: Floats = _measure(*join(held), plan.table, lower, upper, plan.offsets, plan.span_of, absent, now)
     return values
 
 
-def _joined(
-    plan: WindowPlan, found: list[bytes | None], far: int, near: int, named: Mapping[int, Key | None], now: int, pages: Pages
-) -> bytes | None:
+def _joined(plan: WindowPlan, found: list[bytes | None], far: int, near: int, key: Key | None, now: int, pages: Pages) -> bytes | None:
     """Lay the pages of a window into one, ``None`` where one page holds it all."""
     log = plan.edges[near][0]
-    key, last = named[log], found[near]
+    last = found[near]
     first = found[far] if far >= 0 else None
     if key is None or last is None or first is last or memoryview(last).cast("q")[0] == 0:
         return None
@@ -180,37 +182,18 @@ def _joined(
     return chain[0] + b"".join(page[8 * width :] for page in chain[1:])
 
 
-def number(how: str, count: Ints, found: Ints, asked_at: int) -> Floats:
-    """Turn what two rows of a log say into the number that :class:`features.spec.Aggregate` means; one division at the end.
-
-    Parameters
-    ----------
-    how
-        As in an aggregate.
-    count
-        (n,) rows in the window.
-    found
-        (n,) sum, number of values, extreme, value, or instant of an event.
-    asked_at
-        The instant of filing.
-
-    Returns
-    -------
-    ndarray
-        (n,) float64; undefined (NaN) over nothing, unless it is a count or a sum.
-
-    Examples
-    --------
-    >>> number("mean", np.array([4, 0]), np.array([10, 0]), 0).tolist()
-    [2.5, nan]
-    """
-    if how == "count":
-        return count.astype(np.float64)
-    if how in ("since_first", "since_last"):
-        return np.where(count > 0, (asked_at - np.where(count > 0, found, asked_at)) / DAY_US, np.nan)
-    if how in ("min", "max", "last"):
-        return np.where(count > 0, found, np.nan)
-    return ratio(found, count) if how == "mean" else found.astype(np.float64)
+@njit(cache=True)
+def _number(unit, count, found, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Turn what two rows of a log say into the number that an aggregate means: one division, at the end; undefined over nothing."""
+    if unit == ROWS:
+        return float(count)
+    if unit == SUMS:
+        return float(found)
+    if count == 0:
+        return np.nan
+    if unit == MEANS:
+        return found / count
+    return (now - found) / DAY_US if unit == DAYS else float(found)
 
 
 @njit(cache=True)
@@ -227,56 +210,46 @@ def _before(words, begin, end, width, limit):  # type: ignore[no-untyped-def]  #
 
 
 @njit(cache=True)
-def _measure(words, bounds, table, lower, upper, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """For each aggregate the number of rows in its window and what two rows, or those between, say of it."""
-    count, answer = np.zeros(len(table), dtype=np.int64), np.full(len(table), NEVER)
+def _measure(words, bounds, table, lower, upper, offsets, span_of, absent, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Compute each aggregate from the two rows at the ends of its window, or from those between."""
+    values = np.empty(len(table), dtype=np.float64)
     for part in range(len(table)):
-        how, column, width, far, near = table[part]
-        page = upper[part]
-        begin, end = bounds[page], bounds[page + 1]
-        if how == TOLD:
-            answer[part] = 0
-        if how == DISTINCT:
-            answer[part] = 0
-        if begin == end:
+        how, column, width, far, near, unit = table[part]
+        if absent[span_of[near]]:
+            values[part] = np.nan
             continue
-        row = begin + width * _before(words, begin, end, width, limits[near])
-        held, told = words[begin] + (row - begin) // width, words[row + column]
-        from_row = begin
-        if far >= 0 and bounds[lower[part]] < bounds[lower[part] + 1]:
-            start, stop = bounds[lower[part]], bounds[lower[part] + 1]
-            from_row = start + width * _before(words, start, stop, width, limits[far])
-            held -= words[start] + (from_row - start) // width
-            told -= words[from_row + column]
-        count[part] = held
-        if how == TOLD:
-            answer[part] = told
-        elif held == 0:
-            continue
-        elif how == LATEST:
-            answer[part] = words[row]
-        elif how == STANDS:
-            answer[part] = words[row + column]
-        elif how == EARLIEST:
-            answer[part] = words[from_row + width]
-        elif how != COUNTED:
-            inside = np.empty(held, dtype=np.int64)
-            for i in range(held):
-                inside[i] = words[from_row + (i + 1) * width + column]
-            answer[part] = _between(inside, how)
-    return count, answer
+        count, answer = 0, 0
+        begin, end = bounds[upper[part]], bounds[upper[part] + 1]
+        if begin < end:
+            row = begin + width * _before(words, begin, end, width, now - offsets[near])
+            count, answer, from_row = words[begin] + (row - begin) // width, words[row + column], begin
+            if far >= 0 and bounds[lower[part]] < bounds[lower[part] + 1]:
+                start, stop = bounds[lower[part]], bounds[lower[part] + 1]
+                from_row = start + width * _before(words, start, stop, width, now - offsets[far])
+                count -= words[start] + (from_row - start) // width
+                if how == TOLD:
+                    answer -= words[from_row + column]
+            if how == LATEST:
+                answer = words[row]
+            elif how == EARLIEST and count:
+                answer = words[from_row + width]
+            elif how >= DISTINCT:
+                answer = _between(words, from_row + width + column, width, count, how)
+        values[part] = _number(unit, count, answer, now)
+    return values
 
 
 @njit(cache=True)
-def _between(inside, how):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Largest, smallest or number of different values; negative codes are missing and not counted."""
-    if how == LARGEST:
-        return inside.max()
-    if how == SMALLEST:
-        return inside.min()
+def _between(words, begin, width, count, how):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Largest, smallest or number of different values of a column; negative codes are missing and not counted."""
+    inside = np.empty(count, dtype=np.int64)
+    for i in range(count):
+        inside[i] = words[begin + i * width]
+    if how in (LARGEST, SMALLEST):
+        return 0 if count == 0 else inside.max() if how == LARGEST else inside.min()
     inside.sort()
     found = 0
-    for i in range(len(inside)):
+    for i in range(count):
         found += inside[i] >= 0 and (i == 0 or inside[i] != inside[i - 1])
     return found
 
