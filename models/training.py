@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.baselines import compare, fit_all
+from models.baselines import BASELINES, compare, fit_all
 from models.bundle import Bundle
 from models.calibration import fit as fit_calibration
 from models.challengers import ABSENT, absent, train_challenger
@@ -203,5 +203,11 @@ def _manifest(
         "sources": {str(name): int(count) for name, count in rows["source"].value_counts().sort_index().items()},
         "weight": float(rows["weight"].sum()),
         "calibration_losses": dict(losses),
-        "metrics": {name: None if pd.isna(value) else float(value) for name, value in metrics.items()},
+        "metrics": _plain(metrics),
+        # Only who is always there: asking for further challengers must not make another bundle.
+        "compared": {name: _plain(table.set_index("model").loc[name]) for name in ("touchstone", *BASELINES)},
     }
+
+
+def _plain(metrics: pd.Series) -> dict[str, float | None]:
+    return {str(name): None if pd.isna(value) else float(value) for name, value in metrics.items()}

@@ -1,4 +1,4 @@
-"""The model card of a bundle that was promoted: what it is for, what it learned from, how it did, and what it must not be used for.
+"""The model card of a bundle that became champion: what it is for, what it learned from, how it did, and what it must not be used for.
 
 One content, two files: a self-contained HTML page with pictures and the same text as Markdown, for a repository or a ticket. After
 Mitchell et al., Model Cards for Model Reporting, 2019.
@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from models.bundle import Bundle
 from models.gates import dollars
 from models.policy import Policy
 from models.promotion import Verdict
@@ -57,16 +58,52 @@ def write(home: Home, as_of: datetime, policy: Policy, found: Contest, verdict: 
             sections.results(found, policy, seed),
             sections.money(verdict),
             sections.slices(verdict),
-            sections.guarantee(found, policy),
+            sections.baselines(bundle.trained),
+            sections.guarantee(bundle, policy),
             _harm(found, policy),
-            sections.data(bundle.trained),
-            sections.time(bundle.trained),
-            sections.settings(found),
-            sections.limits(),
-            sections.versions(found, policy),
+            *_own(bundle, policy, found.champion.hash),
         ],
-        "footer": f"Bundle {bundle.hash}, policy {policy.identifier}. Money in US dollars, times in UTC.",
     }
+    return _written(home, bundle, policy, content)
+
+
+def write_first(home: Home, bundle: Bundle, policy: Policy) -> Path:
+    """Write the card of the first champion, which nobody was there to be compared with, and return the path of the page.
+
+    Parameters
+    ----------
+    home
+        The card goes to ``reports/``.
+    bundle
+        The champion.
+    policy
+        Prices and bounds under which it was trained.
+    """
+    at = f"{datetime.fromisoformat(bundle.trained['as_of']):%d %B %Y}"
+    content = {
+        "title": f"Model card {bundle.hash[:12]}",
+        "as_of": str(bundle.trained["as_of"])[:10],
+        "subtitle": f"Trained on labels known before {at}. The first champion: there was no other model to win against, so no gate has "
+        "judged it; the comparison below is that of its training.",
+        "cards": [],
+        "sections": [
+            sections.purpose(),
+            sections.baselines(bundle.trained),
+            sections.guarantee(bundle, policy),
+            *_own(bundle, policy, "none"),
+        ],
+    }
+    return _written(home, bundle, policy, content)
+
+
+def _own(bundle: Bundle, policy: Policy, before: str) -> list[Section]:
+    """Return what a bundle says of itself."""
+    own = sections.data(bundle.trained), sections.time(bundle.trained), sections.settings(bundle), sections.limits()
+    return [*own, sections.versions(bundle, policy, before)]
+
+
+def _written(home: Home, bundle: Bundle, policy: Policy, content: dict[str, Any]) -> Path:
+    content["footer"] = f"Bundle {bundle.hash}, policy {policy.identifier}. Money in US dollars, times in UTC."
     page = write_page(path_of(home, bundle.hash), content)
     with replacing(page.with_suffix(".md")) as draft:
         draft.write_text(markdown(content), encoding="utf-8")

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from data_contracts import LABELS
+from models.baselines import BASELINES
+from models.bundle import Bundle
 from models.experts import stated_probabilities
 from models.gates import dollars
 from models.metrics import Interval, reliability
@@ -95,9 +97,37 @@ def slices(found: Verdict) -> Section:
     )
 
 
-def guarantee(found: Contest, policy: Policy) -> Section:
+def baselines(trained: Any) -> Section:
+    """Show the model beside its baselines on the latest window of its training."""
+    held = trained.get("compared", {})
+    rows = [(name, *(_figure(held[name][metric]) for metric in _BESIDE)) for name in ("touchstone", *BASELINES) if name in held]
+    return Section(
+        "Beside baselines",
+        "On the latest labelled claims of its training, by models that had not seen them, each weighted by one over the chance of its "
+        "examination. The prior answers every claim with the shares of the classes; the single rule is the best threshold on one feature. "
+        "With few labelled claims these figures are uncertain; the comparison on later claims and the backtest come with intervals.",
+        (),
+        ("model", *_BESIDE.values()),
+        rows,
+    )
+
+
+_BESIDE = {
+    "log_loss": "log-loss",
+    "ece": "calibration error",
+    "auc_abusive": "AUC, abusive",
+    "ap_abusive": "average precision, abusive",
+    "auc_unsubstantiated": "AUC, unsubstantiated",
+}
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def guarantee(bundle: Bundle, policy: Policy) -> Section:
     """Say what the bundle promises about accusations."""
-    promised = found.challenger.guarantee
+    promised = bundle.guarantee
     if promised is None:
         return Section("Guarantee", "This bundle carries none: prices alone say when a claim is called abusive without an expert.")
     never = promised.threshold > 1
@@ -154,16 +184,16 @@ def time(trained: Any) -> Section:
     )
 
 
-def settings(found: Contest) -> Section:
+def settings(bundle: Bundle) -> Section:
     """Show parameters, trees and the calibration chosen."""
-    trained, settings = found.challenger.trained, dict(found.challenger.trained["settings"])
+    trained, settings = bundle.trained, dict(bundle.trained["settings"])
     hyper = settings.pop("hyperparameters")
     rows = [(name.replace("_", " "), f"{value}") for name, value in {**hyper, **settings}.items()]
     rows += [
         (f"trees: {name}", f"{node.rounds:,}")
         for name, node in (
-            ("abusive or not", found.challenger.classifier.abusive),
-            ("unsubstantiated or valid", found.challenger.classifier.unsubstantiated),
+            ("abusive or not", bundle.classifier.abusive),
+            ("unsubstantiated or valid", bundle.classifier.unsubstantiated),
         )
     ]
     rows += [
@@ -172,8 +202,8 @@ def settings(found: Contest) -> Section:
     ]
     return Section(
         "Model and parameters",
-        f"Two boosted tree ensembles (LightGBM), one inside the other, over {len(found.challenger.inputs.names)} features; calibration "
-        f"chosen by log-loss on later time: {found.challenger.calibration.kind}.",
+        f"Two boosted tree ensembles (LightGBM), one inside the other, over {len(bundle.inputs.names)} features; calibration "
+        f"chosen by log-loss on later time: {bundle.calibration.kind}.",
         (),
         ("parameter", "value"),
         rows,
@@ -192,15 +222,14 @@ def limits() -> Section:
     )
 
 
-def versions(found: Contest, policy: Policy) -> Section:
-    """Name everything by hash or version."""
-    bundle = found.challenger
+def versions(bundle: Bundle, policy: Policy, before: str) -> Section:
+    """Name everything by hash or version; ``before`` is the champion that it was compared with."""
     rows = [
         ("bundle", bundle.hash),
         ("feature catalogue", bundle.catalog_hash),
         ("data contracts", bundle.contract_hash),
         ("data", str(bundle.trained["data_hash"])),
-        ("champion before", found.champion.hash),
+        ("champion before", before),
         ("policy", policy.identifier),
         ("python", platform.python_version()),
         *((name, version(name)) for name in _LIBRARIES),

@@ -1,7 +1,7 @@
 """Labels known at an instant → a trained bundle, recorded in MLflow and kept under an alias.
 
-The first bundle becomes champion, because somebody has to decide; every later one becomes challenger and has to win
-(:mod:`pipelines.promote`).
+The first bundle becomes champion, because somebody has to decide, and gets a model card; every later one becomes challenger and has to
+win (:mod:`pipelines.promote`).
 """
 
 from __future__ import annotations
@@ -122,6 +122,10 @@ def train(
     shelf = Shelf(home.bundles)
     name = shelf.put(trained.bundle)
     alias: Alias = "champion" if shelf.aliases().get("champion") in (None, name) else "challenger"
+    if alias == "champion":
+        from pipelines import model_card  # pictures take a second to import
+
+        model_card.write_first(home, trained.bundle, policy)
     shelf.point(alias, name)
     version = _record(home, trained, known, settings, as_of, alias) if tracking else None
     counts = known["label"].value_counts()

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.baselines import BASELINES
 from models.policy import default_policy
 from models.promotion import Verdict, judge
 from models.risk import NEVER, Guarantee
@@ -67,6 +68,7 @@ def test_the_card_has_a_place_for_everything_a_reader_must_know_in_both_files(ca
         "Results on later claims",
         "Money",
         "Slices",
+        "Beside baselines",
         "Guarantee",
         "Harm without an expert, at most",
         "Data",
@@ -106,10 +108,27 @@ def test_what_is_promised_about_accusations_is_said_and_what_is_not_as_well(
     compared: tuple[Contest, Verdict], promised: Guarantee | None, says: str
 ) -> None:
     contest = replace(compared[0], challenger=replace(compared[0].challenger, guarantee=promised))
-    assert says in sections.guarantee(contest, POLICY).note
+    assert says in sections.guarantee(contest.challenger, POLICY).note
 
 
 def test_writing_twice_gives_the_same_bytes(compared: tuple[Contest, Verdict], card: Path, tmp_path: Path) -> None:
     again = model_card.write(Home(tmp_path), AS_OF, POLICY, *compared)
     assert again.with_suffix(".md").read_bytes() == card.with_suffix(".md").read_bytes()
     assert again.read_bytes() == card.read_bytes()
+
+
+def test_the_first_champion_has_a_card_that_says_nobody_judged_it(small: Market) -> None:
+    bundle = Shelf(small.home.bundles).get("champion")
+    page = model_card.path_of(small.home, bundle.hash)
+    text = page.with_suffix(".md").read_text()
+    assert "no gate has judged it" in text and "## Verdict" not in text and "| champion before | none |" in text and bundle.hash in text
+    assert re.findall(r"<h2>(.+?)</h2>", page.read_text()) == re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+
+def test_the_card_shows_the_model_beside_every_baseline_as_measured_in_training(small: Market) -> None:
+    trained = Shelf(small.home.bundles).get("champion").trained
+    rows = {row[0]: row[1:] for row in sections.baselines(trained).rows}
+    assert list(rows) == ["touchstone", *BASELINES] and set(rows) == set(trained["compared"])
+    assert rows["touchstone"][0] == f"{trained['metrics']['log_loss']:.3f}" and rows["prior"][2] == "0.500"
+    # A bundle of an earlier version has no table, and its card no rows.
+    assert not sections.baselines({}).rows
