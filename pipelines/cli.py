@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipelines import cli_cases, cli_data, cli_keys, cli_models, cli_trials
+from pipelines import cli_cases, cli_data, cli_keys, cli_models, cli_schedule, cli_trials
 from pipelines.home import Home
 from pipelines.terminal import HomeOption, PolicyFile, SummaryFile, console, errors, read_policy, steps
 
@@ -46,6 +46,7 @@ for verb in (
     cli_cases.resolve,
     cli_cases.report,
     cli_cases.serve,
+    cli_schedule.schedule,
     cli_keys.keys,
 ):
     app.command()(verb)
