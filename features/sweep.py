@@ -9,9 +9,11 @@
    its previous event lies outside, so both follow from a link to the previous (and the next) event of equal value.
    Extremes slide along in a monotone queue. No float is ever added; there is one division, at the end.
 
-Cost: O(events + probes + keys) steps per window edge and per aggregate, whatever the skew: pointers never go back. Blocks
-are independent, so any number of threads gives the same bits. Beside the result, memory holds the dealt columns (8 bytes
-per event and column read), which :class:`Desk` lends to one group of aggregates after the other.
+Cost: O(events + probes + keys) steps per window edge and per aggregate, whatever the skew: pointers never go back. What lies
+far apart (rows of the result, the table of values seen) is asked of memory ahead of time, so that an event costs the same
+when these outgrow the cache. Blocks are independent, so any number of threads gives the same bits. Beside the result, memory
+holds the dealt columns (8 bytes per event and column read), which :class:`Desk` lends to one group of aggregates after the
+other.
 """
 
 from __future__ import annotations
@@ -53,6 +55,10 @@ class Desk:
     threads: int = 1
     block: int = 32_768
     _held: dict[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False)
+    _pool: ThreadPoolExecutor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.threads)  # starts no thread before there is work, and ends with the desk
 
     def lend(self, name: str, size: int, dtype: type = np.int64) -> npt.NDArray[Any]:
         """Return an array of that size with anything in it; the one lent by this name before is taken back."""
@@ -64,8 +70,7 @@ class Desk:
         """Do independent jobs, at most as many at once as there are threads; return what they return."""
         if self.threads == 1 or len(jobs) == 1:
             return [work(*job) for job in jobs]
-        with ThreadPoolExecutor(self.threads) as pool:
-            return [done.result() for done in [pool.submit(work, *job) for job in jobs]]
+        return [done.result() for done in [self._pool.submit(work, *job) for job in jobs]]
 
     def shares(self, n: int) -> list[slice]:
         """Cut n lines into as many runs as there are threads."""

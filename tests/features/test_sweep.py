@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import product
 
 import numpy as np
@@ -129,6 +130,17 @@ def test_every_block_is_some_threads_and_no_thread_has_more_than_its_fair_share_
     assert sorted(block for mine in turns for block in mine) == list(range(len(work)))
     assert all(mine.tolist() == sorted(mine) for mine in turns)
     assert all(work[mine].sum() <= work.sum() / threads + work.max() for mine in turns)
+
+
+def test_threads_end_with_their_desk() -> None:
+    before, desk = threading.active_count(), Desk(3, 100)
+    rows, asked = large(3_000, 9)
+    found_for(every(Window(30)), rows, asked, desk)
+    working = [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
+    del desk
+    for thread in working:
+        thread.join(10)
+    assert working and threading.active_count() <= before
 
 
 def test_sums_stay_exact_where_floats_would_not() -> None:
