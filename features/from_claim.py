@@ -180,7 +180,7 @@ def _features(f):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 @njit(cache=True)
 def _number(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """A whole number, undefined where it is missing."""
+    """Return a whole number, undefined where it is missing."""
     return np.nan if value == NEVER else float(value)
 
 
@@ -192,13 +192,13 @@ def _ratio(top, bottom):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 @njit(cache=True)
 def _days(earlier, later):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Days between two instants, undefined where one is missing."""
-    return np.nan if earlier == NEVER or later == NEVER else (later - earlier) / DAY_US
+    """Count the days between two instants, undefined where one is missing."""
+    return np.nan if NEVER in (earlier, later) else (later - earlier) / DAY_US
 
 
 @njit(cache=True)
 def _differs(ours, theirs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Whether the claim names another device, address or payment than its order did."""
+    """Tell whether the claim names another device, address or payment than its order did."""
     return np.nan if ours < 0 or theirs < 0 else (1.0 if ours != theirs else 0.0)
 
 

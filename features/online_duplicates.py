@@ -21,7 +21,7 @@ from features.online_contents import KINDS, Contents, Kind
 from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
 from features.online_sources import earlier_pages
 from features.online_windows import Round
-from features.pages import END, OTHER, RAW, Key, Pages, Row, append, join, rows
+from features.pages import END, OTHER, RAW, Key, Laid, Pages, Row, append, join, rows
 from features.spec import DAY_US, Direct
 
 _KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
@@ -190,9 +190,12 @@ def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, page
 def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages, fresh: bool) -> None:
     """Write down since when contents are known, and what they are compared by."""
     keys = keys_of(_log(kind, _KNOWN), found.codes[rows_of, None])
-    marks = (found.mark(row) for row in rows_of.tolist())
-    put = pages.put_new if fresh else pages.put
-    put(zip(keys, first.tolist(), marks, strict=True))
+    marks = [found.mark(row) for row in rows_of.tolist()]
+    if fresh:
+        ends = np.cumsum([len(mark) for mark in marks], dtype=np.int64)
+        pages.put_new(keys, Laid(np.arange(len(keys)), first, np.append(0, ends[:-1]), ends, b"".join(marks)))
+    else:
+        pages.put(zip(keys, first.tolist(), marks, strict=True))
 
 
 def _add_rows(log: int, codes: Ints, times: Ints, values: Ints, pages: Pages, fresh: bool) -> None:

@@ -12,12 +12,13 @@ Where pages are kept is the business of a :class:`Pages`: memory here, the case 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from features.history import NEVER, Ints
@@ -35,8 +36,39 @@ END = int(np.iinfo(np.int64).max)
 Key = tuple[bytes, int]
 """The shelf on which a log stands, and its number there: the logs of one customer, say, are read together."""
 
-Page = tuple[Key, int, bytes | memoryview]
+Page = tuple[Key, int, bytes]
 """Key, instant of the first row, and rows as little-endian ``int64``, the row of what stood before first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Pages laid end to end, those of a key together and in order of time.
+
+    Parameters
+    ----------
+    of_key, firsts
+        (pages,) whose each is, as a place in a list of keys, and the instant of its first row.
+    begins, ends
+        (pages,) where its bytes are.
+    held
+        The bytes.
+    """
+
+    of_key: Ints
+    firsts: Ints
+    begins: Ints
+    ends: Ints
+    held: bytes
+
+    @property
+    def last(self) -> npt.NDArray[np.bool_]:
+        """(pages,) whether it is the last of its key."""
+        return np.append(self.of_key[1:] != self.of_key[:-1], True)[: len(self.of_key)]
+
+    def between(self, start: int, stop: int) -> Iterator[tuple[int, int, bytes]]:
+        """Return key, instant and bytes of some of the pages."""
+        columns = (column[start:stop].tolist() for column in (self.of_key, self.firsts, self.begins, self.ends))
+        return ((key, first, self.held[begin:end]) for key, first, begin, end in zip(*columns, strict=True))
 
 
 class Pages(Protocol):
@@ -54,8 +86,8 @@ class Pages(Protocol):
         """Write pages; one that begins at the same instant of the same key is replaced by a longer form of itself."""
         ...
 
-    def put_new(self, pages: Iterable[Page]) -> None:
-        """Write pages of keys that have none yet, those of one key together and in order: of any number, without keeping them."""
+    def put_new(self, keys: Sequence[Key], laid: Laid) -> None:
+        """Write pages of keys that have none yet: of any number, and without remembering them."""
         ...
 
     def flush(self) -> None:
@@ -104,7 +136,9 @@ class MemoryPages:
                 firsts.insert(place, first)
                 mine.insert(place, bytes(held))
 
-    put_new = put
+    def put_new(self, keys: Sequence[Key], laid: Laid) -> None:
+        """See :class:`Pages`."""
+        self.put((keys[key], first, page) for key, first, page in laid.between(0, len(laid.firsts)))
 
     def flush(self) -> None:
         """See :class:`Pages`: nothing to do here."""
@@ -139,10 +173,11 @@ def append(pages: Pages, keys: Sequence[Key], starts: Ints, times: Ints, values:
     joined, bounds = join(held)
     width = 1 + len(kinds)
     out, of_key, firsts, begins, ends = _pack(joined, bounds, starts, times, np.ascontiguousarray(values), kinds, width, PAGE_ROWS)
-    view = memoryview(out).cast("B")
-    spans = zip(of_key.tolist(), firsts.tolist(), (8 * begins).tolist(), (8 * ends).tolist(), strict=True)
-    put = pages.put_new if fresh else pages.put
-    put((keys[key], first, view[begin:end]) for key, first, begin, end in spans)
+    laid = Laid(of_key, firsts, 8 * begins, 8 * ends, out.tobytes())
+    if fresh:
+        pages.put_new(keys, laid)
+    else:
+        pages.put((keys[key], first, page) for key, first, page in laid.between(0, len(firsts)))
 
 
 Row = tuple[Key, tuple[int, ...], tuple[int, ...]]

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection
 
-from features.pages import Key, Page
+from features.pages import Key, Laid, Page
 from serving.schema import HISTORY_PAGES, HISTORY_SHELVES
 
 AT_ONCE = 8_192
@@ -158,38 +159,28 @@ class StorePages:
             shelf, log = self._shelves[key[0]], key[1]
             last = shelf.get(log)
             if last is None or first == last[0]:
-                shelf[log] = (first, last[1] if last else 0, bytes(page))
+                shelf[log] = (first, last[1] if last else 0, page)
             elif first > last[0]:
                 closing.append((*key, last[0], last[2]))
-                shelf[log] = (first, 1, bytes(page))
+                shelf[log] = (first, 1, page)
             else:
-                closing.append((*key, first, bytes(page)))
+                closing.append((*key, first, page))
                 shelf[log] = (last[0], 1, last[2])
             self._changed[key] = None
         self._run(_CLOSE, closing)
 
-    def put_new(self, pages: Iterable[Page]) -> None:
+    def put_new(self, keys: Sequence[Key], laid: Laid) -> None:
         """See :class:`features.pages.Pages`; written at once, and nothing is remembered."""
         self.flush()
         self._shelves.clear()
-        held: Page | None = None
-        closed = 0
-        written = iter(pages)
-        while part := list(islice(written, AT_ONCE)):
-            last: list[tuple[bytes, int, int, int, Any]] = []
-            closing: list[tuple[bytes, int, int, Any]] = []
-            for page in part:
-                if held is not None and held[0] == page[0]:
-                    closing.append((*held[0], *held[1:]))
-                    closed = 1
-                elif held is not None:
-                    last.append((*held[0], held[1], closed, held[2]))
-                    closed = 0
-                held = page
-            self._run(_CLOSE, closing)
-            self._run(_KEEP, last)
-        if held is not None:
-            self._run(_KEEP, [(*held[0], held[1], closed, held[2])])
+        last = laid.last
+        closed = np.append(False, ~last[:-1])
+        for start in range(0, len(last), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            told = zip(laid.between(start, start + AT_ONCE), last[part].tolist(), closed[part].tolist(), strict=True)
+            pages = [(*keys[key], first, int(behind), page, mine) for (key, first, page), mine, behind in told]
+            self._run(_KEEP, [page[:5] for page in pages if page[5]])
+            self._run(_CLOSE, [(*page[:3], page[4]) for page in pages if not page[5]])
 
     def flush(self) -> None:
         """See :class:`features.pages.Pages`: write down every changed shelf, once."""

@@ -136,7 +136,9 @@ def test_what_arrives_late_is_admitted_and_the_batch_then_agrees_with_what_was_r
 @given(marketplaces(max_claims=12, late=0.2), st.integers(0, 10_000))
 def test_claims_that_are_read_and_then_appended_have_the_rows_that_a_batch_finds_later(tables: Tables, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    lost = {name: rng.random(len(tables["claims"])) < 0.15 for name in ("customer_id", "product_id", "device_id", "narrative", "photo_hash")}
+    lost = {
+        name: rng.random(len(tables["claims"])) < 0.15 for name in ("customer_id", "product_id", "device_id", "narrative", "photo_hash")
+    }
     claims = tables["claims"].assign(**{name: tables["claims"][name].mask(where) for name, where in lost.items()})
     tables = {**tables, "claims": claims}
     history, kept, found = OnlineHistory(MemoryPages()), {name: [frame.head(0)] for name, frame in tables.items()}, {}
@@ -197,7 +199,9 @@ def test_a_claim_of_a_busy_seller_costs_no_more_look_ups_when_his_history_is_fou
         history.append({"orders": orders, "claims": claims})
         pages.looked.clear()  # type: ignore[attr-defined]
         filed = begin + pd.Timedelta(days=n)
-        read = history.read({"claim_id": "C", "customer_id": "B", "seller_id": "S", "product_id": "P", "amount_cents": 700, "filed_at": filed})
+        read = history.read(
+            {"claim_id": "C", "customer_id": "B", "seller_id": "S", "product_id": "P", "amount_cents": 700, "filed_at": filed}
+        )
         history.append_read(read)
         cost[times] = sum(pages.looked)  # type: ignore[attr-defined]
         assert read.vector[history.names.index("orders_count_seller_all")] == n

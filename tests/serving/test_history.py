@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine
 
 from features.matrix import build_matrix
 from features.online import OnlineHistory
-from features.pages import END, Key, MemoryPages, Page, Pages
+from features.pages import END, Key, Laid, MemoryPages, Page, Pages
 from pipelines.simulate import simulate
 from serving import history
 from serving.history import AT_ONCE, StorePages
@@ -65,19 +65,26 @@ def test_pages_of_new_keys_are_found_whether_remembered_or_streamed(
     with _undone(store) as tx, pytest.MonkeyPatch.context() as patch:
         patch.setattr(history, "AT_ONCE", data.draw(st.integers(1, 5)))
         stored = StorePages(tx)
-        stored.put_new(iter(pages))
+        stored.put_new(list(new), _laid(new))
         _must_agree(memory, stored, asked)
+
+
+def _laid(pages: dict[Key, dict[int, bytes]]) -> Laid:
+    told = [(key, first, held[first]) for key, held in enumerate(pages.values()) for first in sorted(held)]
+    ends = np.cumsum([len(page) for _, _, page in told], dtype=np.int64)
+    of_key, firsts = (np.array(column, dtype=np.int64) for column in ([k for k, _, _ in told], [first for _, first, _ in told]))
+    return Laid(of_key, firsts, np.append(0, ends)[: len(ends)], ends, b"".join([page for _, _, page in told]))
 
 
 @contextmanager
 def _undone(store: Store) -> Iterator[Connection]:
     """Open a write transaction that leaves nothing behind."""
-    with pytest.raises(_Enough), store.write() as tx:
+    with pytest.raises(_EnoughError), store.write() as tx:
         yield tx
-        raise _Enough
+        raise _EnoughError
 
 
-class _Enough(Exception):
+class _EnoughError(Exception):
     """The example is over."""
 
 
@@ -93,7 +100,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_more_keys_than_one_statement_takes_are_answered_in_order(store_url: str) -> None:
     names = [(key.to_bytes(4, "big"), 3) for key in range(AT_ONCE + 5)]
     with Store(store_url) as store, store.write() as tx:
-        StorePages(tx).put_new((name, at, bytes([at])) for name in names[::2] for at in (0, 1))
+        StorePages(tx).put_new(names[::2], _laid({name: {0: b"\0", 1: b"\1"} for name in names[::2]}))
         for before, expected in ((END, b"\1"), (1, b"\0")):
             found = StorePages(tx).latest(names, [before] * len(names))
             assert found == [expected if i % 2 == 0 else None for i in range(len(names))]
