@@ -71,12 +71,13 @@ class _Reader:
             self._expected.append(float(leaves[0]))
             return
         pairs: Any = np.stack([_numbers(fields, name, number) for name in ("right_child", "left_child")], axis=1).astype(np.int64)
+        columns, slots, thresholds = self._questions(fields, number)
+        _must_be_a_tree(pairs, len(columns), len(leaves), number)
         order = np.array(_in_breadth(pairs.tolist()), dtype=np.int64)
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         children = np.where(pairs >= 0, place[np.maximum(pairs, 0)], len(order) + ~pairs)
         shares, expected = _by_training_rows(fields, pairs, leaves, number)
-        columns, slots, thresholds = self._questions(fields, number)
         self._trees.append((columns[order], slots[order], thresholds[order], children[order], shares[order], leaves))
         self._expected.append(expected)
 
@@ -103,6 +104,8 @@ class _Reader:
         if not self._trees:
             raise ForestError("model: expected at least one tree, found none")
         features, slots, thresholds, children, shares, leaves = (np.concatenate(part) for part in zip(*self._trees, strict=True))
+        if len(features) and features.max() >= columns:
+            raise ForestError(f"model: expected questions about {columns} columns, found one about column {int(features.max())}")
         starts = [np.cumsum([0, *(len(tree[part]) for tree in self._trees)]) for part in (0, 5)]
         words = [self._sets[held] if held >= 0 else np.empty(0) for *_, held in self._slots]
         ends = np.cumsum([len(word) for word in words], dtype=np.int64)
@@ -123,6 +126,12 @@ class _Reader:
             slot_sets=np.stack([ends - [len(word) for word in words], ends], axis=1).astype(np.int64).ravel(),
             bits=np.concatenate([*words, np.empty(0)]).astype(np.uint32),
         )
+
+
+def _must_be_a_tree(pairs: np.ndarray, nodes: int, leaves: int, number: int) -> None:
+    """Refuse children that are not each node but the root and each leaf, once: compiled code would follow them anywhere."""
+    if len(pairs) != nodes or sorted(pairs.ravel().tolist()) != [*range(-leaves, 0), *range(1, nodes)]:
+        raise ForestError(f"model: expected {nodes} nodes and {leaves} leaves, each the child of one node, found others in tree {number}")
 
 
 def _in_breadth(pairs: Any) -> list[int]:

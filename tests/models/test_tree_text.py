@@ -59,5 +59,9 @@ def test_texts_that_are_damaged_are_refused_and_the_place_is_named() -> None:
         read_forest(text.replace("\nthreshold=", "\nthresholds=", 1))
     with pytest.raises(ForestError, match="the numbers leaf_value in tree 0, found 'x"):
         read_forest(text.replace("leaf_value=", "leaf_value=x ", 1))
+    with pytest.raises(ForestError, match="each the child of one node, found others in tree 0"):
+        read_forest(text.replace("left_child=1", "left_child=0", 1))
+    with pytest.raises(ForestError, match="questions about 2 columns, found one about column"):
+        read_forest(text.replace("max_feature_idx=5", "max_feature_idx=1", 1))
     with pytest.raises(ForestError, match="training rows of every node to be those of its children"):
         read_forest(text.replace("leaf_count=", "leaf_count=9", 1))
