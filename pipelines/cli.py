@@ -47,6 +47,7 @@ for verb in (
     cli_cases.report,
     cli_cases.serve,
     cli_schedule.schedule,
+    cli_cases.audit,
     cli_keys.keys,
 ):
     app.command()(verb)

@@ -1,10 +1,11 @@
-"""Commands about claims and their cases: score, experts, resolve, report, serve."""
+"""Commands about claims and their cases: score, experts, resolve, report, serve, audit."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +23,9 @@ from pipelines.terminal import (
     read_rules,
     show,
 )
+
+if TYPE_CHECKING:
+    from serving.store import Store
 
 
 def score(
@@ -152,22 +156,70 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; default 8000.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the port and the store; default 1.")] = None,
+    development: Annotated[
+        bool | None, typer.Option("--development", help="Ask nobody for a key; only where this machine alone can call.")
+    ] = None,
     policy: PolicyFile = None,
     rules: RulesFile = None,
     home: HomeOption = None,
 ) -> None:
     """Serve the scoring endpoint: POST /v1/claims:score decides one claim and keeps the decision before it answers.
 
-    Example: touchstone serve --port 8000
+    Callers need a key (touchstone keys), unless --development lets everybody on this machine in.
+
+    Example: touchstone serve --development --port 8000
     """
-    from pipelines.serve import prepare
     from pipelines.serve import serve as run
 
-    where = Home.at(home)
-    with progress_bar() as bar:
-        task = bar.add_task("filling the history", total=None)
-        prepare(where, lambda done, total: bar.update(task, completed=done, total=total))
-    run(where, read_policy(policy), host, port, read_rules(rules))
+    def progress(done: int, total: int) -> None:
+        errors.print(f"filling the history: {done:,} of {total:,} rows")
+
+    run(Home.at(home), read_policy(policy), host, port, read_rules(rules), workers, development, progress)
+
+
+def audit(
+    what: Annotated[Literal["verify", "features"], typer.Argument(help="verify the chain of the audit log, or the sampled features.")],
+    head: Annotated[
+        str | None, typer.Option(help="Number and hash of an entry noted earlier, NUMBER:HASH; the log must still hold it.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Follow the audit log from its first entry, or compute sampled features again; exit code 1 and the first break if something is wrong.
+
+    Example: touchstone audit verify
+    """
+    from serving.store import Store
+
+    where = _decided(Home.at(home))
+    with Store(where.store_url) as store, errors.status("checking"):
+        sound, facts = _chain(store, head) if what == "verify" else _features(where, store)
+    show("Audit log" if what == "verify" else "Sampled features", facts)
+    if not sound:
+        raise typer.Exit(1)
+
+
+def _chain(store: Store, noted: str | None) -> tuple[bool, dict[str, Any]]:
+    from serving.audit import Head, verify
+
+    expected = None
+    if noted is not None:
+        number, _, digest = noted.partition(":")
+        if not number.isdecimal() or not re.fullmatch("[0-9a-f]{64}", digest):
+            raise ValueError(f"--head: expected NUMBER:HASH with 64 hexadecimal digits, found {noted!r}")
+        expected = Head(int(number), bytes.fromhex(digest))
+    with store.view() as tx:
+        found = verify(tx, expected)
+    facts = {"entries that hold": found.entries, "head": f"{found.head.seq}:{found.head.hash.hex()}"}
+    return not found.broken, facts | ({"broken": found.broken} if found.broken else {})
+
+
+def _features(home: Home, store: Store) -> tuple[bool, dict[str, Any]]:
+    from pipelines.sampled import check_sample
+
+    found = check_sample(home, store)
+    first = {f"claim {claim}": ", ".join(names[:5]) for claim, names in list(found.differing.items())[:5]}
+    return not found.differing, {"rows compared": found.checked, "rows that differ": len(found.differing), **first}
 
 
 def _decided(home: Home) -> Home:

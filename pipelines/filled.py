@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.history import NEVER
 from features.online import OnlineHistory
 from pipelines.home import Home
 from pipelines.lake import Lake
+from pipelines.received import export_received
 from serving.driver import Driver
 from serving.events import receive
 from serving.filling import FILLED_FROM, PORTION, Progress, fill
+from serving.history import StorePages
 from serving.instants import micros
 from serving.known import KEPT, look_up, named
 from serving.store import Store, mark, set_mark
@@ -53,6 +56,10 @@ def fill_from_lake(
     int
         How many rows were new.
     """
+    with store.view() as tx:
+        is_first = history.within(StorePages(tx)).watermark() == NEVER
+    if is_first:
+        export_received(home, store)  # what an older version received is in the store alone
     lake = Lake(home.root)
     changed = _changed_batches(home, store)
     if not changed:

@@ -18,13 +18,16 @@ from models.rules import Rules
 from models.shelf import Shelf
 from pipelines.filled import LIVE_PORTION, fill_from_lake
 from pipelines.home import Home
-from serving.app import create_app
+from pipelines.server import run
+from serving.app import create_app, outside_of
 from serving.background import Background
 from serving.engine import Engine
 from serving.filling import Progress
+from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
 from serving.store import Store
+from serving.watch import FOLDER
 
 
 def prepare(home: Home, progress: Progress | None = None) -> int:
@@ -42,7 +45,16 @@ def prepare(home: Home, progress: Progress | None = None) -> int:
         return fill_from_lake(home, store, OnlineHistory(MemoryPages()), datetime.now(UTC), progress=progress)
 
 
-def serve(home: Home, policy: Policy, host: str | None = None, port: int | None = None, rules: Rules | None = None) -> None:
+def serve(
+    home: Home,
+    policy: Policy,
+    host: str | None = None,
+    port: int | None = None,
+    rules: Rules | None = None,
+    workers: int | None = None,
+    development: bool | None = None,
+    progress: Progress | None = None,
+) -> None:
     """Answer over HTTP until told to stop (SIGINT or SIGTERM; requests that were accepted are finished).
 
     Parameters
@@ -51,10 +63,13 @@ def serve(home: Home, policy: Policy, host: str | None = None, port: int | None 
         Lake, bundles and store.
     policy
         Prices and capacities.
-    host, port
-        Where to listen; by default as the environment says (:mod:`serving.settings`).
+    host, port, workers, development
+        Where to listen, with how many processes, and whether anybody may call; by default as the environment says
+        (:mod:`serving.settings`).
     rules
         Rules beside the model, if there are any.
+    progress
+        Told how far the history is filled.
 
     Raises
     ------
@@ -62,12 +77,15 @@ def serve(home: Home, policy: Policy, host: str | None = None, port: int | None 
         If a setting cannot be used.
     models.bundle.BundleError
         If there is no champion, or it does not fit this code.
+    serving.recognition.LockedError
+        If nobody could call.
     """
-    import uvicorn
-
-    settings = Settings.read(os.environ, host, port)
-    prepare(home)
-    uvicorn.run(compose(home, policy, settings, rules), host=settings.host, port=settings.port, access_log=False)
+    settings = Settings.read(os.environ, host, port, workers, development)
+    Shelf(home.bundles).get("champion", CATALOG.hash)
+    with Store(home.store_url, "NORMAL") as store:
+        recogniser(settings, store, _now)  # before the history is filled, which may take a while
+    prepare(home, progress)
+    run(partial(compose, home, policy, settings, rules), settings)
 
 
 def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None = None) -> FastAPI:
@@ -82,7 +100,11 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
         "lake": partial(_keep_up, home, store, engine.history),
     }
     engine.behind(Background(watching, settings.refresh_seconds))
-    return create_app(engine, lambda: datetime.now(UTC))
+    return create_app(engine, _now, outside_of(settings, recogniser(settings, store, _now), os.environ.get(FOLDER)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _keep_up(home: Home, store: Store, history: OnlineHistory) -> None:

@@ -1,0 +1,85 @@
+"""The laws of the store's steps: they lead where the schema is, and an older store is brought there with everything in it."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from pandas.testing import assert_frame_equal
+from sqlalchemy import create_engine, insert, inspect, text
+
+from data_contracts import DECISIONS
+from models.policy import default_policy
+from serving import audit, migrations
+from serving.decided import capacity, day_of
+from serving.driver import Driver
+from serving.migrations import HEAD, StoreVersionError, version
+from serving.schema import DECISIONS_TABLE, METADATA
+from serving.store import Store, rows_of
+from tests.serving.cases import town
+
+TOWN = town(60, 5)
+STEPS = sorted(path.stem for path in (Path(migrations.__file__).parent / "versions").glob("v*.py"))
+
+
+def test_the_steps_lead_to_the_schema_and_the_last_one_is_the_head(store_url: str) -> None:
+    with Store(store_url) as store, store.view() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), METADATA) == []
+        assert set(inspect(tx).get_table_names()) == {*METADATA.tables, "alembic_version"}
+        assert version(tx) == HEAD == importlib.import_module(f"serving.migrations.versions.{STEPS[-1]}").revision
+
+
+def first_version(url: str) -> None:
+    """A store as the first version left it: no version noted, decisions in it."""
+    engine = create_engine(url)
+    with engine.begin() as tx:
+        context = MigrationContext.configure(tx)
+        with Operations.context(context):
+            importlib.import_module(f"serving.migrations.versions.{STEPS[0]}").upgrade()
+        tx.execute(insert(DECISIONS_TABLE), rows_of(DECISIONS, TOWN.decisions))
+    engine.dispose()
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date_with_everything_in_it(store_url: str) -> None:
+    first_version(store_url)
+    with Store(store_url) as store:
+        assert_frame_equal(store.read("decisions"), TOWN.decisions.sort_values("claim_id", ignore_index=True))
+        with store.view() as tx:
+            assert audit.verify(tx).entries == len(TOWN.decisions)
+            assert compare_metadata(MigrationContext.configure(tx), METADATA) == []
+            capacity(Driver(tx), default_policy(), day_of(int(rows_of(DECISIONS, TOWN.decisions)[0]["decided_at"])))
+        with Store("sqlite://") as anew:
+            anew.record_decisions(TOWN.decisions)
+            assert_frame_equal(anew.read("experts_taken"), store.read("experts_taken"))
+
+
+def test_of_several_that_open_an_older_store_at_once_one_takes_the_steps(store_url: str) -> None:
+    first_version(store_url)
+    failed: list[BaseException] = []
+
+    def open_() -> None:
+        try:
+            Store(store_url).close()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with Store(store_url) as store, store.view() as tx:
+        assert audit.verify(tx).entries == len(TOWN.decisions)
+
+
+def test_a_store_that_a_newer_version_wrote_is_refused(store_url: str) -> None:
+    with Store(store_url) as store, store.write() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreVersionError, match="expected a version up to 0002, found '9999'"):
+        Store(store_url)
