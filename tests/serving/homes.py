@@ -28,6 +28,7 @@ from serving.instants import micros
 from serving.store import Store
 
 POLICY = default_policy()
+CATALOG_HASH = CATALOG.hash
 
 HISTORY = OnlineHistory(MemoryPages())
 """Prepared once; used in the transactions of many stores."""
