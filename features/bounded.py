@@ -1,10 +1,11 @@
 """The bounded carrier: Parquet tables of any size → the feature matrix, within a stated amount of memory.
 
 DuckDB reads, joins and deals rows to buckets on disk; the kernel then sees one bucket at a time. How many buckets there
-are follows from the number of rows and the memory allowed, so peak memory stays flat while the data grow, and time grows
+are follows from the number of rows and the memory allowed, so peak memory stays below it while the data grow, and time grows
 with the data: every row is read and dealt once for each key, and read again once.
 
-What does not fit into a bucket, one busy key, is measured slice by slice (:mod:`features.slices`).
+What does not fit into a bucket, one busy key, is measured slice by slice (:mod:`features.slices`). That takes nearly all the
+memory allowed, where ordinary buckets take two thirds, and reads the key's rows again for every million of its claims.
 
 What the memory must always hold: Python and its libraries (:data:`FLOOR`); for links a state proportional to customers and
 what they share, some 150 bytes for each; for duplicates the distinct stories and pictures of all claims, some 1,000 bytes
