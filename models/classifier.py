@@ -147,7 +147,7 @@ class Classifier:
         scores[:, VALID] = -np.logaddexp(0.0, first) - np.logaddexp(0.0, second)
         return scores
 
-    def contributions(self, matrix: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def contributions(self, matrix: pd.DataFrame, num_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Explain the log-odds of abuse exactly.
 
         Returns
@@ -158,15 +158,15 @@ class Classifier:
             beside it.
         """
         encoded = self.inputs.encode(matrix)
-        found = self.explained(encoded)
+        found = self.explained(encoded, num_threads)
         base = float(self.abusive.forest.expected.sum()) if self.abusive.model else self.abusive.constant
         return found, np.full(len(encoded), base)
 
-    def explained(self, encoded: np.ndarray) -> np.ndarray:
+    def explained(self, encoded: np.ndarray, num_threads: int = 1) -> np.ndarray:
         """Return the contributions of rows that are encoded already, shape (rows, features)."""
         if not self.abusive.model or not len(encoded):
             return np.zeros(encoded.shape)
-        return contributions(self.abusive.forest, self.abusive.paths, encoded)
+        return contributions(self.abusive.forest, self.abusive.paths, encoded, num_threads)
 
     def importance(self) -> pd.DataFrame:
         """Return ``feature``, ``abusive`` and ``unsubstantiated``: each booster's total gain, the largest for abuse first."""

@@ -213,7 +213,7 @@ def written(
         "action": routed.action,
         "automatic_action": routed.automatic,
         "route": routed.route,
-        "reasons": _reasons(bundle, matrix, explained, most_reasons),
+        "reasons": _reasons(bundle, matrix, explained, most_reasons, num_threads),
         "claimant_reason": claimant_reasons(routed.action, claims),
         "bundle": bundle.hash,
         "policy": policy.identifier,
@@ -241,11 +241,11 @@ def _by_expert(actions: np.ndarray) -> np.ndarray:
     return looked
 
 
-def _reasons(bundle: Model, matrix: pd.DataFrame, explained: np.ndarray, most: int) -> np.ndarray:
+def _reasons(bundle: Model, matrix: pd.DataFrame, explained: np.ndarray, most: int, num_threads: int) -> np.ndarray:
     texts = np.full(len(matrix), "", dtype=object)
     if most > 0 and isinstance(bundle, Bundle) and explained.any():
         rows = matrix if explained.all() else matrix[explained]
-        contributions, _ = bundle.classifier.contributions(rows)
+        contributions, _ = bundle.classifier.contributions(rows, num_threads)
         texts[explained] = investigator_reasons(rows, contributions, bundle.inputs, most, bundle.reference)
     return texts
 

@@ -35,6 +35,8 @@ interpolation). Yang, Fast TreeSHAP, 2021.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -83,7 +85,7 @@ class Paths(NamedTuple):
     largest: int
 
 
-def contributions(forest: Forest, paths: Paths, rows: np.ndarray) -> np.ndarray:
+def contributions(forest: Forest, paths: Paths, rows: np.ndarray, num_threads: int = 1) -> np.ndarray:
     """Return what each column adds to the margin of each row.
 
     Parameters
@@ -94,6 +96,8 @@ def contributions(forest: Forest, paths: Paths, rows: np.ndarray) -> np.ndarray:
         What :func:`trace` found in them.
     rows
         float64, shape (rows, columns); missing is NaN.
+    num_threads
+        Threads that share the rows.
 
     Returns
     -------
@@ -103,7 +107,14 @@ def contributions(forest: Forest, paths: Paths, rows: np.ndarray) -> np.ndarray:
     """
     read = fitting(forest, rows)
     found = np.empty(read.shape)
-    _contributions(forest, paths, read, found)
+    if num_threads <= 1 or len(read) <= 1:
+        _contributions(forest, paths, read, found)
+        return found
+    ends = np.linspace(0, len(read), num_threads + 1).astype(int).tolist()
+    with ThreadPoolExecutor(num_threads) as pool:
+        done = [pool.submit(_contributions, forest, paths, read[begin:end], found[begin:end]) for begin, end in pairwise(ends)]
+    for part in done:
+        part.result()
     return found
 
 

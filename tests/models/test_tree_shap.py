@@ -147,6 +147,14 @@ def test_a_row_alone_has_the_bits_it_has_among_others() -> None:
         assert np.array_equal(contributions(forest, paths, values[row : row + 1])[0], together[row])
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7, 240])
+def test_threads_share_the_rows_and_change_no_bit(rows: int) -> None:
+    booster, values = grown(8)
+    forest, paths = read(booster)
+    shared = contributions(forest, paths, values[:rows], num_threads=3)
+    assert np.array_equal(shared, contributions(forest, paths, values[:rows]))
+
+
 def test_no_rows_and_a_model_without_questions_have_contributions_of_their_shape() -> None:
     booster, values = grown(9)
     forest, paths = read(booster)
