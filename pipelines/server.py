@@ -16,6 +16,9 @@ from serving.watch import FOLDER
 SWITCH_SECONDS = 0.0005
 """How long the deciding thread may keep the interpreter while the loop waits for it; Python's own 5 ms would be most of a request."""
 
+STARTING_SECONDS = 120
+"""How long a worker may say nothing: while it loads compiled code it cannot, and a shorter patience would end it before it began."""
+
 
 def run(build: Callable[[], FastAPI], settings: Settings) -> None:
     """Listen until told to stop (SIGINT or SIGTERM); requests that were accepted are finished.
@@ -46,6 +49,7 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
         proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_worker_healthcheck=STARTING_SECONDS,
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
     )

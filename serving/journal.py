@@ -19,7 +19,7 @@ from serving.trace import Trace
 NAME = "touchstone.requests"
 """The logger of requests."""
 
-_OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
 class Lines(logging.Formatter):

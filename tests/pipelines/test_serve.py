@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +26,7 @@ from pipelines.received import export_received
 from pipelines.resolve import settle
 from pipelines.score import score
 from pipelines.serve import compose, serve
+from serving.recognition import LockedError
 from serving.settings import Settings, SettingsError
 from serving.store import Store
 from tests.console import touchstone
@@ -114,21 +117,53 @@ def test_killed_without_warning_and_started_again_it_answers_the_same_byte_for_b
     assert "C-new" in set(Lake(mine.home.root).read("claims")["claim_id"])
 
 
+def test_nothing_is_opened_to_everybody_unless_it_is_said(mine: Small) -> None:
+    with pytest.raises(LockedError, match="touchstone keys create"):
+        serve(mine.home, POLICY)
+    with pytest.raises(SettingsError, match="in development mode"):
+        serve(mine.home, POLICY, host="0.0.0.0", development=True)
+
+
+def test_several_workers_share_keys_store_and_counts_and_finish_what_they_accepted(mine: Small) -> None:
+    made = touchstone("keys", "create", "--name", "us", "--scope", "admin", "--home", str(mine.home.root))
+    key = {"authorization": f"Bearer {made.out.strip()}"}
+    rows = [body(mine.live, row) for row in range(8)]
+    with served(mine.home, signal.SIGTERM, "workers=2") as client, ThreadPoolExecutor(8) as pool:
+        assert client.get("/version").status_code == 401
+        assert client.get("/version", headers=key).status_code == 200
+        url = str(client.base_url)
+
+        def score(row: dict[str, object]) -> httpx.Response:
+            return httpx.post(f"{url}/v1/claims:score", json=row, headers=key, timeout=60)
+
+        first = [response.json() for response in pool.map(score, rows)]
+        assert [response.json() for response in pool.map(score, rows)] == first
+        counts = re.findall(r'claims:score",status="200"} (\d+)', client.get("/metrics", headers=key).text)
+        assert sum(map(int, counts)) == 16  # whichever worker is asked
+        last = [pool.submit(score, row | {"claim_id": f"last-{n}"}) for n, row in enumerate(rows)]
+        while not any(future.done() for future in last):
+            pass
+    assert all(future.result().status_code == 200 for future in last if future.exception() is None)
+    answered = {future.result().json()["claim_id"] for future in last if future.exception() is None}
+    with Store(mine.home.store_url, "NORMAL") as store:
+        assert answered <= store.decided(answered)
+
+
 @contextmanager
-def served(home: Home, end: signal.Signals) -> Iterator[httpx.Client]:
+def served(home: Home, end: signal.Signals, more: str = "development=True") -> Iterator[httpx.Client]:
     """Run the real server in a process of its own, and end it by a signal."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     code = (
         "from pathlib import Path; from models.policy import default_policy; from pipelines.home import Home; "
-        f"from pipelines.serve import serve; serve(Home(Path({str(home.root)!r})), default_policy(), '127.0.0.1', {port})"
+        f"from pipelines.serve import serve; serve(Home(Path({str(home.root)!r})), default_policy(), '127.0.0.1', {port}, {more})"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
         try:
             said = wait_for("Uvicorn running on", server)
             assert server.poll() is None, said
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, transport=httpx.HTTPTransport(retries=7)) as client:
                 assert client.get("/readyz").status_code == 200
                 yield client
         finally:

@@ -1,0 +1,74 @@
+"""A server of the serving benchmark: ``python -m benchmarks._serving_server echo|ours PORT [WORLD URL SYNCHRONOUS REASONS]``."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from benchmarks._serving_world import World, model
+from models.policy import default_policy
+from models.scorer import Scorer
+from pipelines.server import run
+from serving.app import create_app, outside_of
+from serving.auth import Scope
+from serving.draft import Decider
+from serving.engine import Engine
+from serving.keys import ENTROPY, add_key, kept_keys, make
+from serving.recognition import recogniser
+from serving.settings import Settings
+from serving.store import Store, Synchronous
+
+ECHO = b'{"status":"ok"}' + b" " * 1000
+"""What the echo answers: about as much as a decision."""
+
+KEY, _ROW = make(bytes(ENTROPY), "benchmark", [Scope.ADMIN], 0, per_second=1_000_000)
+"""The key that the load is sent with."""
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Read the body, answer, and nothing else."""
+    if scope["type"] != "http":
+        return
+    while (await receive()).get("more_body", False):
+        pass
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(ECHO))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": ECHO})
+
+
+def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, settings: Settings) -> FastAPI:
+    """Return the whole endpoint over a store that is filled already, with keys."""
+    store = Store(url, synchronous)
+    if _ROW.key_id not in kept_keys(store):
+        add_key(store, _ROW)
+    bundle, policy = model(World(Path(world))), default_policy()
+    engine = Engine(bundle, policy, store)
+    if not reasons:
+        engine._decider = Decider(Scorer(bundle, policy, None, engine._history.names, most_reasons=0), bundle.hash)
+    engine.warm_up()
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    return create_app(engine, clock, outside_of(settings, recogniser(settings, store, clock)))
+
+
+def main(kind: str, port: str, *rest: str) -> None:
+    """Serve until told to stop."""
+    settings = Settings(port=int(port), requests_per_second=0)
+    if kind == "echo":
+        import uvicorn
+
+        uvicorn.run(echo, host="127.0.0.1", port=int(port), log_level="warning", access_log=False, loop="uvloop", http="httptools")
+    else:
+        world, url, synchronous, reasons = rest
+        run(partial(ours, world, url, synchronous, reasons == "reasons", settings), settings)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
