@@ -125,7 +125,7 @@ def assign(values: np.ndarray, room: Sequence[int] | np.ndarray, promises: Promi
     problem = _problem(np.asarray(values, dtype=np.float64), np.asarray(room, dtype=np.int64), promises)
     now = standing(problem)
     put_in(problem, now)
-    cases, experts = problem.values.shape
+    experts = len(problem.room)
     expert: Ints = np.where(now.place < experts, now.place, -1)
     taken = np.flatnonzero(expert >= 0)
     value, broken = int(problem.values[taken, expert[taken]].sum()), int(now.broken.sum())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from data_contracts import LABELS
+from models.policy import Policy
 
 
 def estimate_confusion(answers: np.ndarray, truths: np.ndarray, prior: np.ndarray, strength: float = 50.0) -> np.ndarray:
@@ -116,7 +118,7 @@ def after_answer(proba: np.ndarray, answer: np.ndarray, confusion: np.ndarray) -
     answer
         What the expert said, one of ``LABELS`` per claim, shape (claims,).
     confusion
-        P(answer | truth), shape (3, 3).
+        P(answer | truth), shape (3, 3), or of each claim, shape (claims, 3, 3).
 
     Returns
     -------
@@ -130,8 +132,58 @@ def after_answer(proba: np.ndarray, answer: np.ndarray, confusion: np.ndarray) -
     [[0.1, 0.0, 0.9]]
     """
     place = np.array([LABELS.index(str(label)) for label in answer], dtype=np.intp)
-    joint = proba * np.asarray(confusion)[:, place].T
+    stated = np.broadcast_to(confusion, (len(proba), len(LABELS), len(LABELS)))
+    joint = proba * stated[np.arange(len(proba)), :, place]
     total = joint[:, 0] + joint[:, 1] + joint[:, 2]
     possible = total > 0
     posterior: np.ndarray = np.where(possible[:, None], joint / np.where(possible, total, 1.0)[:, None], proba)
     return posterior
+
+
+def tier_confusion(confusions: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Return the confusion of a tier: that of its experts, each as often as they answer.
+
+    Parameters
+    ----------
+    confusions
+        P(answer | truth) of each expert, shape (experts, 3, 3), as :func:`models.consensus.consensus` finds them.
+    answers
+        How many answers each gave, shape (experts,); equal shares where nobody has answered yet.
+
+    Examples
+    --------
+    >>> sure, unsure = np.eye(3), np.full((3, 3), 1 / 3)
+    >>> tier_confusion(np.stack([sure, unsure]), np.array([3, 1]))[0].round(3).tolist()
+    [0.833, 0.083, 0.083]
+    """
+    share = np.asarray(answers, dtype=np.float64)
+    share = share / share.sum() if share.sum() > 0 else np.full(len(share), 1 / len(share))
+    together: np.ndarray = (share[:, None, None] * confusions).sum(axis=0)
+    return together
+
+
+def with_confusions(policy: Policy, desk: np.ndarray | None = None, investigation: np.ndarray | None = None) -> Policy:
+    """Return a policy in which experts err as learned instead of as declared.
+
+    Parameters
+    ----------
+    policy
+        Prices and declared confusions.
+    desk, investigation
+        Learned confusion of a tier, shape (3, 3); a tier left out stays as declared.
+
+    Notes
+    -----
+    Whatever reads confusions reads them from the policy: the value of review, the action after an answer, and the labels' confusions
+    (:func:`models.policy.label_confusions`). The hash changes with them, so decisions record what they were priced with.
+
+    Examples
+    --------
+    >>> from models.policy import default_policy, label_confusions
+    >>> learned = with_confusions(default_policy(), desk=np.eye(3))
+    >>> label_confusions(learned)["desk"].tolist(), learned.identifier == default_policy().identifier
+    ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], False)
+    """
+    tiers = {"desk": desk, "investigation": investigation}
+    learned = {name: tuple(tuple(float(p) for p in row) for row in found) for name, found in tiers.items() if found is not None}
+    return replace(policy, **{name: replace(getattr(policy, name), confusion=rows) for name, rows in learned.items()})

@@ -17,7 +17,9 @@ from data_contracts import LABELS, Action
 from models.costs import cost_matrix, expected_costs, sum_over_classes
 from models.decision import cheapest
 from models.experts import after_answer
-from models.policy import Policy, Tier
+from models.policy import Policy
+
+_DAY_US = 86_400_000_000
 
 TIERS: tuple[str, ...] = (Action.DESK.value, Action.INVESTIGATE.value)
 """The tiers in the order of ``Policy.tiers``: the second axis of every table of values."""
@@ -78,9 +80,11 @@ def capacity_left(policy: Policy, taken: pd.DataFrame, decided_at: pd.Timestamp)
     Capacity(desk=23, investigations=1)
     """
     day = (decided_at - pd.Timedelta(microseconds=1)).floor("D")
-    at = taken["decided_at"] - pd.Timedelta(microseconds=1)
-    desk = int(((taken["action"] == Action.DESK.value) & (at.dt.floor("D") == day)).sum())
-    begun = int(((taken["action"] == Action.INVESTIGATE.value) & (at >= day.replace(day=1)) & (at < decided_at)).sum())
+    # Plain integers: this is asked once for every day of a batch.
+    at, action = taken["decided_at"].dt.as_unit("us").astype("int64").to_numpy() - 1, taken["action"].to_numpy(dtype=object)
+    start, first, now = (int(m.as_unit("us").asm8.astype(np.int64)) for m in (day, day.replace(day=1), decided_at))
+    desk = int(((action == Action.DESK.value) & (at >= start) & (at < start + _DAY_US)).sum())
+    begun = int(((action == Action.INVESTIGATE.value) & (at >= first) & (at < now)).sum())
     today, month = Capacity.of(policy, days=1), Capacity.of(policy, days=day.day)
     return Capacity(max(0, today.desk - desk), max(0, month.investigations - begun))
 
@@ -128,16 +132,67 @@ def review_values(
     """
     matrices = [np.array(tier.confusion) for tier in policy.tiers] if confusions is None else list(confusions)
     now = expected_costs(proba, costs).min(axis=1) if automatic is None else automatic
-    columns = [_value(tier, matrix, proba, costs, now) for tier, matrix in zip(policy.tiers, matrices, strict=True)]
-    return np.stack(columns, axis=1)
+    looks = [Look(tier.fee_cents + tier.delay_cents, matrix) for tier, matrix in zip(policy.tiers, matrices, strict=True)]
+    return look_values(looks, proba, costs, now)
 
 
-def _value(tier: Tier, confusion: np.ndarray, proba: np.ndarray, costs: np.ndarray, now: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One expert's look at cases, as far as its value depends on who looks.
+
+    Parameters
+    ----------
+    price_cents
+        Fee, and the price of the delay.
+    confusion
+        P(answer | truth) of this expert, shape (3, 3); or of this expert on each case, shape (claims, 3, 3), where it is known what
+        sways them (:mod:`models.leanings`).
+    """
+
+    price_cents: int
+    confusion: np.ndarray
+
+
+def look_values(looks: Sequence[Look], proba: np.ndarray, costs: np.ndarray, automatic: np.ndarray) -> np.ndarray:
+    """Return the value of each look at each claim, as :func:`review_values` does for tiers.
+
+    Parameters
+    ----------
+    looks
+        One per expert.
+    proba
+        Calibrated probabilities, shape (claims, 3); after a first answer those given that answer
+        (:func:`models.experts.after_answer`), and the value is that of a second opinion.
+    costs
+        The cost table, shape (claims, 4, 3), cents.
+    automatic
+        Expected cost of what happens without the look, shape (claims,).
+
+    Returns
+    -------
+    ndarray
+        Cents, shape (claims, looks).
+
+    Examples
+    --------
+    >>> from models.costs import cost_matrix
+    >>> from models.policy import default_policy
+    >>> costs, proba = cost_matrix(default_policy(), np.array([90_000]), np.array([True])), np.array([[0.6, 0.1, 0.3]])
+    >>> now = expected_costs(proba, costs).min(axis=1)
+    >>> look_values([Look(6_300, np.eye(3)), Look(6_300, np.full((3, 3), 1 / 3))], proba, costs, now).round().tolist()
+    [[19948.0, -6300.0]]
+    """
+    if not looks:
+        return np.empty((len(proba), 0))
+    return np.stack([_value(look, proba, costs, automatic) for look in looks], axis=1)
+
+
+def _value(look: Look, proba: np.ndarray, costs: np.ndarray, now: np.ndarray) -> np.ndarray:
     informed = np.zeros(len(proba))
     for answer in range(len(LABELS)):
-        joint = proba * confusion[:, answer]
+        joint = proba * look.confusion[..., answer]
         informed += sum_over_classes(joint[:, None, :] * costs).min(axis=1)
-    value: np.ndarray = now - (tier.fee_cents + tier.delay_cents) - informed
+    value: np.ndarray = now - look.price_cents - informed
     return value
 
 

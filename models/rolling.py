@@ -74,11 +74,11 @@ def assign_today(
 
     Notes
     -----
-    *No starvation.* Let every case have the same time from arrival to deadline, every expert be allowed every case, every look be
-    worth something, and days bring the room that was planned. Then cases are missed only if every other order of work would miss some as well. For
-    such deadlines a later arrival is never more urgent than a case that waits; today's promises keep the waiting cases feasible among
-    themselves; and with the later arrivals they are feasible exactly when the same *number* of cases waiting in order of deadlines
-    would be, because as many cases are looked at every day as by anybody who does not idle.
+    *No starvation.* Let every case have the same time from arrival to deadline, every expert be allowed every case, every look be worth
+    something, and days bring the room that was planned. Then cases are missed only if every other order of work would miss some as
+    well. For such deadlines a later arrival is never more urgent than a case that waits; today's promises keep the waiting cases
+    feasible among themselves; and with the later arrivals they are feasible exactly when as many cases in order of deadlines would
+    be, because no order of work looks at more cases a day than one that never idles.
 
     Examples
     --------

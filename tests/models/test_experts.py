@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts import LABELS
-from models.experts import after_answer, estimate_confusion
-from models.policy import default_policy
+from models.costs import cost_matrix
+from models.experts import after_answer, estimate_confusion, tier_confusion, with_confusions
+from models.policy import default_policy, label_confusions
+from models.review import review_values
 
 PRIOR = np.array(default_policy().desk.confusion)
 
@@ -54,3 +56,22 @@ def test_what_is_no_confusion_or_no_label_is_refused() -> None:
         estimate_confusion(np.array([]), np.array([]), np.ones((3, 3)))
     with pytest.raises(ValueError, match="found 'maybe' for 'valid'"):
         estimate_confusion(np.array(["maybe"]), np.array(["valid"]), PRIOR)
+
+
+def test_a_tier_errs_as_its_experts_do_each_as_often_as_they_answer() -> None:
+    sure, unsure = np.eye(3), np.full((3, 3), 1 / 3)
+    both = np.stack([sure, unsure])
+    np.testing.assert_allclose(tier_confusion(both, np.array([5, 0])), sure)
+    np.testing.assert_allclose(tier_confusion(both, np.array([0, 0])), (sure + unsure) / 2)
+
+
+def test_learned_confusions_reach_every_reader_through_the_policy() -> None:
+    policy, learned = default_policy(), np.array([[0.7, 0.2, 0.1], [0.2, 0.7, 0.1], [0.2, 0.2, 0.6]])
+    changed = with_confusions(policy, desk=learned)
+    assert changed.desk.confusion == tuple(tuple(row) for row in learned.tolist())
+    assert changed.investigation == policy.investigation
+    assert (label_confusions(changed)["desk"][2] == learned[2]).all()
+    costs = cost_matrix(policy, np.array([90_000]), np.array([True]))
+    proba = np.array([[0.6, 0.1, 0.3]])
+    assert review_values(changed, proba, costs)[0, 0] < review_values(policy, proba, costs)[0, 0]
+    assert with_confusions(policy) == policy
