@@ -120,40 +120,42 @@ def sway_on(now: Round, thought: Thought) -> Thought:
     if not now.shown.any():
         return thought
     along = np.repeat(now.shown[:, None, :], CLASSES, axis=1)
-    return replace(thought, sway=_newton(now, thought, "sway", along, now.before.sway, now.before.spread))
+    return _newton(now, lambda sway: replace(thought, sway=sway), thought.sway, along, now.before.sway, now.before.spread)
 
 
 def skill_on(now: Round, thought: Thought) -> Thought:
     """Bring every expert's skill nearer to its best."""
     along = np.broadcast_to(np.eye(CLASSES), (len(now.shown), CLASSES, CLASSES))
-    return replace(thought, skill=_newton(now, thought, "skill", along, now.before.skill, SKILL))
+    return _newton(now, lambda skill: replace(thought, skill=skill), thought.skill, along, now.before.skill, SKILL)
 
 
-def _newton(now: Round, thought: Thought, name: str, along: np.ndarray, mean: np.ndarray, spread: float) -> np.ndarray:
+def _newton(
+    now: Round, thinking: Callable[[np.ndarray], Thought], start: np.ndarray, along: np.ndarray, mean: np.ndarray, spread: float
+) -> Thought:
     """Take a step of Newton's in one number per expert, halved where it does not gain; the log-posterior is concave in it.
 
-    ``along`` holds by how much the number moves the log-odds of each answer under each truth, shape (answers, 3, 3).
+    ``thinking`` says what is thought for given numbers; ``along`` holds by how much a number moves the log-odds of each answer under each
+    truth, shape (answers, 3, 3).
     """
-    start, experts = getattr(thought, name), now.answers.expert
+    experts, label = now.answers.expert, now.answers.label[:, None, None]
 
     def by_expert(values: np.ndarray) -> np.ndarray:
-        return np.bincount(experts, (now.weight * values).sum(axis=1), len(start))
-
-    def said(values: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(values, now.answers.label[:, None, None], axis=2)[..., 0]
+        total: np.ndarray = np.bincount(experts, (now.weight * values).sum(axis=1), len(start))
+        return total
 
     def gained(at: np.ndarray) -> np.ndarray:
-        likely = np.log(said(_chances(now.answers, now.shown, replace(thought, **{name: at}))))
+        chances = _chances(now.answers, now.shown, thinking(at))
+        likely = np.log(np.take_along_axis(chances, label, axis=2)[..., 0])
         return by_expert(likely) - ((at - mean) / spread) ** 2 / 2
 
-    chances = _chances(now.answers, now.shown, thought)
+    chances = _chances(now.answers, now.shown, thinking(start))
     expected = (chances * along).sum(axis=2)
     curve = by_expert((chances * along**2).sum(axis=2) - expected**2) + 1 / spread**2
-    step = (by_expert(said(along) - expected) - (start - mean) / spread**2) / curve
+    step = (by_expert(np.take_along_axis(along, label, axis=2)[..., 0] - expected) - (start - mean) / spread**2) / curve
     before = gained(start)
     for _ in range(30):
         lost = gained(start + step) < before
         if not lost.any():
-            break
+            return thinking(start + step)
         step = np.where(lost, step / 2, step)
-    return start + np.where(gained(start + step) < before, 0.0, step)
+    return thinking(start + np.where(lost, 0.0, step))
