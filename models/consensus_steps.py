@@ -146,7 +146,8 @@ def _newton(
     def gained(at: np.ndarray) -> np.ndarray:
         chances = _chances(now.answers, now.shown, thinking(at))
         likely = np.log(np.take_along_axis(chances, label, axis=2)[..., 0])
-        return by_expert(likely) - ((at - mean) / spread) ** 2 / 2
+        total: np.ndarray = by_expert(likely) - ((at - mean) / spread) ** 2 / 2
+        return total
 
     chances = _chances(now.answers, now.shown, thinking(start))
     expected = (chances * along).sum(axis=2)
