@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.rule_effects import EFFECTS
-from models.rule_expressions import UNDECIDED, Asked, columns_of
+from models.rule_expressions import Asked, columns_of
 from models.rules import ERROR, HIT, SNOOZED, VERDICTS, Rule, Rules, recorded_one
 
 
@@ -34,23 +34,25 @@ class Judge:
     """
 
     def __init__(self, rules: Rules, columns: Sequence[str]) -> None:
-        able = [rule for rule in rules.rules if set(columns_of(rule.when)) <= set(columns)]
         place = {name: k for k, name in enumerate(columns)}
+        able = [rule for rule in rules.rules if place.keys() >= set(columns_of(rule.when))]
+        asked = [(rule.id, Asked([rule.when])) for rule in able]
         self._rules = rules
-        self._able = {rule.id: k for k, rule in enumerate(able)}
-        self._asked = Asked([rule.when for rule in able])
-        self._places = np.array([place[name] for name in self._asked.columns], dtype=np.intp)
+        # Rule by rule, not all at once: most rules read few values that repeat, and need not be asked again for another rule's sake.
+        self._asked = {name: (one, np.array([place[column] for column in one.columns], dtype=np.intp)) for name, one in asked}
         self._effect = {rule.id: EFFECTS.index(rule.effect) for rule in rules.rules}
         self._recorded = lru_cache(maxsize=1024)(lambda verdicts: recorded_one(rules, dict(verdicts)))
 
     def verdicts(self, vector: np.ndarray, claim: Mapping[str, Any], at: datetime) -> dict[str, str]:
         """Return the verdict of every rule in force on a claim, by rule."""
-        answers = self._asked(vector[self._places].tolist())
-        found = {}
-        for rule in self._rules.in_force(at):
-            verdict = VERDICTS[answers[self._able[rule.id]] if rule.id in self._able else UNDECIDED]
-            found[rule.id] = SNOOZED if verdict == HIT and _silent(rule, claim, at) else verdict
-        return found
+        return {rule.id: self._verdict(rule, vector, claim, at) for rule in self._rules.in_force(at)}
+
+    def _verdict(self, rule: Rule, vector: np.ndarray, claim: Mapping[str, Any], at: datetime) -> str:
+        if rule.id not in self._asked:
+            return ERROR
+        asked, places = self._asked[rule.id]
+        verdict = VERDICTS[asked(vector[places].tolist())[0]]
+        return SNOOZED if verdict == HIT and _silent(rule, claim, at) else verdict
 
     def strictest(self, verdicts: Mapping[str, str]) -> int:
         """Return the place in ``EFFECTS`` of the strictest effect, -1 for none."""
