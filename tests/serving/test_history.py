@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 
+from data_contracts import CONTRACTS
 from features.matrix import build_matrix
 from features.online import OnlineHistory
 from features.pages import END, Key, Laid, MemoryPages, Page, Pages
@@ -152,6 +153,28 @@ def test_a_marketplace_in_the_store_gives_every_claim_its_batch_row(store_url: s
             found = [history.vector(plain(claim)) for claim in tables["claims"].tail(250).to_dict("records")]
     expected = build_matrix(tables, tables["claims"].tail(250))
     pd.testing.assert_frame_equal(pd.DataFrame(np.array(found), expected.index, list(expected.columns)), expected, check_exact=True)
+
+
+def test_claims_of_one_transaction_see_those_before_them_as_if_each_had_its_own(store_url: str) -> None:
+    tables = simulate(orders=3_000, claims=300, seed=5, dirt=0.0).tables
+    order = tables["claims"].sort_values("filed_at").tail(60).drop_duplicates("filed_at").reset_index(drop=True)
+    cut = order.filed_at.min()
+    past = {name: frame[frame[CONTRACTS[name].known_at] < cut] for name, frame in tables.items()}
+    found, histories = {}, OnlineHistory(MemoryPages())
+    with Store(store_url, "NORMAL") as store:
+        with store.write() as tx:
+            histories.within(StorePages(tx).alone()).append(past)
+        for size in (1, 7, len(order)):  # groups committed together
+            with _undone(store) as tx:
+                for start in range(0, len(order), size):
+                    history = histories.within(StorePages(tx).alone())
+                    for claim in order.iloc[start : start + size].to_dict("records"):
+                        read = history.read(plain(claim))
+                        assert history.append_read(read) == read.filed
+                        found.setdefault(size, []).append(read.vector)
+    expected = build_matrix({**past, "claims": pd.concat([past["claims"], order])}, order)
+    for rows in found.values():
+        pd.testing.assert_frame_equal(pd.DataFrame(rows, expected.index, list(expected.columns)), expected, check_exact=True)
 
 
 def test_another_database_is_refused() -> None:
