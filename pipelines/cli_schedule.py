@@ -15,7 +15,7 @@ def schedule(
     port: Annotated[int, typer.Option(help="Port of the pages.")] = 3000,
     home: HomeOption = None,
 ) -> None:
-    """Run the nights and hours by Dagster: its web server and daemon, until interrupted. Settings come from the environment: docs/schedule.md.
+    """Run the nights and hours by Dagster: web server and daemon, until interrupted. Settings are in the environment (docs/schedule.md).
 
     Example: touchstone schedule --port 3000
     """

@@ -4,6 +4,7 @@ Loaded as ``dagster … -m pipelines.schedule``; nothing else imports Dagster, s
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ _INSTANCE = """\
 # Written by touchstone schedule; yours from then on.
 telemetry:
   enabled: false
+nux:
+  enabled: false                # no welcome window
 concurrency:
   runs:
     max_concurrent_runs: 1      # nights are done one after the other: they share the experts' capacity
@@ -51,6 +54,7 @@ def definitions(settings: ScheduleSettings) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=checks_of(settings),
+        executor=dg.in_process_executor,  # one process for a run: steps follow each other, and each would load everything again
         jobs=[night, hour, learn],
         schedules=[
             dg.build_schedule_from_partitioned_job(night, hour_of_day=1, default_status=dg.DefaultScheduleStatus.RUNNING),
@@ -98,6 +102,7 @@ def serve(home: Home, host: str, port: int) -> int:
         ["dagster_webserver", "--host", host, "--port", str(port), "-m", "pipelines.schedule"],
         ["dagster._daemon", "run", "-m", "pipelines.schedule"],
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is an interrupt
     running = [subprocess.Popen([sys.executable, "-m", *call], env=environment) for call in calls]  # noqa: S603 (our own words)
     try:
         while all(process.poll() is None for process in running):

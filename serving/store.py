@@ -248,18 +248,6 @@ def _new_rows(tx: Connection, table: Table, frame: pd.DataFrame) -> pd.DataFrame
     return first[~first[key].isin(known)] if known else first
 
 
-def _insert_columns(tx: Connection, table: Table, contract: Contract, frame: pd.DataFrame) -> None:
-    """Insert rows of which none is there yet; where the driver takes tuples they go to it as they are, a third of the time."""
-    if frame.empty:
-        return
-    statement = insert(table).compile(dialect=tx.dialect)
-    if statement.positiontup is None:
-        tx.execute(insert(table), rows_of(contract, frame))
-    else:
-        columns = columns_of(contract, frame)
-        tx.exec_driver_sql(str(statement), list(zip(*(columns[name] for name in statement.positiontup), strict=True)))
-
-
 def _insert_new(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Insert the rows whose key is not there yet; the first of equal keys wins. Returns the rows inserted."""
     key = next(iter(table.primary_key.columns)).name
