@@ -93,7 +93,9 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
     shelf = Shelf(home.bundles)
     bundle = load(shelf.path(settings.pinned), CATALOG.hash) if settings.pinned else shelf.get("champion", CATALOG.hash)
     store = Store(home.store_url, settings.synchronous)
-    engine = Engine(bundle, policy, store, settings.clock_skew, rules, sample=settings.parity_per_mille / 1000)
+    engine = Engine(
+        bundle, policy, store, settings.clock_skew, rules, sample=settings.parity_per_mille / 1000, side_by_side=settings.workers > 1
+    )
     engine.warm_up()
     watching: dict[str, Callable[[], object]] = {
         "models": Roles(engine, shelf, CATALOG.hash, settings.pinned).look,

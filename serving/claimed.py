@@ -55,7 +55,7 @@ def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Ma
     new = [(row, one) for row, one in zip(rows, drafts, strict=True) if not one.is_known]
     driver.add(CLAIMS_TABLE, [tuple(row[column.name] for column in CLAIMS.columns) for row in rows])
     known.keep(driver, [(named("claims", row["claim_id"]), kept_of("claims", row), one.asked.print) for row, one in new])
-    bodies = write_decisions(tx, [plain(one.decision) for one in drafts], minutes, reading.head)
+    bodies, reading.head = write_decisions(tx, [plain(one.decision) for one in drafts], minutes, reading.head)
     keyed = [(one.asked.key, one.asked.claim.claim_id, one.asked.print) for one in drafts if one.asked.key is not None]
     if keyed:
         driver.add(IDEMPOTENCY_KEYS, keyed)
@@ -63,7 +63,9 @@ def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Ma
     if samples:
         catalog = reading.history.catalog.hash
         driver.add(PARITY_SAMPLES, [(one.asked.claim.claim_id, catalog, packed(one.vector), None) for one in samples])
-    if new:
+    if len(new) == 1:
+        reading.history.append_read(new[0][1].read)
+    elif new:
         columns = {name: tuple(row[name] for row, _ in new) for name in rows[0]}
         reading.history.append(Rows({"claims": columns}, reading.history.catalog.sources))
     return [Written(one, body) for one, body in zip(drafts, bodies, strict=True)]

@@ -47,8 +47,8 @@ def write_decisions(
 
     Returns
     -------
-    list of bytes
-        The answer to each, as it is in the audit log.
+    tuple
+        The answer to each as it is in the audit log, and the log's new head.
     """
     driver = Driver(tx)
     driver.add(DECISIONS_TABLE, [tuple(row[column.name] for column in DECISIONS.columns) for row in rows])
@@ -56,16 +56,15 @@ def write_decisions(
     return record(tx, rows, after)
 
 
-def record(tx: Connection, rows: Sequence[Mapping[str, Any]], after: Head | None = None) -> list[bytes]:
-    """Count what decisions took of the experts' days, and enter them into the audit log; returns the answer to each."""
+def record(tx: Connection, rows: Sequence[Mapping[str, Any]], after: Head | None = None) -> tuple[list[bytes], Head]:
+    """Count what decisions took of the experts' days, and enter them into the audit log; returns as :func:`write_decisions`."""
     driver = Driver(tx)
     taken = Counter((day_of(row["decided_at"]), row["action"]) for row in rows if takes_capacity(row["action"], row["route"]))
     if taken:
         driver.run(_COUNT, [(*key, cases) for key, cases in sorted(taken.items())])
     bodies = [json_of(DECISIONS, row) for row in rows]
     entries = [Entry(DECISION, row["claim_id"], row["decided_at"], body) for row, body in zip(rows, bodies, strict=True)]
-    audit.append(driver, entries, after)
-    return bodies
+    return bodies, audit.append(driver, entries, after)
 
 
 def takes_capacity(action: str, route: str) -> bool:

@@ -18,7 +18,7 @@ from data_contracts import CLAIMS
 from data_contracts.claims import Claim
 from data_contracts.decisions import Decision
 from features.history import Floats
-from features.online import OnlineHistory
+from features.online import OnlineHistory, Read
 from models.policy import Policy
 from models.review import Capacity
 from models.scorer import Scorer
@@ -64,13 +64,18 @@ class Draft:
 
     asked: Asked
     decision: Decision
-    vector: Floats
+    read: Read
     insured: bool
     capacity: Capacity
     watermark: int
     decider: Decider
     is_known: bool
     key_is_new: bool
+
+    @property
+    def vector(self) -> Floats:
+        """Its features."""
+        return self.read.vector
 
     def holds_vector(self, watermark: int) -> bool:
         """Tell whether the features are still those of the claim: nothing can have become known before its filing since."""
@@ -92,12 +97,14 @@ class Reading:
         The features that are wanted.
     policy
         Capacities.
+    before
+        The last reading; if nothing was written since, its pages need not be read again.
     """
 
-    def __init__(self, tx: Connection, history: OnlineHistory, policy: Policy) -> None:
+    def __init__(self, tx: Connection, history: OnlineHistory, policy: Policy, before: Reading | None = None) -> None:
         self.driver = Driver(tx)
         self.head = audit.head(self.driver)
-        self.pages = StorePages(tx)
+        self.pages = StorePages(tx) if before is None or before.head != self.head else StorePages(tx).recall(before.pages)
         self.history = history.within(self.pages)
         self.watermark = self.history.watermark()
         self._policy = policy
@@ -115,10 +122,6 @@ class Reading:
             left = self._capacity[day]
             desk = decision.action.value == "DESK"
             self._capacity[day] = Capacity(max(0, left.desk - desk), max(0, left.investigations - (not desk)))
-
-    def appended(self, to: int) -> None:
-        """Note that the history has grown: what was remembered of it is read anew."""
-        self.watermark = to
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +217,14 @@ def _drafted(reading: Reading, asked: Asked, around: Around, decider: Decider, n
     day = day_of(micros(decided_at))
     left = reading.capacity_on(day)
     keeps = old is not None and old.holds_vector(reading.watermark)
-    vector = old.vector if old is not None and keeps else reading.history.vector(asked.values)
+    read = old.read if old is not None and keeps else reading.history.read(asked.values)
     if old is not None and keeps and old.insured == insured and old.decider is decider and enough(old.capacity) == enough(left):
         decision = old.decision
     else:
-        decision = decider.scorer.score_one(vector, dict(claim), insured, left, decided_at)
+        decision = decider.scorer.score_one(read.vector, dict(claim), insured, left, decided_at)
     reading.took(decision, day)
     is_known = named("claims", claim.claim_id) in around.rows
-    return Draft(asked, decision, vector, insured, left, reading.watermark, decider, is_known, asked.key is not None)
+    return Draft(asked, decision, read, insured, left, reading.watermark, decider, is_known, asked.key is not None)
 
 
 def enough(left: Capacity) -> tuple[int, int]:

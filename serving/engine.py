@@ -83,6 +83,9 @@ class Engine:
         The features that the history is laid out for.
     sample
         Share of the claims whose feature row is kept until the batch has computed it as well.
+    side_by_side
+        Whether other processes decide from the same store: then claims are drafted before the turn to write comes, so that the
+        processes work at the same time. Answers do not depend on it.
 
     Notes
     -----
@@ -99,11 +102,13 @@ class Engine:
         rules: Rules | None = None,
         catalog: Catalog = CATALOG,
         sample: float = 0.0,
+        side_by_side: bool = False,
     ) -> None:
         self._policy, self._rules, self._store, self._clock_skew = policy, rules, store, clock_skew
         self._history = OnlineHistory(MemoryPages(), catalog)
         self._minutes = minutes_of(policy)
-        self._sample = sample
+        self._sample, self._side_by_side = sample, side_by_side
+        self._last: Reading | None = None
         self._lock = RLock()
         self._counts: Counter[str] = Counter()
         self._background: list[Background] = []
@@ -202,14 +207,17 @@ class Engine:
             return [answer for one in group for answer in self._safely([one], now)]
 
     def _decided(self, group: list[Asked], now: datetime) -> list[Answer]:
-        decider = self._decider
-        parts = _spans(group)
-        with self._store.view() as view:
-            reading = Reading(view, self._history, self._policy)
-            first = dict(zip((one.place for one in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
+        decider, parts = self._decider, _spans(group)
+        first: dict[int, Found] = {}
+        head = None
+        if self._side_by_side:
+            with self._store.view() as view:
+                reading = self._last = Reading(view, self._history, self._policy, self._last)
+                first = dict(zip((one.place for one in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
+            head = reading.head
         done: dict[int, Done] = {place: one for place, one in first.items() if not isinstance(one, Draft)}
         if len(done) < len(group):
-            done = self._written(parts, first, reading.head, decider, now)
+            done = self._written(parts, first, head, decider, now)
         found = [done[one.place] for one in group]
         self._counts.update(_counted(one) for one in found)
         if self._shadow is not None:
@@ -220,15 +228,16 @@ class Engine:
         return draft(reading, group, decider, now, self._clock_skew, old)
 
     def _written(
-        self, parts: list[list[Asked]], first: Mapping[int, Found], head: audit.Head, decider: Decider, now: datetime
+        self, parts: list[list[Asked]], first: Mapping[int, Found], head: audit.Head | None, decider: Decider, now: datetime
     ) -> dict[int, Done]:
         """Write the drafts that still hold; make anew those that do not, and those that wait for others to be history first."""
         done: dict[int, Done] = {}
+        last, self._last = self._last, None  # what a transaction that fails has remembered is forgotten
         with self._store.write() as tx:
             audit.lock(Driver(tx))
             StorePages(tx).alone()
             for part in parts:
-                reading = Reading(tx, self._history, self._policy)
+                reading = last = Reading(tx, self._history, self._policy, last)
                 if part is parts[0] and reading.head == head:
                     mine = [first[asked.place] for asked in part]
                 else:
@@ -237,6 +246,7 @@ class Engine:
                 drafts = [one for one in mine if isinstance(one, Draft)]
                 written = iter(write(tx, reading, drafts, self._minutes, self._sample) if drafts else ())
                 done |= {a.place: next(written) if isinstance(one, Draft) else one for a, one in zip(part, mine, strict=True)}
+        self._last = last
         self._counts["commits"] += 1
         return done
 

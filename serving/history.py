@@ -83,6 +83,12 @@ class StorePages:
         self._shelves: dict[bytes, dict[int, Last]] = {}
         self._changed: dict[Key, None] = {}
 
+    def recall(self, other: StorePages) -> StorePages:
+        """Remember what other pages remember: only where nobody has written to the history since the end of their transaction."""
+        if len(other._shelves) <= REMEMBERED:
+            self._shelves = other._shelves
+        return self
+
     def alone(self) -> StorePages:
         """Wait until no other transaction writes the history, before anything is read that decides what is written.
 

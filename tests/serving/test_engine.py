@@ -25,7 +25,7 @@ from models.review import Capacity
 from models.rules import Rule, Rules
 from models.scorer import score_claims
 from pipelines.simulate import simulate
-from serving import claimed
+from serving import audit, claimed
 from serving.engine import ConflictError, InvalidClaimError
 from serving.filling import FILLED_FROM
 from serving.received import received_events
@@ -104,7 +104,7 @@ def test_whatever_the_order_of_arrival_every_decision_saw_the_row_of_the_batch(m
     arrivals.sort(key=lambda arrival: arrival[0])
     answers: list[object] = []
     with Store("sqlite://") as store:
-        engine = market.engine(store, lake, sample=1.0)
+        engine = market.engine(store, lake, sample=1.0, side_by_side=seed == 2)
         for name, group in groupby(arrivals, key=lambda arrival: arrival[1]):
             came = list(group)
             now = came[-1][0].ceil("us").to_pydatetime()
@@ -148,13 +148,15 @@ def test_a_claim_that_was_decided_is_history_for_the_next_and_only_once(market: 
         assert engine.features(asked)["claims_count_customer_30d"].iloc[0] == before + 1
 
 
-def test_the_same_claim_again_gets_its_first_answer_byte_for_byte_whenever_it_comes(market: Small, tmp_path: Path) -> None:
+def test_the_same_claim_again_gets_its_first_answer_byte_for_byte_whenever_it_comes(market: Small, store_url: str) -> None:
     asked = claim(market.live)
-    with store_at(tmp_path) as store:
-        first = market.engine(store).score(asked, market.now)
+    with Store(store_url, "NORMAL") as store:
+        first = market.engine(store).score(asked, market.now, "k")
         again = market.engine(store).score(asked, market.now + timedelta(days=9))
         assert again == first == market.engine(store).decision(asked.claim_id)
         assert len(store.read("decisions")) == len(store.read("claims")) == 1
+        kept = Claim.model_validate_json(market.engine(store).claim(asked.claim_id) or b"")
+        assert kept.model_copy(update={"recorded_at": None}) == asked
 
 
 def test_a_key_names_one_claim_for_ever(market: Small, tmp_path: Path) -> None:
@@ -280,21 +282,29 @@ def test_a_crash_before_the_commit_leaves_nothing(market: Small, tmp_path: Path,
         assert answer(engine.score(asked, market.now)).claim_id == asked.claim_id
 
 
-def test_called_from_many_threads_each_claim_is_decided_once(market: Small, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_of_many_at_once_each_claim_is_decided_once_whichever_engine_is_asked(market: Small, store_url: str, side_by_side: bool) -> None:
     answers: list[bytes] = []
-    with store_at(tmp_path) as store:
-        engines = [market.engine(store), market.engine(store)]  # two engines stand for two processes
+    with Store(store_url, "NORMAL") as store:
+        engines = [market.engine(store, side_by_side=side_by_side, sample=1.0) for _ in range(2)]  # two engines stand for two processes
 
         def ask(place: int) -> None:
-            answers.append(engines[place % 2].score(claim(market.live, place // 4), market.now))
+            claims = [claim(market.live, (place + step) % 5) for step in range(3)]
+            answers.extend(one for one in engines[place % 2].score_many(claims, market.now) if isinstance(one, bytes))
 
-        threads = [threading.Thread(target=ask, args=(place,)) for place in range(16)]
+        threads = [threading.Thread(target=ask, args=(place,)) for place in range(10)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(store.read("decisions")) == len(store.read("claims")) == 4
-    assert len(answers) == 16 and len(set(answers)) == 4
+        assert len(store.read("decisions")) == len(store.read("claims")) == 5
+        assert sum(engine.counters()["decided"] for engine in engines) == 5
+        with store.view() as tx:
+            assert audit.verify(tx).broken == ""
+        expected = build_matrix(told(market, store), store.read("claims"))
+        rows = np.array([np.frombuffer(vector) for vector in store.read("parity_samples")["vector"]])
+    np.testing.assert_array_equal(rows, expected.to_numpy())
+    assert len(answers) == 30 and len(set(answers)) == 5
 
 
 def test_warming_up_writes_nothing(market: Small, tmp_path: Path) -> None:
