@@ -77,9 +77,8 @@ class Running:
         url = f"http://127.0.0.1:{self.port}{self.peer.path}"
         skip = self.sent if self.peer.is_used_up else 0
         command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(HERE / "_serving_load.lua"), url]
-        done = subprocess.run(
-            [*command, "--", str(self.peer.bodies), str(skip), self.peer.key or "none"], capture_output=True, text=True, check=False
-        )
+        command += ["--", str(self.peer.bodies), str(skip), self.peer.key or "none"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise PeerError(f"wrk: {done.stderr.strip() or done.stdout.strip()}")
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""A server of the serving benchmark: ``python -m benchmarks._serving_server echo|ours PORT [WORLD URL SYNCHRONOUS REASONS]``."""
+"""A server of the serving benchmark: ``python -m benchmarks._serving_server echo|ours|swap PORT [WORLD URL SYNCHRONOUS REASONS]``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from fastapi import FastAPI
 from benchmarks._serving_world import World, model
 from models.policy import default_policy
 from models.scorer import Scorer
+from models.shelf import Shelf
 from pipelines.server import run
 from serving.app import create_app, outside_of
 from serving.auth import Scope
+from serving.background import Background
 from serving.draft import Decider
 from serving.engine import Engine
 from serving.keys import ENTROPY, add_key, kept_keys, make
 from serving.recognition import recogniser
+from serving.roles import Roles
 from serving.settings import Settings
 from serving.store import Store, Synchronous
 
@@ -41,16 +44,19 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": ECHO})
 
 
-def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, settings: Settings) -> FastAPI:
-    """Return the whole endpoint over a store that is filled already, with keys."""
+def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bool, settings: Settings) -> FastAPI:
+    """Return the whole endpoint over a store that is filled already, with keys; ``swap``: it follows the champion of the world's shelf."""
     store = Store(url, synchronous)
     if _ROW.key_id not in kept_keys(store):
         add_key(store, _ROW)
     bundle, policy = model(World(Path(world))), default_policy()
     engine = Engine(bundle, policy, store)
     if not reasons:
-        engine._decider = Decider(Scorer(bundle, policy, None, engine._history.names, most_reasons=0), bundle.hash)
+        engine._decider = Decider(Scorer(bundle, policy, None, engine.history.names, most_reasons=0), bundle.hash)
     engine.warm_up()
+    if swap:
+        roles = Roles(engine, Shelf(World(Path(world)).root / "shelf"), bundle.catalog_hash)
+        engine.behind(Background({"models": roles.look}, 0.1))
 
     def clock() -> datetime:
         return datetime.now(UTC)
@@ -67,7 +73,7 @@ def main(kind: str, port: str, *rest: str) -> None:
         uvicorn.run(echo, host="127.0.0.1", port=int(port), log_level="warning", access_log=False, loop="uvloop", http="httptools")
     else:
         world, url, synchronous, reasons = rest
-        run(partial(ours, world, url, synchronous, reasons == "reasons", settings), settings)
+        run(partial(ours, world, url, synchronous, reasons == "reasons", kind == "swap", settings), settings)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,11 @@ class World:
         found: dict[str, Any] = json.loads((self.root / "facts.json").read_text(encoding="utf-8"))
         return found
 
+    @property
+    def end(self) -> pd.Timestamp:
+        """The instant at which the marketplace's history ends."""
+        return pd.Timestamp(self.facts["end"])
+
     def copy_of_store(self, name: str) -> str:
         """Return the URL of a store of its own."""
         path = self.root / f"{name}.db"

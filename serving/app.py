@@ -167,12 +167,12 @@ def _add_others(app: FastAPI, events: EventRoutes, mlflow: MlflowRoutes, operati
     add(
         app, "POST", "/invocations", mlflow.invoke, Predictions, {"rows": Invocation}, (*refuses, 409), summary="Predict, as MLflow does it"
     )
-    add(app, "GET", "/ping", operations.get_ping, str, summary="Is the process alive, as MLflow asks it?")
     add(app, "GET", "/healthz", operations.get_health, Health, summary="Is the process alive?")
     add(app, "GET", "/readyz", operations.get_readiness, Health, None, (503,), summary="Can it decide?")
     add(app, "GET", "/version", operations.get_version, Versions, summary="What decides?")
-    page = {"response_class": PlainTextResponse}
-    add(app, "GET", "/metrics", operations.get_metrics, str, None, (503,), summary="How does it fare?", **page)
+    text = {"response_class": PlainTextResponse}
+    add(app, "GET", "/ping", operations.get_ping, str, None, (), summary="Is the process alive, as MLflow asks it?", **text)
+    add(app, "GET", "/metrics", operations.get_metrics, str, None, (503,), summary="How does it fare?", **text)
 
 
 def _request_ids() -> Callable[[], str]:

@@ -36,7 +36,7 @@ class OperationRoutes:
 
     async def get_ping(self, _: Call) -> Reply:
         """Answer as MLflow's scoring server does when it is healthy."""
-        return Reply(b"\n")
+        return Reply(b"\n", kind=b"text/plain; charset=utf-8")
 
     async def get_metrics(self, _: Call) -> Reply:
         """Tell counts and times in Prometheus' text format."""
