@@ -29,7 +29,7 @@ from benchmarks._serving_world import World, fill_store, make, tables_of
 ORDERS, CLAIMS, LIVE = 4_100_000, 300_000, 60_000
 """Size of the marketplace (about 5 million events), and claims kept back to be sent."""
 
-ROUNDS, SECONDS, CONNECTIONS = 5, 3.0, (1, 16)
+ROUNDS, SECONDS, CONNECTIONS = 5, 3, (1, 16)
 
 OURS, SIGNATURE, ECHO = "ours, SQLite FULL", "mlflow, signature of columns", "echo"
 
@@ -42,7 +42,7 @@ def main(
     claims: int = int(os.environ.get("TOUCHSTONE_SERVING_CLAIMS", CLAIMS)),
     live: int = int(os.environ.get("TOUCHSTONE_SERVING_LIVE", LIVE)),
     rounds: int = int(os.environ.get("TOUCHSTONE_SERVING_ROUNDS", ROUNDS)),
-    seconds: float = SECONDS,
+    seconds: int = SECONDS,
 ) -> int:
     """Make the world (in ``TOUCHSTONE_SERVING_WORLD``, kept, or a temporary folder), measure, print, and write ``results/serving.json``.
 
@@ -87,14 +87,14 @@ def _mlflow(name: str, folder: Path, form: str) -> Peer:
     return Peer(name, command, "/invocations", folder / f"{form}.jsonl")
 
 
-def _rounds(world: World, stack: ExitStack, rounds: int, seconds: float) -> list[dict[str, Any]]:
+def _rounds(world: World, stack: ExitStack, rounds: int, seconds: int) -> list[dict[str, Any]]:
     servers: list[Running] = []
     for number, peer in enumerate(peers(world, _postgres(world, stack))):
         print(f"   starting {peer.name} …", flush=True)
         servers.append(stack.enter_context(running(peer, world.root / f"server_{number}.log")))
     for server in servers:
         for connections in CONNECTIONS:
-            server.load(connections, 1.0)  # nobody is measured cold
+            server.load(connections, 1)  # nobody is measured cold
     rows = []
     for number in range(rounds):
         for connections in CONNECTIONS:
