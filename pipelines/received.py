@@ -50,7 +50,7 @@ def _delivered(orders: pd.DataFrame, deliveries: pd.Series) -> pd.DataFrame:
     """Return orders with the deliveries that were reported later."""
     if deliveries.empty:
         return orders
-    told = orders["order_id"].map(deliveries).astype("datetime64[us, UTC]")
+    told = pd.Series(deliveries.reindex(orders["order_id"]).array, index=orders.index)
     return orders.assign(delivered_at=told.where(told.notna(), orders["delivered_at"]))
 
 
@@ -64,7 +64,7 @@ def _corrected(lake: Lake, table: str, rows: pd.DataFrame, deliveries: pd.Series
         if not (keys.isin(noted.index).any() or keys.isin(deliveries.index).any()):
             continue
         held = lake.read(table, only=batch)
-        told = keys.map(noted).astype("datetime64[us, UTC]")
+        told = pd.Series(noted.reindex(keys).array, index=held.index)
         mended = _delivered(held.assign(**{column: told.where(told.notna(), held[column])}), deliveries)
         if not mended.equals(held):
             lake.append(table, mended, batch)
