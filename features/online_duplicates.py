@@ -117,8 +117,8 @@ def _search(kind: Kind, found: Contents, first: int, pages: Pages) -> Ints:
     """Return the near equals of a content that is first told at an instant."""
     keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
     codes = _candidates(kind, keys, pages.latest(keys, [first + 1] * len(keys)), first, first + 1, pages)
-    unknown = _unknown(kind, codes) if kind.look_back else []
-    return _near(kind, found, codes, unknown, pages.latest(unknown, [END] * len(unknown)))
+    known, unknown = _remembered(kind, codes)
+    return _near(kind, found, codes, known, unknown, pages.latest(unknown, [END] * len(unknown)))
 
 
 def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages) -> None:
@@ -251,19 +251,22 @@ def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]
     return np.unique(found[:count])
 
 
-def _unknown(kind: Kind, codes: Ints) -> list[Key]:
-    """Return the keys of what contents are compared by, where that is not remembered."""
-    return [key for key, code in zip(keys_of(_log(kind, _KNOWN), codes[:, None]), codes.tolist(), strict=True) if code not in _marks]
+def _remembered(kind: Kind, codes: Ints) -> tuple[dict[int, bytes], list[Key]]:
+    """Return what some contents are compared by, as far as it is remembered, and the keys under which the rest is found."""
+    if not kind.look_back:  # pictures are compared by their codes
+        return {}, []
+    known = {code: mark for code in codes.tolist() if (mark := _marks.get(code)) is not None}
+    return known, [key_of(_log(kind, _KNOWN), (code,)) for code in codes.tolist() if code not in known]
 
 
-def _near(kind: Kind, found: Contents, codes: Ints, asked: Sequence[Key], marks: Sequence[bytes | None]) -> Ints:
-    """Return those codes whose contents are near a single content, given what was asked for with :func:`_unknown`."""
-    for (shelf, _), mark in zip(asked, marks, strict=True):
-        _marks[int.from_bytes(shelf[-8:], "big")] = mark or b""
-    near = kind.near(found, codes, [_marks[code] for code in codes.tolist()] if kind.look_back else ())
-    while len(_marks) > _REMEMBERED:
-        del _marks[next(iter(_marks))]
-    return near
+def _near(kind: Kind, found: Contents, codes: Ints, known: dict[int, bytes], asked: Sequence[Key], marks: Sequence[bytes | None]) -> Ints:
+    """Return those codes whose contents are near a single content, given what was remembered and what was asked for."""
+    new = {int.from_bytes(shelf[-8:], "big"): mark or b"" for (shelf, _), mark in zip(asked, marks, strict=True)}
+    if len(_marks) + len(new) > _REMEMBERED:
+        _marks.clear()
+    _marks.update(new)
+    held = known | new
+    return kind.near(found, codes, [held[code] for code in codes.tolist()] if kind.look_back else ())
 
 
 def read(kind: Kind, claim: Rows, now: int, pages: Pages, told: dict[str, Told]) -> Round:
@@ -299,8 +302,8 @@ def read(kind: Kind, claim: Rows, now: int, pages: Pages, told: dict[str, Told])
     known, near, *held = yield [(key, now) for key in (*own_keys, *keys)]
     if known is None:
         codes = _candidates(kind, keys, held, now, now, pages)
-        unknown = _unknown(kind, codes) if kind.look_back else []
-        codes = _near(kind, found, codes, unknown, (yield [(key, END) for key in unknown]) if unknown else ())
+        remembered, unknown = _remembered(kind, codes)
+        codes = _near(kind, found, codes, remembered, unknown, (yield [(key, END) for key in unknown]) if unknown else ())
     else:
         codes = _all_before(own_keys[1], near, now, pages)
     told[kind.name] = Told(found, codes if known is None else None)

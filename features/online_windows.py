@@ -73,7 +73,7 @@ class WindowPlan:
     walks: tuple[tuple[int, int], ...]
     offsets: Ints
     span_of: Ints
-    shelves: tuple[tuple[bytes, tuple[str, ...]], ...]
+    shelves: tuple[tuple[bytes, tuple[str, ...], frozenset[str]], ...]
 
     @classmethod
     def of(cls, layout: Layout, parts: Sequence[Aggregate]) -> WindowPlan:
@@ -107,7 +107,7 @@ class WindowPlan:
             tuple(walks),
             np.array([offset for _, offset in edges], dtype=np.int64),
             np.repeat(np.arange(len(spans)), [end - begin for _, begin, end in spans]),
-            tuple(dict.fromkeys((prefix, by) for prefix, _, by in keys)),
+            tuple(dict.fromkeys((prefix, by, frozenset(by)) for prefix, _, by in keys)),
         )
 
 
@@ -131,7 +131,7 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
         (parts,) float64 in the order of ``plan.parts``.
     """
     packed = {name: code.to_bytes(8, "big") for name, code in codes.items() if code >= 0}
-    shelves = {by: prefix + b"".join([packed[name] for name in by]) for prefix, by in plan.shelves if packed.keys() >= set(by)}
+    shelves = {by: prefix + b"".join([packed[name] for name in by]) for prefix, by, names in plan.shelves if packed.keys() >= names}
     keys = [(shelves[by], log) if by in shelves else None for _, log, by in plan.keys]
     found: list[bytes | None] = [None] * len(plan.edges)
     asked = [(key, now - plan.edges[begin][1], begin) for key, (_, begin, _) in zip(keys, plan.spans, strict=True) if key is not None]
