@@ -187,3 +187,28 @@ def test_a_rules_file_is_read_from_the_command_line_and_its_faults_are_code_2(ma
     file.write_text(file.read_text().replace("true", "import os"))
     failed = touchstone(*call, str(file))
     assert failed.code == 2 and "rule r.when: expected" in failed.err
+
+
+def test_pieces_of_any_size_give_the_same_decisions(decided: Market, small: Market, tmp_path: Path) -> None:
+    market = small.copy(tmp_path / "home")
+    score(market.home, until(market), tight(), market.simulation.live_from, piece=3)
+    for name in ("decisions", "cases"):
+        assert_frame_equal(stored(market)[name], stored(decided)[name])
+
+
+def test_the_kept_matrix_and_one_computed_now_give_the_same_decisions(decided: Market, small: Market, tmp_path: Path) -> None:
+    market = small.copy(tmp_path / "home")
+    shutil.rmtree(market.home.features)
+    run(market, until(market))
+    assert_frame_equal(stored(market)["decisions"], stored(decided)["decisions"])
+
+
+def test_reasons_are_written_where_somebody_will_look_again_and_for_all_where_asked(decided: Market, small: Market, tmp_path: Path) -> None:
+    market = small.copy(tmp_path / "home")
+    score(market.home, until(market), tight(), market.simulation.live_from, reasons_for="all")
+    every, some = stored(market)["decisions"], stored(decided)["decisions"]
+    looked_at = some["action"].isin(("DESK", "INVESTIGATE", "DENY_UNSUBSTANTIATED", "DENY_ABUSIVE"))
+    assert 0 < looked_at.sum() < len(some)
+    assert_frame_equal(every.drop(columns="reasons"), some.drop(columns="reasons"))
+    assert (some.loc[looked_at, "reasons"] == every.loc[looked_at, "reasons"]).all() and (every["reasons"] != "").all()
+    assert (some.loc[~looked_at, "reasons"] == "").all()
