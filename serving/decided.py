@@ -31,7 +31,7 @@ _COUNT = (
 
 def write_decisions(
     tx: Connection, rows: Sequence[Mapping[str, Any]], minutes: Mapping[str, int], after: Head | None = None
-) -> list[bytes]:
+) -> tuple[list[bytes], Head]:
     """Write decisions on claims that have none.
 
     Parameters

@@ -104,7 +104,9 @@ class Reading:
     def __init__(self, tx: Connection, history: OnlineHistory, policy: Policy, before: Reading | None = None) -> None:
         self.driver = Driver(tx)
         self.head = audit.head(self.driver)
-        self.pages = StorePages(tx) if before is None or before.head != self.head else StorePages(tx).recall(before.pages)
+        self.pages: StorePages = StorePages(tx)
+        if before is not None and before.head == self.head:
+            self.pages.recall(before.pages)
         self.history = history.within(self.pages)
         self.watermark = self.history.watermark()
         self._policy = policy

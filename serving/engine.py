@@ -34,6 +34,7 @@ from serving.claimed import Written, write
 from serving.draft import Asked, Decider, Draft, Found, Reading, draft
 from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
+from serving.grouped import apart, spans
 from serving.history import StorePages
 from serving.queue import minutes_of
 from serving.refusals import BusyError, ConflictError, InvalidClaimError, InvalidRowError, RefusedError, Violation, shown
@@ -54,9 +55,6 @@ __all__ = [
     "Violation",
     "shown",
 ]
-
-TOGETHER = timedelta(seconds=10)
-"""Claims filed within this time of each other may be recorded at one instant; none of them is history for another one then."""
 
 Answer = bytes | Exception
 """What became of a claim: the answer as it goes out, or why there is none."""
@@ -190,7 +188,7 @@ class Engine:
         answers: list[Answer] = [BusyError()] * len(asked)
         with self._lock:
             while asked:
-                group, asked = _apart(asked)
+                group, asked = apart(asked)
                 for one, answer in zip(group, self._safely(group, now), strict=True):
                     answers[one.place] = answer
         return answers
@@ -199,15 +197,15 @@ class Engine:
         """Decide a group; if the whole of it fails, each claim alone, so that none suffers for another."""
         try:
             return self._decided(group, now)
-        except OperationalError:
-            return [BusyError()] * len(group)
         except Exception as error:
+            if _is_busy(error):
+                return [BusyError()] * len(group)
             if len(group) == 1:
                 return [error]
             return [answer for one in group for answer in self._safely([one], now)]
 
     def _decided(self, group: list[Asked], now: datetime) -> list[Answer]:
-        decider, parts = self._decider, _spans(group)
+        decider, parts = self._decider, spans(group)
         first: dict[int, Found] = {}
         head = None
         if self._side_by_side:
@@ -264,7 +262,7 @@ class Engine:
             with self._lock, self._store.write() as tx:
                 found = receive(tx, self._history, table, rows, now, self._clock_skew)
         except OperationalError as error:
-            raise BusyError from error
+            raise (BusyError() if _is_busy(error) else error) from error
         self._counts.update(f"events_{one.status if isinstance(one, Outcome) else 'refused'}" for one in found)
         return found
 
@@ -341,26 +339,6 @@ def _counted(answer: Done) -> str:
     return next((name for kind, name in kinds if isinstance(answer, kind)), "failed")
 
 
-def _apart(asked: list[Asked]) -> tuple[list[Asked], list[Asked]]:
-    """Part claims from those that repeat an identity or key among them: those are answered from what the first ones left."""
-    seen: set[tuple[str, str]] = set()
-    group: list[Asked] = []
-    later: list[Asked] = []
-    for one in asked:
-        names = {("claim", one.claim.claim_id)} | ({("key", one.key)} if one.key is not None else set())
-        (later if names & seen else group).append(one)
-        seen |= names
-    return group, later
-
-
-def _spans(group: list[Asked]) -> list[list[Asked]]:
-    """Cut a group where claims were filed too far apart to be recorded at one instant."""
-    parts = [[group[0]]]
-    low = high = group[0].claim.filed_at
-    for one in group[1:]:
-        low, high = min(low, one.claim.filed_at), max(high, one.claim.filed_at)
-        if high - low > TOGETHER:
-            parts.append([])
-            low = high = one.claim.filed_at
-        parts[-1].append(one)
-    return parts
+def _is_busy(error: Exception) -> bool:
+    """Tell whether others held the store for too long: nothing is wrong, and the same again may succeed."""
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,11 @@ from serving.instants import micros
 _POLICY = {SellerEventKind.POLICY_VIOLATION, SellerEventKind.POLICY_CLEARED}
 _INSURANCE = {SellerEventKind.INSURANCE_PROVEN, SellerEventKind.INSURANCE_LAPSED, SellerEventKind.INSURANCE_FORGED}
 
-Change = Sequence[object]
+Change = Sequence[Any]
 """What happened to a seller: when it was known and when it occurred (microseconds UTC), the event's key, its kind."""
 
 
-def with_changes(changes: Iterable[Change], more: Iterable[Change]) -> list[list[object]]:
+def with_changes(changes: Iterable[Change], more: Iterable[Change]) -> list[list[Any]]:
     """Return a seller's changes of standing, old and new, in the order in which they count; others are left out.
 
     >>> with_changes([], [(5, 5, "e2", "policy_violation"), (3, 3, "e1", "insurance_proven"), (1, 1, "e0", "recall")])
@@ -42,7 +43,7 @@ def is_insured(changes: Sequence[Change], at: int) -> bool:
     return insurance == SellerEventKind.INSURANCE_PROVEN and is_compliant(changes, at)
 
 
-def _before(changes: Sequence[Change], at: int) -> list[object]:
+def _before(changes: Sequence[Change], at: int) -> list[str]:
     return [change[3] for change in changes[: bisect_left(changes, at, key=lambda change: change[0])]]
 
 
