@@ -123,9 +123,9 @@ def exculpate(claimants: int, strangers: int, honest_share: float, ring_share: f
     Parameters
     ----------
     claimants
-        Distinct recent claimants (feature ``link_component_burst_claimants_product_30d``).
+        Distinct recent claimants (feature ``burst_claimants_product_30d``).
     strangers
-        Of these, how many are in no component with another (``…_unlinked_share_product_30d`` times the claimants).
+        Of these, how many are in no component with another (``burst_unlinked_share_product_30d`` times the claimants).
     honest_share, ring_share
         Share of strangers in bursts known to be honest, and known to be rings; the first is the larger.
     level

@@ -88,7 +88,16 @@ def test_a_history_has_gold_overlap_and_hidden_answers_and_nobody_answers_twice(
 
 
 def test_the_summary_pairs_ways_batch_by_batch() -> None:
-    names = ("ours", "ours_learned", "ours_confusions_learned", "ours_confusions_known", "oracle", "random", "score_ordered")
+    names = (
+        "ours",
+        "ours_learned",
+        "ours_confusions",
+        "ours_confusions_learned",
+        "ours_confusions_known",
+        "oracle",
+        "random",
+        "score_ordered",
+    )
     names += ("first_in_first_out", "one_vs_all", "deccaf", "deccaf_as_published")
     rng = np.random.default_rng(8)
     rows = []

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.matrix import build_matrix
 from models.rings import Burst, exculpate, ring_files
 
 SEEDS = st.integers(0, 100_000)
@@ -75,6 +76,12 @@ def test_strangers_are_cleared_a_clique_is_not_and_two_claimants_prove_nothing()
     assert exculpate(0, 0, 0.95, 0.3).verdict is Burst.OPEN
 
 
+def test_what_is_like_neither_stays_open() -> None:
+    between = exculpate(40, 26, 0.95, 0.3)
+    assert max(between.as_defect, between.as_ring) < 0.01
+    assert between.verdict is Burst.OPEN
+
+
 def test_honest_bursts_are_rarely_called_rings_and_rings_rarely_cleared() -> None:
     rng = np.random.default_rng(0)
     honest = [exculpate(15, int(s), 0.9, 0.3).verdict for s in rng.binomial(15, 0.9, 500)]
@@ -88,3 +95,16 @@ def test_honest_bursts_are_rarely_called_rings_and_rings_rarely_cleared() -> Non
 def test_contradictions_are_refused(claimants: int, strangers: int, honest: float, ring: float) -> None:
     with pytest.raises(ValueError, match="expected"):
         exculpate(claimants, strangers, honest, ring)
+
+
+def test_the_defects_of_a_simulated_market_are_cleared_and_none_is_called_a_ring() -> None:
+    market = simulate(orders=40_000, claims=4_000, seed=0, dirt=0.0)
+    features = build_matrix(market.tables)
+    claimants = features["burst_claimants_product_30d"]
+    strangers = (claimants * features["burst_unlinked_share_product_30d"]).round()
+    defect = market.truth.set_index("claim_id")["is_defect_burst"].reindex(features.index)
+    bursts = features.index[defect & (claimants >= 3)]
+    verdicts = [exculpate(int(claimants[claim]), int(strangers[claim]), 0.97, 0.4).verdict for claim in bursts]
+    assert len(bursts) > 100
+    assert verdicts.count(Burst.RING) == 0
+    assert verdicts.count(Burst.DEFECT) > 0.8 * len(bursts)
