@@ -26,7 +26,7 @@ import psutil
 from benchmarks._record import record
 from benchmarks._serving_peers import Peer, python, running
 from benchmarks._serving_server import KEY
-from benchmarks._serving_world import make
+from benchmarks._serving_world import World, make
 from serving.doors import DOORS
 from serving.problem import Problem
 
@@ -75,7 +75,8 @@ def main(
 ) -> int:
     """Send, count, print, write ``results/fuzz.json``; 1 if anything was answered by a 5xx, unfairly, late or not at all."""
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
-        world = make(Path(folder) / "world", 60_000, 10_000, 8_000)
+        kept = os.environ.get("TOUCHSTONE_SERVING_WORLD")  # that of the serving benchmark does as well
+        world = World(Path(kept) / "world") if kept else make(Path(folder) / "world", 60_000, 10_000, 8_000)
         bodies = world.claims.read_text(encoding="utf-8").splitlines()
         command = python(
             "-m", "benchmarks._serving_server", "ours", "{port}", str(world.root), world.copy_of_store("fuzz"), "NORMAL", "reasons"

@@ -6,12 +6,16 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from serving import journal
 from serving.settings import Settings
 from serving.watch import FOLDER
+
+if TYPE_CHECKING:
+    import uvicorn
 
 SWITCH_SECONDS = 0.0005
 """How long the deciding thread may keep the interpreter while the loop waits for it; Python's own 5 ms would be most of a request."""
@@ -34,7 +38,21 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    config = uvicorn.Config(
+    config = config_of(build, settings)
+    journal.keep(settings.log_level)
+    if settings.workers == 1:
+        uvicorn.Server(config).run()
+        return
+    with tempfile.TemporaryDirectory(prefix="touchstone-metrics") as folder:
+        os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
+        Multiprocess(config, sockets=[config.bind_socket()]).run()
+
+
+def config_of(build: Callable[[], FastAPI], settings: Settings) -> uvicorn.Config:
+    """Return uvicorn's configuration, as :func:`run` uses it."""
+    import uvicorn
+
+    return uvicorn.Config(
         _Prepared(build, settings.log_level),
         factory=True,
         host=settings.host,
@@ -53,13 +71,6 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
     )
-    journal.keep(settings.log_level)
-    if settings.workers == 1:
-        uvicorn.Server(config).run()
-        return
-    with tempfile.TemporaryDirectory(prefix="touchstone-metrics") as folder:
-        os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
 class _Prepared:

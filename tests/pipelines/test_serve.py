@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -141,8 +141,7 @@ def test_several_workers_share_keys_store_and_counts_and_finish_what_they_accept
         counts = re.findall(r'claims:score",status="200"} (\d+)', client.get("/metrics", headers=key).text)
         assert sum(map(int, counts)) == 16  # whichever worker is asked
         last = [pool.submit(score, row | {"claim_id": f"last-{n}"}) for n, row in enumerate(rows)]
-        while not any(future.done() for future in last):
-            pass
+        wait(last, return_when=FIRST_COMPLETED)
     assert all(future.result().status_code == 200 for future in last if future.exception() is None)
     answered = {future.result().json()["claim_id"] for future in last if future.exception() is None}
     with Store(mine.home.store_url, "NORMAL") as store:
