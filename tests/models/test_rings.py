@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from features.matrix import build_matrix
 from models.rings import Burst, exculpate, ring_files
+from pipelines.simulate import simulate
 
 SEEDS = st.integers(0, 100_000)
 
