@@ -20,7 +20,7 @@ from data_contracts import CLAIMS
 from features.online import OnlineHistory
 from features.pages import MemoryPages
 from models.bundle import Bundle
-from models.classifier import Node, _without_parameters
+from models.classifier import Node
 from models.scorer import probabilities
 from models.shelf import Shelf
 from serving.history import StorePages
@@ -92,4 +92,4 @@ def _inconsistent(url: str, decided: list[dict[str, Any]], versions: dict[str, B
 
 
 def _shorter(node: Node) -> Node:
-    return Node(_without_parameters(node.booster.model_to_string(num_iteration=FEWER)), FEWER)
+    return Node(node.booster.model_to_string(num_iteration=FEWER), FEWER)
