@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pipelines.engine import Carrier, Engine, memory_of
 from pipelines.home import Home
+from pipelines.manifest import recorded, utc_now
 from pipelines.terminal import (
     AsOf,
     HomeOption,
@@ -25,6 +27,7 @@ from pipelines.terminal import (
 )
 
 if TYPE_CHECKING:
+    from models.stages import ReasonsFor
     from serving.store import Store
 
 
@@ -38,6 +41,12 @@ def score(
             help="Claims filed earlier are not ours; default: all, or since nobody decided (simulation).",
         ),
     ] = None,
+    engine: Annotated[Engine | None, typer.Option(help="Bring the kept matrix up to date with this engine first; see build.")] = None,
+    memory: Annotated[str, typer.Option(help="Memory that --engine bounded may take.")] = "2GB",
+    threads: Annotated[int, typer.Option(help="Threads for features and model; decisions do not depend on it.")] = 1,
+    all_reasons: Annotated[
+        bool, typer.Option("--all-reasons", help="Explain every decision, not only those that experts will see or that deny.")
+    ] = False,
     policy: PolicyFile = None,
     rules: RulesFile = None,
     home: HomeOption = None,
@@ -45,19 +54,24 @@ def score(
     """Decide every claim filed before an instant that has no decision yet. Running it again changes nothing.
 
     Example: touchstone score --as-of 2025-04-08
+
+    Example: touchstone score --as-of 2025-04-08 --engine bounded --memory 4GB --threads 2
     """
     from pipelines.score import score as run
 
     where = Home.at(home)
     first = since or _live_from(where)
     beside = read_rules(rules)
-    with progress_bar() as bar:
+    carrier = Carrier(engine, memory_of(memory), threads=threads) if engine is not None else None
+    with recorded(where, "score", as_of, utc_now) as told, progress_bar() as bar:
         task = bar.add_task("deciding", total=None)
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        found = run(where, as_of, read_policy(policy), first, progress=progress, rules=beside)
+        explained: ReasonsFor = "all" if all_reasons else "disputable"
+        found = run(where, as_of, read_policy(policy), first, None, progress, threads, rules=beside, carrier=carrier, reasons_for=explained)
+        told.counts = {"decided": found.decided, "pending": found.pending, **found.by_action}
     show("Decided", {"new decisions": found.decided, **found.by_action, "still undecided": found.pending})
 
 
@@ -77,7 +91,7 @@ def experts(
     from serving.store import Store
 
     where = _decided(Home.at(home))
-    with Store(where.store_url) as store, progress_bar() as bar:
+    with recorded(where, "experts", as_of, utc_now) as told, Store(where.store_url) as store, progress_bar() as bar:
         task = bar.add_task("experts at work, day by day", total=None)
         done = work(
             store,
@@ -86,6 +100,7 @@ def experts(
             seed,
             progress=lambda day, days: bar.update(task, completed=day, total=days),
         )
+        told.counts = dict(vars(done))
     show("Experts", {"days worked": done.days, "cases taken": done.leased, "cases answered": done.answered})
 
 
@@ -108,7 +123,7 @@ def resolve(
 
     where = _decided(Home.at(home))
     facts: dict[str, Any] = {}
-    with Store(where.store_url) as store, progress_bar() as bar:
+    with recorded(where, "resolve", as_of, utc_now) as told, Store(where.store_url) as store, progress_bar() as bar:
         task = bar.add_task("resolving", total=None)
         if answers is not None:
             counts = receive(where, store, answers)
@@ -122,6 +137,7 @@ def resolve(
             said,
             lambda cases, total: bar.update(task, completed=cases, total=total),
         )
+        told.counts = dict(vars(done))
     facts |= {
         "events": done.events,
         "verdicts": done.verdicts,

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,35 @@ def record(
     """
     run = Manifest(verb, as_of, started_at, finished_at, exit_code, dict(counts), inputs, versions())
     return Lake(home.root).manifest(run.name, asdict(run))
+
+
+@dataclass
+class Telling:
+    """What a run tells of itself while it works: how much of what, and 1 where the answer is no."""
+
+    counts: dict[str, Any] = field(default_factory=dict)
+    exit_code: int = 0
+
+
+@contextmanager
+def recorded(home: Home, verb: str, as_of: datetime, clock: Callable[[], datetime]) -> Iterator[Telling]:
+    """Yield what the work in the block tells of itself; its manifest is written when it is done, and not if it fails.
+
+    Parameters
+    ----------
+    home, verb, as_of
+        As for :func:`record`.
+    clock
+        Tells the present instant, UTC.
+    """
+    started, inputs, told = clock(), inputs_hash(home), Telling()
+    yield told
+    record(home, verb, as_of, started, clock(), told.counts, inputs, told.exit_code)
+
+
+def utc_now() -> datetime:
+    """Return the present instant by the clock of the machine; entry points pass it on."""
+    return datetime.now(UTC)
 
 
 def versions() -> dict[str, str]:

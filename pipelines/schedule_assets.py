@@ -4,12 +4,14 @@ Everything is idempotent, so a step that failed, or whose process was killed, is
 the same order. One run at a time writes (:mod:`pipelines.schedule`).
 """
 
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any  # Dagster reads annotations as objects, so they are not postponed here
 
 import dagster as dg
 
 from models.policy import Policy, default_policy
+from pipelines.schedule_learning import retrain
 from pipelines.schedule_settings import ScheduleSettings
 from pipelines.schedule_steps import Counts, Night, decisions, features, monitoring, queue, resolutions, tables
 
@@ -46,81 +48,57 @@ def hourly(settings: ScheduleSettings) -> dg.HourlyPartitionsDefinition:
     return dg.HourlyPartitionsDefinition(start_date=settings.start)
 
 
+Work = Callable[[Night, dg.AssetExecutionContext], Counts]
+"""Does one step for the partition of a run."""
+
+_NIGHT: dict[str, tuple[Work, str]] = {
+    "tables": (lambda night, run: tables(night, run.partition_key, _end(run)), "What arrived that day, checked against the contracts."),
+    "features": (lambda night, run: features(night, _end(run)), "The feature matrix of every claim as of its filing."),
+    "decisions": (lambda night, run: decisions(night, _end(run)), "One priced decision for every claim filed by the end of the day."),
+    "queue": (lambda night, run: queue(night, _end(run)), "What waits for experts."),
+    "resolutions": (lambda night, run: resolutions(night, _end(run)), "Every case carried forward by answers and clocks; the ledger."),
+    "monitoring": (lambda night, run: monitoring(night, _end(run)), "Whether the world has moved since the training."),
+}
+_HOUR: dict[str, tuple[Work, str]] = {
+    "hourly_tables": (lambda night, run: tables(night, run.partition_key, _end(run)), "What arrived that hour, in the lake."),
+    "hourly_decisions": (lambda night, run: decisions(night, _end(run)), "The claims of the hour, decided under the day's capacity."),
+}
+_LEARNING: dict[str, tuple[Work, str]] = {
+    "challenger": (lambda night, run: retrain(night, run.run.tags[AS_OF_TAG]), "A model trained on what is known by now."),
+}
+
+
 def assets_of(settings: ScheduleSettings) -> list[dg.AssetsDefinition]:
-    """Return every asset: six of the night, two of the hour, one of learning."""
-    return [*_nightly(settings), *_hourly(settings), _challenger(settings)]
+    """Return every asset: six of the night, two of the hour, one of learning; in a group each follows the one before."""
+    return [
+        *_following(_NIGHT, settings, group_name=NIGHTLY, partitions_def=daily(settings), freshness_policy=FRESH),
+        *_following(_HOUR, settings, group_name=HOURLY, partitions_def=hourly(settings)),
+        *_following(_LEARNING, settings, group_name=LEARNING),
+    ]
 
 
-def _retries(settings: ScheduleSettings) -> dg.RetryPolicy:
-    return dg.RetryPolicy(max_retries=2, delay=settings.retry_after.total_seconds(), backoff=dg.Backoff.EXPONENTIAL)
+def _following(steps: Mapping[str, tuple[Work, str]], settings: ScheduleSettings, **common: Any) -> list[dg.AssetsDefinition]:
+    retries = dg.RetryPolicy(max_retries=2, delay=settings.retry_after.total_seconds(), backoff=dg.Backoff.EXPONENTIAL)
+    found: list[dg.AssetsDefinition] = []
+    for name, (work, description) in steps.items():
+        make = dg.asset(name=name, deps=found[-1:], description=description, retry_policy=retries, **common)
+        found.append(make(_materialized(work, settings)))
+    return found
 
 
-def _nightly(settings: ScheduleSettings) -> list[dg.AssetsDefinition]:
-    common: dict[str, Any] = {
-        "partitions_def": daily(settings),
-        "group_name": NIGHTLY,
-        "retry_policy": _retries(settings),
-        "freshness_policy": FRESH,
-    }
+def _materialized(work: Work, settings: ScheduleSettings) -> Callable[[dg.AssetExecutionContext], dg.MaterializeResult[Any]]:
+    def materialized(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        return _told(work(night_of(settings), context))
 
-    @dg.asset(name="tables", description="What arrived that day, checked against the contracts, in the lake.", **common)
-    def of_tables(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(tables(night_of(settings), context.partition_key, context.partition_time_window.end))
-
-    @dg.asset(name="features", deps=[of_tables], description="The feature matrix of every claim as of its filing.", **common)
-    def of_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(features(night_of(settings), context.partition_time_window.end))
-
-    @dg.asset(
-        name="decisions", deps=[of_features], description="One priced decision for every claim filed by the end of the day.", **common
-    )
-    def of_decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(decisions(night_of(settings), context.partition_time_window.end))
-
-    @dg.asset(name="queue", deps=[of_decisions], description="What waits for experts.", **common)
-    def of_queue(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(queue(night_of(settings), context.partition_time_window.end))
-
-    @dg.asset(name="resolutions", deps=[of_queue], description="Every case carried forward by answers and clocks; the ledger.", **common)
-    def of_resolutions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(resolutions(night_of(settings), context.partition_time_window.end))
-
-    @dg.asset(name="monitoring", deps=[of_resolutions], description="Whether the world has moved since the training.", **common)
-    def of_monitoring(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(monitoring(night_of(settings), context.partition_time_window.end))
-
-    return [of_tables, of_features, of_decisions, of_queue, of_resolutions, of_monitoring]
+    return materialized
 
 
-def _hourly(settings: ScheduleSettings) -> list[dg.AssetsDefinition]:
-    common: dict[str, Any] = {"partitions_def": hourly(settings), "group_name": HOURLY, "retry_policy": _retries(settings)}
-
-    @dg.asset(name="hourly_tables", description="What arrived that hour, in the lake.", **common)
-    def of_tables(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(tables(night_of(settings), context.partition_key, context.partition_time_window.end))
-
-    @dg.asset(
-        name="hourly_decisions", deps=[of_tables], description="Decisions on the claims of the hour, under the day's capacity.", **common
-    )
-    def of_decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return _told(decisions(night_of(settings), context.partition_time_window.end))
-
-    return [of_tables, of_decisions]
+def _end(run: dg.AssetExecutionContext) -> datetime:
+    end: datetime = run.partition_time_window.end
+    return end
 
 
-def _challenger(settings: ScheduleSettings) -> dg.AssetsDefinition:
-    @dg.asset(
-        name="challenger", group_name=LEARNING, retry_policy=_retries(settings), description="A model trained on what is known by now."
-    )
-    def of_challenger(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        from pipelines.schedule_learning import retrain
-
-        return _told(retrain(night_of(settings), context.run.tags[AS_OF_TAG]))
-
-    return of_challenger
-
-
-def _told(counts: Counts) -> dg.MaterializeResult:
+def _told(counts: Counts) -> dg.MaterializeResult[Any]:
     """Show what a step did as metadata; what is no number, text or list is shown as text."""
     return dg.MaterializeResult(metadata={name: _shown(value) for name, value in counts.items()})
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from pipelines.engine import Carrier, Engine, memory_of
 from pipelines.home import Home
@@ -18,6 +19,8 @@ MEMORY = "TOUCHSTONE_MEMORY"
 POLICY = "TOUCHSTONE_POLICY"
 RULES = "TOUCHSTONE_RULES"
 LABELS = "TOUCHSTONE_RETRAIN_LABELS"
+
+T = TypeVar("T")
 
 _FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -73,13 +76,13 @@ class ScheduleSettings:
                 _read(environment, MEMORY, memory_of, memory_of("2GB")),
                 threads=os.cpu_count() or 1,
             ),
-            _read(environment, POLICY, Path, None),
-            _read(environment, RULES, Path, None),
+            _file(environment, POLICY),
+            _file(environment, RULES),
             _read(environment, LABELS, int, 1_000),
         )
 
 
-def _read(environment, name, convert, default):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _read(environment: Mapping[str, str], name: str, convert: Callable[[str], T], default: T) -> T:
     text = environment.get(name)
     if not text:
         return default
@@ -87,6 +90,10 @@ def _read(environment, name, convert, default):  # type: ignore[no-untyped-def] 
         return convert(text)
     except ValueError as error:
         raise ValueError(f"{name}: expected a value that can be read, found {text!r} ({error})") from error
+
+
+def _file(environment: Mapping[str, str], name: str) -> Path | None:
+    return Path(text) if (text := environment.get(name)) else None
 
 
 def _first_day(home: Home) -> datetime:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from models.rules import Rules
 from pipelines.build import build
 from pipelines.engine import Carrier
 from pipelines.home import Home
-from pipelines.manifest import inputs_hash, record
+from pipelines.manifest import recorded, utc_now
 from pipelines.monitor import monitor
 from pipelines.resolve import settle
 from pipelines.score import score
@@ -32,11 +32,6 @@ Clock = Callable[[], datetime]
 """Tells the present instant, UTC."""
 
 Counts = dict[str, Any]
-
-
-def now() -> datetime:
-    """Return the present instant by the clock of the machine."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Night:
     rules: Rules | None = None
     carrier: Carrier = field(default_factory=Carrier)
     seed: int = 0
-    clock: Clock = now
+    clock: Clock = utc_now
 
     @property
     def since(self) -> datetime | None:
@@ -151,7 +146,7 @@ def _done(
     night: Night, verb: str, as_of: datetime, work: Callable[[], Mapping[str, Any]], answer: Callable[[Counts], int] = lambda _: 0
 ) -> Counts:
     """Do the work, and leave a manifest of it."""
-    started, inputs = night.clock(), inputs_hash(night.home)
-    counts = dict(work())
-    record(night.home, f"schedule-{verb}", as_of, started, night.clock(), counts, inputs, answer(counts))
-    return counts
+    with recorded(night.home, f"schedule-{verb}", as_of, night.clock) as told:
+        told.counts = dict(work())
+        told.exit_code = answer(told.counts)
+    return told.counts

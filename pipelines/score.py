@@ -29,7 +29,7 @@ from pipelines import beside
 from pipelines.batch_export import append_decisions, mend_decisions
 from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
 from pipelines.build import build, kept_matrix
-from pipelines.engine import Carrier, Engine
+from pipelines.engine import Carrier
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.received import export_received
@@ -107,8 +107,8 @@ def score(
     rules
         Rules beside the model, if there are any.
     carrier
-        What computes the features. By default they are read from the kept matrix where it is still right, and else computed in memory
-        for the claims to be decided; another engine than the local one brings the kept matrix up to date first.
+        Brings the kept matrix up to date first. Without, features are read from the kept matrix where it is still right, and else
+        computed in memory for the claims to be decided.
     reasons_for
         ``disputable``: claims that go to experts or are denied carry reasons for the investigator; or ``all``.
     piece
@@ -122,7 +122,7 @@ def score(
     bundle = Shelf(home.bundles).get("champion", CATALOG.hash)
     with Store(home.store_url, synchronous="NORMAL") as store:
         export_received(home, store)
-        if carrier is not None and carrier.engine is not Engine.LOCAL:
+        if carrier is not None:
             build(home, carrier=carrier)
         lake = Lake(home.root)
         read = {name: lake.read(name, columns) if tables is None else tables[name] for name, columns in _READ.items()}
