@@ -44,7 +44,8 @@ from serving.engine import Engine
 from serving.filling import fill
 from serving.store import Store
 
-KILLS, WORKERS = 50, 2
+KILLS, WORKERS, AGAIN, COPIES = 50, 2, 50, 400
+"""Processes killed, processes at work, claims asked for again and again, and how often each claim of the marketplace is filed."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def work(scene: Scene, seed: int, out: Connection) -> None:
     store = Store(scene.url, "NORMAL")
     engine = Engine(Shelf(scene.bundles).get("champion", CATALOG.hash), default_policy(), store, sample=1.0, side_by_side=True)
     while True:
-        group = [claims[place] for place in rng.integers(0, len(claims), rng.integers(1, 6))]
+        # Half of what is asked for is asked for by everybody, again and again.
+        group = [claims[rng.integers(0, AGAIN if rng.random() < 0.5 else len(claims))] for _ in range(rng.integers(1, 6))]
         answers = engine.score_many(group, scene.now)
         told = [(c.claim_id, sha256(a).digest()) for c, a in zip(group, answers, strict=True) if isinstance(a, bytes)]
         if told:
@@ -159,14 +161,16 @@ def scene_of(root: Path, orders: int = 3_000, claims: int = 300) -> tuple[Scene,
     return past_of(home, tables, market.live_from, market.end + timedelta(days=1))
 
 
-def past_of(home: Home, tables: Mapping[str, pd.DataFrame], live_from: datetime, now: datetime) -> tuple[Scene, dict[str, pd.DataFrame]]:
+def past_of(
+    home: Home, tables: Mapping[str, pd.DataFrame], live_from: datetime, now: datetime, copies: int = COPIES
+) -> tuple[Scene, dict[str, pd.DataFrame]]:
     """Fill the store of a home with everything but the claims that nobody decided, which are asked about."""
     live = tables["claims"][tables["claims"]["filed_at"] >= live_from]
     past = {**tables, "claims": tables["claims"].drop(live.index)}
     with Store(home.store_url, "NORMAL") as store:
         fill(store, OnlineHistory(MemoryPages()), past, 0)
     rows = json.loads(live.to_json(orient="records", date_format="iso", date_unit="us"))
-    asked = tuple(json.dumps(row | {"claim_id": f"{row['claim_id']}-{copy}"}) for row in rows for copy in range(20))
+    asked = tuple(json.dumps(row | {"claim_id": f"{row['claim_id']}-{copy}"}) for row in rows for copy in range(copies))
     return Scene(home.store_url, home.bundles, asked, now), past
 
 

@@ -27,8 +27,8 @@ def answers(*changes: dict[str, object]) -> pd.DataFrame:
     return check(pd.DataFrame([ANSWER | change for change in changes]), ANSWERS).accepted
 
 
-def test_decisions_come_back_as_they_were_given() -> None:
-    with Store("sqlite://") as store:
+def test_decisions_come_back_as_they_were_given(store_url: str) -> None:
+    with Store(store_url) as store:
         assert store.record_decisions(TOWN.decisions) == len(TOWN.decisions)
         assert_frame_equal(store.read("decisions"), TOWN.decisions.sort_values("claim_id").reset_index(drop=True))
         assert store.decided(["C000003", "nobody"]) == {"C000003"}
@@ -42,11 +42,14 @@ def test_recording_in_pieces_and_again_equals_recording_once() -> None:
             often.record_decisions(shuffled.iloc[max(0, start - 9) : start + 17])
         assert often.record_decisions(TOWN.decisions) == 0
         for table in METADATA.tables:
-            assert_frame_equal(once.read(table), often.read(table))
+            told, again = (store.read(table) for store in (once, often))
+            if table == "audit_log":  # in the order in which it was written
+                told, again = (log[["subject", "body"]].sort_values("subject", ignore_index=True) for log in (told, again))
+            assert_frame_equal(told, again)
 
 
-def test_every_decision_that_needs_an_expert_opens_exactly_one_case() -> None:
-    with Store("sqlite://") as store:
+def test_every_decision_that_needs_an_expert_opens_exactly_one_case(store_url: str) -> None:
+    with Store(store_url) as store:
         store.record_decisions(TOWN.decisions)
         cases = store.read("cases").set_index("claim_id")
     wanted = TOWN.decisions[TOWN.decisions["action"].isin(["DESK", "INVESTIGATE"])].set_index("claim_id")
@@ -55,8 +58,8 @@ def test_every_decision_that_needs_an_expert_opens_exactly_one_case() -> None:
     assert (cases["due_at"] > cases["opened_at"]).all()
 
 
-def test_received_claims_come_back_as_they_were_and_keep_their_first_form() -> None:
-    with Store("sqlite://") as store:
+def test_received_claims_come_back_as_they_were_and_keep_their_first_form(store_url: str) -> None:
+    with Store(store_url) as store:
         with store.write() as tx:
             assert add_claims(tx, TOWN.claims) == len(TOWN.claims)
             assert add_claims(tx, TOWN.claims.assign(amount_cents=1)) == 0
@@ -66,61 +69,61 @@ def test_received_claims_come_back_as_they_were_and_keep_their_first_form() -> N
         assert_frame_equal(store.read("claims"), TOWN.claims.sort_values("claim_id").reset_index(drop=True))
 
 
-def test_what_was_sent_to_experts_since_an_instant_is_counted_from_the_decisions() -> None:
+def test_what_was_sent_to_experts_since_an_instant_is_counted_from_the_decisions(store_url: str) -> None:
     since = START + pd.Timedelta(days=21)
     sent = TOWN.decisions[TOWN.decisions["action"].isin(["DESK", "INVESTIGATE"]) & (TOWN.decisions["decided_at"] >= since)]
     expected = sent[["action", "decided_at"]].sort_values(["action", "decided_at"], ignore_index=True)
-    with Store("sqlite://") as store:
+    with Store(store_url) as store:
         store.record_decisions(TOWN.decisions)
         with store.view() as view:
             assert_frame_equal(sent_to_experts(view, micros(since)), expected)
             assert sent_to_experts(view, micros(since + pd.Timedelta(days=9999))).empty
 
 
-def test_what_rules_sent_to_experts_took_no_capacity() -> None:
+def test_what_rules_sent_to_experts_took_no_capacity(store_url: str) -> None:
     by_rule = TOWN.decisions.assign(route="rule")
-    with Store("sqlite://") as store:
+    with Store(store_url) as store:
         store.record_decisions(by_rule)
         with store.view() as view:
             assert sent_to_experts(view, micros(START)).empty
 
 
-def test_a_decided_claim_keeps_its_first_decision() -> None:
+def test_a_decided_claim_keeps_its_first_decision(store_url: str) -> None:
     changed = TOWN.decisions.assign(claimant_reason="changed my mind")
-    with Store("sqlite://") as store:
+    with Store(store_url) as store:
         store.record_decisions(TOWN.decisions)
         assert store.record_decisions(changed) == 0
         assert set(store.read("decisions")["claimant_reason"]) == {""}
 
 
-def test_a_failed_step_leaves_nothing_of_itself() -> None:
+def test_a_failed_step_leaves_nothing_of_itself(store_url: str) -> None:
     broken = pd.concat([TOWN.decisions.iloc[:3], TOWN.decisions.iloc[3:4].assign(propensity=None)])
-    with Store("sqlite://") as store:
-        with pytest.raises(IntegrityError):
+    with Store(store_url) as store:
+        with pytest.raises(Exception, match=r"(?i)not.null"):
             store.record_decisions(broken)
         assert all(store.read(table).empty for table in METADATA.tables)
 
 
-def test_an_answer_is_put_into_the_inbox_once() -> None:
-    with Store("sqlite://") as store:
+def test_an_answer_is_put_into_the_inbox_once(store_url: str) -> None:
+    with Store(store_url) as store:
         assert store.add_answers(answers({}, {"answer_id": "A2"})) == 2
         assert store.add_answers(answers({"answer_id": "A2"}, {"answer_id": "A3"})) == 1
         assert_frame_equal(store.read("answers"), answers({}, {"answer_id": "A2"}, {"answer_id": "A3"}))
 
 
-def test_a_row_that_refers_to_nothing_is_refused() -> None:
+def test_a_row_that_refers_to_nothing_is_refused(store_url: str) -> None:
     row = {"claim_id": "nobody", "seq": 1, "from_state": "filed", "event": "x", "to_state": "closed", "at": 0}
-    with Store("sqlite://") as store, pytest.raises(IntegrityError), store.write() as tx:
+    with Store(store_url) as store, pytest.raises(IntegrityError), store.write() as tx:
         tx.execute(CASE_EVENTS.insert(), [row])
 
 
-def test_an_unknown_table_is_named_together_with_those_that_exist() -> None:
-    with Store("sqlite://") as store, pytest.raises(KeyError, match=r"ledgers.*ledger"):
+def test_an_unknown_table_is_named_together_with_those_that_exist(store_url: str) -> None:
+    with Store(store_url) as store, pytest.raises(KeyError, match=r"ledgers.*ledger"):
         store.read("ledgers")
 
 
-def test_a_mark_moves_only_with_its_transaction() -> None:
-    with Store("sqlite://") as store:
+def test_a_mark_moves_only_with_its_transaction(store_url: str) -> None:
+    with Store(store_url) as store:
         with store.write() as tx:
             assert mark(tx, "x") is None
             set_mark(tx, "x", 1)
