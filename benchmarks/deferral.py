@@ -25,8 +25,8 @@ from data_contracts import LABELS
 from models.assignment import assign
 from models.consensus import consensus
 from models.leanings import leanings
+from models.looks import Look, look_values
 from models.policy import Policy, default_policy
-from models.review import Look, look_values
 from pipelines.simulate.panel import answer_probabilities, hire_panel
 
 SEEDS, PANELS = range(5), 3

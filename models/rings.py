@@ -42,7 +42,7 @@ def ring_files(component: np.ndarray, gains: np.ndarray, fee_cents: float, each_
         Link component of each claim, shape (claims,); negative for a claim that hangs together with none.
     gains
         What an investigator's answer on each claim would save, before any price, cents, shape (claims,):
-        :func:`models.review.look_values` of a free look with the investigators' confusion.
+        :func:`models.looks.look_values` of a free look with the investigators' confusion.
     fee_cents
         Of one investigation, whatever the number of its claims.
     each_cents

@@ -9,7 +9,7 @@ import numpy as np
 from data_contracts import LABELS
 from models.costs import expected_costs
 from models.experts import after_answer
-from models.review import Look, look_values
+from models.looks import Look, look_values
 
 
 def second_opinion_values(looks: Sequence[Look], proba: np.ndarray, costs: np.ndarray, expert: np.ndarray, label: np.ndarray) -> np.ndarray:

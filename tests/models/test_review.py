@@ -16,7 +16,7 @@ from data_contracts import LABELS
 from models.costs import AUTOMATIC, cost_matrix, expected_costs
 from models.experts import after_answer
 from models.policy import default_policy
-from models.review import Capacity, Look, action_after, capacity_left, look_values, review_values, route
+from models.review import Capacity, action_after, capacity_left, review_values, route
 
 POLICY = default_policy()
 MINUTES = [tier.minutes for tier in POLICY.tiers]
@@ -147,15 +147,3 @@ def test_asked_before_every_decision_no_day_and_no_month_sends_more_than_it_can(
     assert taken[taken["action"] == "DESK"].groupby(days.strftime("%Y-%m-%d")).size().le(2).all()
     month = Capacity.of(tight, days=31).investigations
     assert taken[taken["action"] == "INVESTIGATE"].groupby(days.strftime("%Y-%m")).size().le(month).all()
-
-
-@given(SEEDS)
-def test_a_look_by_an_expert_like_a_tier_is_worth_what_the_tiers_is(seed: int) -> None:
-    proba, amounts, insured = claims(seed)
-    costs = cost_matrix(POLICY, amounts, insured)
-    now = expected_costs(proba, costs).min(axis=1)
-    like = [Look(tier.fee_cents + tier.delay_cents, np.array(tier.confusion)) for tier in POLICY.tiers]
-    by_case = [Look(look.price_cents, np.broadcast_to(look.confusion, (len(proba), 3, 3))) for look in like]
-    np.testing.assert_array_equal(look_values(like, proba, costs, now), review_values(POLICY, proba, costs))
-    np.testing.assert_array_equal(look_values(by_case, proba, costs, now), review_values(POLICY, proba, costs))
-    assert look_values([], proba, costs, now).shape == (len(proba), 0)

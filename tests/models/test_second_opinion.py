@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.costs import cost_matrix
+from models.looks import Look
 from models.policy import default_policy
-from models.review import Look
 from models.second_opinion import second_opinion_values
 from tests.models.experts_world import PRIOR, experts
 
