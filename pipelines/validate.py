@@ -10,6 +10,7 @@ import pandas as pd
 
 from data_contracts import CONTRACTS, Contract, ContractError
 from data_contracts.check import Checked, check
+from data_contracts.contract import Reference
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.source import Arrived, read_file
@@ -128,11 +129,19 @@ def count(table: str, arrived: Arrived, checked: Checked, quarantined: pd.DataFr
 def _check(frame: pd.DataFrame, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> Checked:
     """Check one table against the accepted rows of this batch and of all others in the lake."""
     parents = {}
-    for rule in contract.references:
-        here = [done[rule.table].accepted] if rule.table in done else []
-        parents[rule.table] = pd.concat([lake.read(rule.table, without=batch), *here], ignore_index=True)
+    for table in dict.fromkeys(rule.table for rule in contract.references):
+        # Only what is compared: a lake holds many more rows than a batch names.
+        columns = list(dict.fromkeys(name for rule in contract.references if rule.table == table for name in _compared(rule)))
+        here = [done[table].accepted[columns]] if table in done else []
+        parents[table] = pd.concat([lake.read(table, columns, without=batch), *here], ignore_index=True)
     taken = lake.read(contract.name, columns=[contract.key], without=batch)[contract.key]
     return check(frame, contract, parents, pd.Index(taken))
+
+
+def _compared(rule: Reference) -> list[str]:
+    """Name the columns of the table referred to that a reference looks at."""
+    theirs = CONTRACTS[rule.table].arrow.names
+    return [rule.column, *(name for name in rule.agree if name in theirs), *(name for _, name in rule.not_before)]
 
 
 def _files(source: Path) -> dict[str, Path]:
