@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import t
 
 from benchmarks._record import record
 from models.policy import default_policy
@@ -23,6 +24,8 @@ from pipelines.simulated import simulate_into
 from pipelines.validate import validate
 
 SEEDS = range(5)
+PEERS = ("naive", "reviewed only", "truth")
+COMPARED = ("cost_cents", "automatic_cents", "auc_abusive", "log_loss", "ece")
 ORDERS, CLAIMS = 100_000, 8_000
 
 
@@ -42,6 +45,7 @@ def main() -> int:
             "cost_model_alone_weighted_vs_naive": float(alone["weighted"].sum() / alone["naive"].sum()),
             "cost_weighted_vs_truth": float(cost["weighted"].sum() / cost["truth"].sum()),
         },
+        "differences": {f"{measure}_weighted_less_{peer}": paired(rows, measure, peer) for peer in PEERS for measure in COMPARED},
         "seeds_on_which_weighted_beats_naive": int((cost["weighted"] < cost["naive"]).sum()),
         "rows": rows.to_dict(orient="records"),
         "size": {"orders": ORDERS, "claims": CLAIMS, "seeds": list(SEEDS)},
@@ -58,6 +62,15 @@ def measure(seed: int) -> pd.DataFrame:
         validate(home, docs=False)
         found = compare_readings(home, default_policy(), simulation.live_from, simulation.end)
     return found.assign(seed=seed)
+
+
+def paired(rows: pd.DataFrame, measure: str, peer: str) -> dict[str, float]:
+    """Return the mean difference weighted − peer over the marketplaces, with its 95 % interval (Student's t, a marketplace as the unit)."""
+    table = rows.pivot_table(index="seed", columns="reading", values=measure, aggfunc="first")
+    difference = (table["weighted"] - table[peer]).to_numpy(dtype=np.float64)
+    half = float(t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / np.sqrt(len(difference)))
+    mean = float(difference.mean())
+    return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
 def _print(means: pd.DataFrame, rows: pd.DataFrame) -> None:
@@ -86,3 +99,7 @@ def _print(means: pd.DataFrame, rows: pd.DataFrame) -> None:
             f"{row['wrongful_denials']:.1%}",
         )
     Console(width=130).print(table)
+    for peer in PEERS:
+        found = {measure: paired(rows, measure, peer) for measure in COMPARED}
+        told = "; ".join(f"{name} {one['mean']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})" for name, one in found.items())
+        print(f"weighted less {peer}, mean of {len(SEEDS)} marketplaces and 95 % interval: {told}")
