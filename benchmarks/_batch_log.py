@@ -1,5 +1,6 @@
-"""A marketplace of any size for ``make bench-batch``, written straight to Parquet with arrays: the simulator tells richer stories, but
-takes hours for five million claims.
+"""A marketplace of any size for ``make bench-batch``, written straight to Parquet with arrays.
+
+The simulator tells richer stories, but keeps all of them in memory.
 
 Two orders for every claim, sellers Zipf-distributed, a year long; an eleventh of the claims is older and resolved. Stories are
 phrases put together, so that words repeat and few stories do; every twentieth claim uses another device than its customer's.
@@ -34,15 +35,56 @@ def generate(folder: Path, claims: int) -> None:
     customers, sellers, products = max(100, claims // 3), max(20, claims // 2_000), max(50, claims // 200)
     started = START_US - 30 * DAY_US
     seller_of = (rng.zipf(1.3, products) - 1) % sellers
-    _write(folder, "customers", 0, customers, {"customer_id": _text("K", np.arange(customers)), "created_at": _at(started - rng.integers(0, 900, customers) * DAY_US),
-        "region": pa.array(["north"]).take(pa.array(np.zeros(customers, int))), "email_verified": rng.random(customers) < 0.8})  # fmt: skip
-    _write(folder, "sellers", 0, sellers, {"seller_id": _text("S", np.arange(sellers)), "joined_at": _at(started - rng.integers(901, 1500, sellers) * DAY_US),
-        "country": _picked(rng, ("US", "DE", "CN"), sellers), "category": _picked(rng, ("home", "toys"), sellers)})  # fmt: skip
-    _write(folder, "products", 0, products, {"product_id": _text("P", np.arange(products)), "seller_id": _text("S", seller_of), "category": _picked(rng, ("home", "toys"), products),
-        "listed_at": _at(started - rng.integers(0, 900, products) * DAY_US), "price_cents": rng.integers(500, 60_000, products)})  # fmt: skip
-    _write(folder, "seller_events", 0, sellers, {"event_id": _text("E", np.arange(sellers)), "seller_id": _text("S", np.arange(sellers)),
-        "kind": _picked(rng, ("insurance_proven", "insurance_proven", "insurance_lapsed", "policy_violation"), sellers),
-        "occurred_at": _at(started + rng.integers(0, 200, sellers) * DAY_US), "known_at": _at(started + rng.integers(201, 330, sellers) * DAY_US)})  # fmt: skip
+    _write(
+        folder,
+        "customers",
+        0,
+        customers,
+        {
+            "customer_id": _text("K", np.arange(customers)),
+            "created_at": _at(started - rng.integers(0, 900, customers) * DAY_US),
+            "region": pa.array(["north"]).take(pa.array(np.zeros(customers, int))),
+            "email_verified": rng.random(customers) < 0.8,
+        },
+    )
+    _write(
+        folder,
+        "sellers",
+        0,
+        sellers,
+        {
+            "seller_id": _text("S", np.arange(sellers)),
+            "joined_at": _at(started - rng.integers(901, 1500, sellers) * DAY_US),
+            "country": _picked(rng, ("US", "DE", "CN"), sellers),
+            "category": _picked(rng, ("home", "toys"), sellers),
+        },
+    )
+    _write(
+        folder,
+        "products",
+        0,
+        products,
+        {
+            "product_id": _text("P", np.arange(products)),
+            "seller_id": _text("S", seller_of),
+            "category": _picked(rng, ("home", "toys"), products),
+            "listed_at": _at(started - rng.integers(0, 900, products) * DAY_US),
+            "price_cents": rng.integers(500, 60_000, products),
+        },
+    )
+    _write(
+        folder,
+        "seller_events",
+        0,
+        sellers,
+        {
+            "event_id": _text("E", np.arange(sellers)),
+            "seller_id": _text("S", np.arange(sellers)),
+            "kind": _picked(rng, ("insurance_proven", "insurance_proven", "insurance_lapsed", "policy_violation"), sellers),
+            "occurred_at": _at(started + rng.integers(0, 200, sellers) * DAY_US),
+            "known_at": _at(started + rng.integers(201, 330, sellers) * DAY_US),
+        },
+    )
     for piece, first in enumerate(range(0, claims, PIECE)):
         _events(folder, rng, piece, np.arange(first, min(claims, first + PIECE)), claims, (customers, products), seller_of)
 
@@ -72,17 +114,62 @@ def _events(
     }
     amount = np.clip(np.exp(rng.normal(10.2, 1.2, n)), 300, 100_000_000).astype(np.int64)
     for part, (named, buyer) in enumerate(((mine, who), (also, others))):
-        _write(folder, "orders", 2 * piece + part, n, {**named, "ordered_at": _at(ordered), "delivered_at": _at(delivered), "quantity": rng.integers(1, 4, n),
-            "amount_cents": rng.integers(500, 60_000, n), "device_id": _text("D", buyer), "address_id": _text("A", buyer // 2), "payment_id": _text("Y", buyer)})  # fmt: skip
+        _write(
+            folder,
+            "orders",
+            2 * piece + part,
+            n,
+            {
+                **named,
+                "ordered_at": _at(ordered),
+                "delivered_at": _at(delivered),
+                "quantity": rng.integers(1, 4, n),
+                "amount_cents": rng.integers(500, 60_000, n),
+                "device_id": _text("D", buyer),
+                "address_id": _text("A", buyer // 2),
+                "payment_id": _text("Y", buyer),
+            },
+        )
     photo = pa.array(rng.random(n) >= 0.6)
-    _write(folder, "claims", piece, n, {**mine, "claim_id": _text("C", number), "kind": _picked(rng, ("property", "property", "injury"), n), "channel": _picked(rng, ("web", "app", "phone"), n),
-        "incident_at": _at(delivered + ((filed - delivered) * rng.random(n)).astype(np.int64)), "filed_at": _at(filed), "amount_cents": amount, "narrative": _story(rng, number),
-        "photo_count": rng.integers(0, 4, n), "photo_hash": pc.if_else(photo, pa.scalar(None, pa.string()), _hex(rng, n)),
-        "has_receipt": rng.random(n) < 0.7, "has_dated_photo": rng.random(n) < 0.5, "has_medical_record": rng.random(n) < 0.2,
-        "device_id": _text("D", device), "address_id": _text("A", who // 2), "payment_id": _text("Y", who), "phone_id": _text("T", who)})  # fmt: skip
+    _write(
+        folder,
+        "claims",
+        piece,
+        n,
+        {
+            **mine,
+            "claim_id": _text("C", number),
+            "kind": _picked(rng, ("property", "property", "injury"), n),
+            "channel": _picked(rng, ("web", "app", "phone"), n),
+            "incident_at": _at(delivered + ((filed - delivered) * rng.random(n)).astype(np.int64)),
+            "filed_at": _at(filed),
+            "amount_cents": amount,
+            "narrative": _story(rng, number),
+            "photo_count": rng.integers(0, 4, n),
+            "photo_hash": pc.if_else(photo, pa.scalar(None, pa.string()), _hex(rng, n)),
+            "has_receipt": rng.random(n) < 0.7,
+            "has_dated_photo": rng.random(n) < 0.5,
+            "has_medical_record": rng.random(n) < 0.2,
+            "device_id": _text("D", device),
+            "address_id": _text("A", who // 2),
+            "payment_id": _text("Y", who),
+            "phone_id": _text("T", who),
+        },
+    )
     back = np.flatnonzero(rng.random(n) < 0.1)
-    _write(folder, "returns", piece, len(back), {"return_id": _text("R", number[back]), **{k: also[k].take(pa.array(back)) for k in ("order_id", "customer_id", "seller_id")},
-        "returned_at": _at(delivered[back] + DAY_US), "reason": _picked(rng, ("broken", "size"), len(back)), "refund_cents": rng.integers(100, 9_000, len(back))})  # fmt: skip
+    _write(
+        folder,
+        "returns",
+        piece,
+        len(back),
+        {
+            "return_id": _text("R", number[back]),
+            **{k: also[k].take(pa.array(back)) for k in ("order_id", "customer_id", "seller_id")},
+            "returned_at": _at(delivered[back] + DAY_US),
+            "reason": _picked(rng, ("broken", "size"), len(back)),
+            "refund_cents": rng.integers(100, 9_000, len(back)),
+        },
+    )
     old = np.flatnonzero(filed < START_US + OLD_DAYS * DAY_US)
     if len(old):
         _write(
@@ -101,8 +188,17 @@ def _events(
 
 def _resolved(rng: np.random.Generator, named: Columns, filed: np.ndarray, amount: np.ndarray) -> Columns:
     n, known = len(filed), filed + rng.integers(2, 20, len(filed)) * DAY_US
-    return {**named, "resolution_id": pc.binary_join_element_wise("R", named["claim_id"], ""), "source": _picked(rng, ("desk",), n), "outcome": _picked(rng, ("paid",), n),
-        "label": _picked(rng, ("valid", "valid", "unsubstantiated", "abusive"), n), "propensity": np.full(n, 1.0), "paid_cents": amount, "resolved_at": _at(known), "known_at": _at(known)}  # fmt: skip
+    return {
+        **named,
+        "resolution_id": pc.binary_join_element_wise("R", named["claim_id"], ""),
+        "source": _picked(rng, ("desk",), n),
+        "outcome": _picked(rng, ("paid",), n),
+        "label": _picked(rng, ("valid", "valid", "unsubstantiated", "abusive"), n),
+        "propensity": np.full(n, 1.0),
+        "paid_cents": amount,
+        "resolved_at": _at(known),
+        "known_at": _at(known),
+    }
 
 
 def _write(folder: Path, table: str, piece: int, rows: int, columns: Columns) -> None:

@@ -23,19 +23,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-
 from benchmarks._batch_log import generate
 from benchmarks._peak import watched
 from benchmarks._peers import PeerError, environment, run
 from benchmarks._record import record
 
-SIZES = (100_000, 1_000_000, 5_000_000)
+SIZES = (100_000, 1_000_000)
+"""By default; ``python -m benchmarks.batch sizes 100000 1000000 5000000`` takes an hour."""
+
 PEER_SIZES, PEER_LIMIT = (100_000, 300_000, 1_000_000), 240.0
 SPARK_SIZE = 20_000
-MEMORY, PEER_THREADS = 2 << 30, os.cpu_count() or 1
+PEER_THREADS = os.cpu_count() or 1
+LEAST_MEMORY, BYTES_HELD = 2 << 30, 2_300
+"""Memory that the features may take. Comparing stories holds some bytes of every claim (:mod:`features.bounded`): so many here."""
+
 AS_OF = datetime(2025, 1, 1, tzinfo=UTC)
 BYTES_PER_CLAIM = 6_000
 """Disk that a run needs for log, lake, matrix, buckets and store (chosen on the safe side)."""
+
+
+def memory_for(claims: int) -> int:
+    """Return the bytes that the features of so many claims are allowed."""
+    return max(LEAST_MEMORY, claims * BYTES_HELD + (1 << 30))
 
 
 def school(home: Path) -> str:
@@ -85,7 +94,7 @@ def spark(home: Path, engine: str) -> None:
     from pipelines.home import Home
 
     begin = time.perf_counter()
-    build(Home(home), carrier=Carrier(Engine(engine), MEMORY, f"local[{os.cpu_count()}]"))
+    build(Home(home), carrier=Carrier(Engine(engine), LEAST_MEMORY, f"local[{os.cpu_count()}]"))
     print(json.dumps({"seconds": time.perf_counter() - begin}))
 
 
@@ -138,7 +147,7 @@ def main(sizes: tuple[int, ...] = SIZES, peer_sizes: tuple[int, ...] = PEER_SIZE
             generate(folder, claims)
             settled(folder, home, scratch / "school" / "bundles")
             if claims in {*sizes, *peer_sizes}:
-                rows.append(measured("ours", scratch, claims, str(folder), str(home), str(MEMORY)))
+                rows.append(measured("ours", scratch, claims, str(folder), str(home), str(memory_for(claims))))
             if claims in peer_sizes and not stopped:
                 rows.append(peer(folder, model, scratch, claims))
                 stopped = "error" in rows[-1]
@@ -199,5 +208,7 @@ if __name__ == "__main__":
         ours(Path(rest[0]), Path(rest[1]), int(rest[2]))
     elif what.startswith("features"):
         spark(Path(rest[0]), what.rpartition(" ")[2])
+    elif what == "sizes":
+        sys.exit(main(tuple(map(int, rest))))
     else:
         sys.exit(main())
