@@ -27,7 +27,7 @@ from serving.history import StorePages
 from serving.known import RESOLVED, STANDING, kept_of, named
 from serving.schema import RECEIVED_EVENTS
 from serving.standing import with_changes
-from serving.store import Store, rows_of
+from serving.store import Store, columns_of
 from serving.written import json_of
 
 Tables = Mapping[str, pd.DataFrame]
@@ -140,8 +140,9 @@ def _take(driver: Driver, history: OnlineHistory, tables: Tables, at: int) -> in
     admitted, told = history.admit(tables), {}
     for name, frame in admitted.items():
         contract = CONTRACTS[name]
-        rows = rows_of(contract, frame)
-        prints = [known.print_of(contract, row) for row in rows]
+        columns = columns_of(contract, frame)
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        prints = known.prints_of(contract, columns)
         known.keep(driver, ((named(name, r[contract.key]), kept_of(name, r), p) for r, p in zip(rows, prints, strict=True)))
         told[name] = {"rows": len(rows), "sha256": sha256(b"".join(prints)).hexdigest()}
         late = np.flatnonzero(_changed(name, tables[name], frame)).tolist()
