@@ -91,8 +91,24 @@ def print_of(contract: Contract, values: Mapping[str, Any]) -> bytes:
 
     Two rows that differ in one column share a print by a chance of one in four thousand million.
     """
+    return prints_of(contract, {column.name: (values[column.name],) for column in contract.columns})[0]
+
+
+def prints_of(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
+    """Return the prints of many rows, given as columns of plain values."""
     own = stamped(contract)
-    return b"".join([bytes(_WIDTH) if c.name in own else _mark(values[c.name]).to_bytes(_WIDTH, "big") for c in contract.columns])
+    marks = [_marks(columns[c.name], c.kind) for c in contract.columns if c.name not in own]
+    place = {c.name: at for at, c in enumerate(c for c in contract.columns if c.name not in own)}
+    nothing = [bytes(_WIDTH)] * len(columns[contract.key])
+    return [b"".join(row) for row in zip(*(marks[place[c.name]] if c.name in place else nothing for c in contract.columns), strict=True)]
+
+
+def _marks(values: Sequence[Any], kind: str) -> list[bytes]:
+    if kind == "string":
+        told = [b"\0" if value is None else value.encode() for value in values]
+    else:
+        told = [b"\0" if value is None else b"%r" % (value,) for value in values]
+    return [crc32(text).to_bytes(_WIDTH, "big") for text in told]
 
 
 def differing(contract: Contract, one: bytes, other: bytes) -> list[str]:
@@ -105,10 +121,6 @@ def stamped(contract: Contract) -> frozenset[str]:
     """Name the columns in which the marketplace notes when it learned of a row, and which no sender is held to."""
     own = {contract.known_at} if contract.known_at != contract.event_time else set()
     return frozenset(own | {RECORDED})
-
-
-def _mark(value: Any) -> int:
-    return crc32(b"\0" if value is None else value.encode() if isinstance(value, str) else repr(value).encode())
 
 
 def broken_references(contract: Contract, values: Mapping[str, Any], known: Mapping[str, KnownRow]) -> list[Violation]:

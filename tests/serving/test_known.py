@@ -13,8 +13,8 @@ from data_contracts import CONTRACTS, Contract
 from data_contracts.check import check
 from pipelines.simulate import simulate
 from serving.driver import Driver
-from serving.known import KnownRow, broken_references, change, differing, keep, kept_of, look_up, named, print_of, stamped
-from serving.store import Store, rows_of
+from serving.known import KnownRow, broken_references, change, differing, keep, kept_of, look_up, named, print_of, prints_of, stamped
+from serving.store import Store, columns_of, rows_of
 from tests.strategies import MANY, sound_rows
 
 TABLES = simulate(orders=300, claims=50, seed=6, dirt=0.0).tables
@@ -52,6 +52,12 @@ def test_a_print_names_exactly_the_columns_that_differ_less_those_the_marketplac
     mixed: dict[str, Any] = {name: other[name] if name in names else one[name] for name in one}
     found = differing(contract, print_of(contract, one), print_of(contract, mixed))
     assert found == [c.name for c in contract.columns if mixed[c.name] != one[c.name] and c.name not in stamped(contract)]
+
+
+def test_the_prints_of_many_rows_are_those_of_each() -> None:
+    for name, frame in TABLES.items():
+        contract = CONTRACTS[name]
+        assert prints_of(contract, columns_of(contract, frame)) == [print_of(contract, row) for row in rows_of(contract, frame)]
 
 
 def test_rows_are_found_by_name_and_the_last_word_counts(store_url: str) -> None:
