@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import text
 
 from data_contracts import CONTRACTS
 from data_contracts.contract import Contract
@@ -40,6 +41,9 @@ FILLED_FROM = ("customers", "sellers", "products", "orders", "returns", "seller_
 
 PORTION = 250_000
 """Rows of one transaction at the first start."""
+
+MANY = 10_000
+"""Rows after which a database's own idea of its tables is out of date."""
 
 
 def fill(store: Store, history: OnlineHistory, tables: Tables, at: int, portion: int = PORTION, progress: Progress | None = None) -> int:
@@ -88,7 +92,16 @@ def fill(store: Store, history: OnlineHistory, tables: Tables, at: int, portion:
         done += sum(len(frame) for frame in part.values())
         if progress is not None:
             progress(done, total)
+    if taken >= MANY:
+        _counted(store)
     return taken
+
+
+def _counted(store: Store) -> None:
+    """Let PostgreSQL count its tables now: until it has, it reads whole tables for every look-up (eight times the time of a claim)."""
+    with store.write() as tx:
+        if tx.dialect.name == "postgresql":
+            tx.execute(text("ANALYZE"))
 
 
 def unknown(driver: Driver, table: str, frame: pd.DataFrame) -> pd.DataFrame:
