@@ -15,9 +15,10 @@ from features.facts import RECORDED
 from features.online_rows import Rows
 from serving import known
 from serving.decided import write_decisions
-from serving.draft import Draft, Reading
+from serving.draft import Asked, Draft, Reading
+from serving.driver import Driver
 from serving.known import kept_of, named
-from serving.schema import CLAIMS_TABLE, IDEMPOTENCY_KEYS, PARITY_SAMPLES
+from serving.schema import CLAIMS_TABLE, PARITY_SAMPLES
 from serving.written import plain
 
 
@@ -56,9 +57,6 @@ def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Ma
     driver.add(CLAIMS_TABLE, [tuple(row[column.name] for column in CLAIMS.columns) for row in rows])
     known.keep(driver, [(named("claims", row["claim_id"]), kept_of("claims", row), one.asked.print) for row, one in new])
     bodies, reading.head = write_decisions(tx, [plain(one.decision) for one in drafts], minutes, reading.head)
-    keyed = [(one.asked.key, one.asked.claim.claim_id, one.asked.print) for one in drafts if one.asked.key is not None]
-    if keyed:
-        driver.add(IDEMPOTENCY_KEYS, keyed)
     samples = [one for one in drafts if drawn(one.asked.claim.claim_id, sample)]
     if samples:
         catalog = reading.history.catalog.hash
@@ -69,6 +67,13 @@ def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Ma
         columns = {name: tuple(row[name] for row, _ in new) for name in rows[0]}
         reading.history.append(Rows({"claims": columns}, reading.history.catalog.sources))
     return [Written(one, body) for one, body in zip(drafts, bodies, strict=True)]
+
+
+def keep_keys(driver: Driver, group: Sequence[Asked]) -> None:
+    """Note with which claim each key came first, whether the claim was new or not."""
+    keyed = [(asked.key, asked.claim.claim_id, asked.print) for asked in group if asked.key is not None]
+    if keyed:
+        driver.run("INSERT INTO idempotency_keys (key, claim_id, print) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING", keyed)
 
 
 def _recorded(rows: Sequence[dict[str, Any]], known_already: Sequence[bool], watermark: int) -> list[dict[str, Any]]:

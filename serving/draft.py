@@ -70,7 +70,6 @@ class Draft:
     watermark: int
     decider: Decider
     is_known: bool
-    key_is_new: bool
 
     @property
     def vector(self) -> Floats:
@@ -226,7 +225,7 @@ def _drafted(reading: Reading, asked: Asked, around: Around, decider: Decider, n
         decision = decider.scorer.score_one(read.vector, dict(claim), insured, left, decided_at)
     reading.took(decision, day)
     is_known = named("claims", claim.claim_id) in around.rows
-    return Draft(asked, decision, read, insured, left, reading.watermark, decider, is_known, asked.key is not None)
+    return Draft(asked, decision, read, insured, left, reading.watermark, decider, is_known)
 
 
 def enough(left: Capacity) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from models.rules import Rules
 from models.scorer import Scorer, probabilities
 from serving import audit
 from serving.background import Background
-from serving.claimed import Written, write
+from serving.claimed import Written, keep_keys, write
 from serving.draft import Asked, Decider, Draft, Found, Reading, draft
 from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
@@ -214,7 +214,7 @@ class Engine:
                 first = dict(zip((one.place for one in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
             head = reading.head
         done: dict[int, Done] = {place: one for place, one in first.items() if not isinstance(one, Draft)}
-        if len(done) < len(group):
+        if len(done) < len(group) or any(one.key is not None for one in group):
             done = self._written(parts, first, head, decider, now)
         found = [done[one.place] for one in group]
         self._counts.update(_counted(one) for one in found)
@@ -243,6 +243,7 @@ class Engine:
                     mine = self._draft(reading, part, decider, now, old)
                 drafts = [one for one in mine if isinstance(one, Draft)]
                 written = iter(write(tx, reading, drafts, self._minutes, self._sample) if drafts else ())
+                keep_keys(reading.driver, [asked for asked, one in zip(part, mine, strict=True) if not isinstance(one, Exception)])
                 done |= {a.place: next(written) if isinstance(one, Draft) else one for a, one in zip(part, mine, strict=True)}
         self._last = last
         self._counts["commits"] += 1

@@ -159,15 +159,17 @@ def test_the_same_claim_again_gets_its_first_answer_byte_for_byte_whenever_it_co
         assert kept.model_copy(update={"recorded_at": None}) == asked
 
 
-def test_a_key_names_one_claim_for_ever(market: Small, tmp_path: Path) -> None:
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_key_names_one_claim_for_ever(market: Small, tmp_path: Path, side_by_side: bool) -> None:
     asked, other = claim(market.live), claim(market.live, 1)
     with store_at(tmp_path) as store:
-        engine = market.engine(store)
+        engine = market.engine(store, side_by_side=side_by_side)
         first = engine.score(asked, market.now, "k1")
         assert engine.score(asked, market.now, "k1") == first == engine.score(asked, market.now, "k2") == engine.score(asked, market.now)
-        for again in (other, asked.model_copy(update={"amount_cents": 5})):
+        again = ((other, "k1"), (asked.model_copy(update={"amount_cents": 5}), "k1"), (other, "k2"))
+        for claim_, key in again:
             with pytest.raises(ConflictError) as refused:
-                engine.score(again, market.now, "k1")
+                engine.score(claim_, market.now, key)
             assert [v.field for v in refused.value.violations] == ["Idempotency-Key"]
         together = engine.score_many([claim(market.live, 2), claim(market.live, 3)], market.now, ["k3", "k3"])
         assert isinstance(together[0], bytes) and isinstance(together[1], ConflictError)
