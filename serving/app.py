@@ -128,6 +128,7 @@ def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> 
         version=version("touchstone"),
         docs_url=None,  # the pages would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # the redirection would repeat the caller's own Host header
         lifespan=life,
         # Logs would hold the texts of exceptions, metrics are Prometheus' here, and bare routes have no inner operations.
         telemetry={

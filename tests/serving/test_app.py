@@ -260,7 +260,8 @@ def test_what_is_not_there_is_a_problem_too(client: Client) -> None:
     assert problem(client.get("/v1/decisions/none"), 404) == {"claim_id": "'none'"}
     assert problem(client.get("/v1/claims/none"), 404) == {"claim_id": "'none'"}
     assert problem(client.get("/v1/decisions/two words"), 422) == {"claim_id": "'two words'"}
-    assert problem(client.get("/nowhere"), 404) == {}
+    for path in ("/nowhere", "/healthz/", "/v1/decisions/", "/docs", "/redoc"):
+        assert problem(client.get(path), 404) == {}
     assert problem(client.get("/v1/claims:score"), 405) == {}
 
 
