@@ -94,7 +94,8 @@ def week(small: Market, tmp_path_factory: pytest.TempPathFactory) -> Week:
     market = small.copy(tmp_path_factory.mktemp("week") / "home")
     arrived, rng, killed, results = arrive(market), random.Random(20210901), 0, []
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.pipelines.test_schedule"])
+    # What a night loads on its way is loaded once, not by every child.
+    processes.set_forkserver_preload(["tests.pipelines.test_schedule", "data_contracts.expectations", "pipelines.experts"])
     for day in days(market):
         child = processes.Process(target=dying, args=(market.home.root, day, rng.randint(5, 60)))
         child.start()
