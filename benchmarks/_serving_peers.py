@@ -67,8 +67,9 @@ class Running:
 
     def __init__(self, peer: Peer, port: int, pid: int) -> None:
         self.peer, self.port, self.pid, self.sent = peer, port, pid, 0
+        self.held = peer.bodies.read_bytes().count(b"\n") + 1
 
-    def load(self, connections: int, seconds: float) -> dict[str, Any]:
+    def load(self, connections: int, seconds: int) -> dict[str, Any]:
         """Put it under load and return requests, seconds, percentiles and processor time of the server per request."""
         wrk = shutil.which("wrk")
         if wrk is None:
@@ -76,13 +77,15 @@ class Running:
         before = processor_seconds(self.pid)
         url = f"http://127.0.0.1:{self.port}{self.peer.path}"
         skip = self.sent if self.peer.is_used_up else 0
-        command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(HERE / "_serving_load.lua"), url]
+        command = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(HERE / "_serving_load.lua"), url]
         command += ["--", str(self.peer.bodies), str(skip), self.peer.key or "none"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise PeerError(f"wrk: {done.stderr.strip() or done.stdout.strip()}")
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         self.sent += found["requests"] + connections
+        if self.peer.is_used_up and self.sent > self.held:
+            raise PeerError(f"{self.peer.name}: expected a claim for every request, found {self.held} for {self.sent}; keep more back")
         cpu = 1e3 * (processor_seconds(self.pid) - before) / max(1, found["requests"])
         rate = found["requests"] / found["seconds"]
         return {"peer": self.peer.name, "connections": connections, "per_second": rate, "server_cpu_ms": cpu, **found}

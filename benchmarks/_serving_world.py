@@ -87,11 +87,6 @@ class World:
         found: dict[str, Any] = json.loads((self.root / "facts.json").read_text(encoding="utf-8"))
         return found
 
-    @property
-    def end(self) -> pd.Timestamp:
-        """The instant at which the marketplace's history ends."""
-        return pd.Timestamp(self.facts["end"])
-
     def copy_of_store(self, name: str) -> str:
         """Return the URL of a store of its own."""
         path = self.root / f"{name}.db"
@@ -127,11 +122,9 @@ def make(root: Path, orders: int, claims: int, live: int) -> World:
     growing, matrix = _timed(lambda: build_matrix(tables, past.tail(min(TRAINED_ON, len(past)))))
     labels = _labels(matrix)
     grown, _ = _timed(lambda: _models(world, matrix, labels))
-    filling, _ = _timed(lambda: fill_store(f"sqlite:///{world.store}", tables, end))
+    filling, _ = _timed(lambda: _fill(f"sqlite:///{world.store}", tables, end))
     matrix.tail(500).to_parquet(world.rows)
     world.claims.write_text("\n".join(_bodies(sent, end)), encoding="utf-8")
-    for name, frame in tables.items():
-        frame.to_parquet(root / f"table_{name}.parquet")
     events = sum(len(tables[name]) for name in ("orders", "claims", "returns", "resolutions", "seller_events"))
     seconds = {"matrix_seconds": growing, "growing_seconds": grown, "filling_seconds": filling}
     facts = asked | seconds | {"events": events, "end": end.isoformat(), "store_gb": world.store.stat().st_size / 1e9}
@@ -139,15 +132,10 @@ def make(root: Path, orders: int, claims: int, live: int) -> World:
     return world
 
 
-def fill_store(url: str, tables: dict[str, pd.DataFrame], end: pd.Timestamp) -> None:
+def _fill(url: str, tables: dict[str, pd.DataFrame], end: pd.Timestamp) -> None:
     """Fill a store as the endpoint does at its first start."""
     with Store(url, "NORMAL") as store:
         fill(store, OnlineHistory(MemoryPages()), tables, micros(end))
-
-
-def tables_of(world: World) -> dict[str, pd.DataFrame]:
-    """Read back the tables that a world was filled from."""
-    return {path.stem.removeprefix("table_"): pd.read_parquet(path) for path in sorted(world.root.glob("table_*.parquet"))}
 
 
 def _bodies(sent: pd.DataFrame, end: pd.Timestamp) -> list[str]:

@@ -21,10 +21,11 @@ from rich.table import Table
 from benchmarks import _peers
 from benchmarks._record import record
 from benchmarks._serving_peers import Peer, Running, python, running
+from benchmarks._serving_postgres import copy_store
 from benchmarks._serving_server import KEY
 from benchmarks._serving_stages import stages
 from benchmarks._serving_swap import swapped
-from benchmarks._serving_world import World, fill_store, make, tables_of
+from benchmarks._serving_world import World, make
 
 ORDERS, CLAIMS, LIVE = 4_100_000, 300_000, 60_000
 """Size of the marketplace (about 5 million events), and claims kept back to be sent."""
@@ -112,7 +113,7 @@ def _postgres(world: World, stack: ExitStack) -> str | None:
     except (ImportError, OSError) as error:
         print(f"   PostgreSQL is left out: {error}")
         return None
-    fill_store(url, tables_of(world), world.end)
+    copy_store(world.store, url)
     return url
 
 

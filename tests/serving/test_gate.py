@@ -56,9 +56,7 @@ def test_every_door_opens_for_its_scope_and_for_admin_and_for_nobody_else(door: 
         assert ("www-authenticate" in found.headers) == (scope is None)
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/v1", "/v1/", "/v1/claims", "/docs", "/v1/decisions/a/b", "//v1/events", "/admin"]
-)
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/v1", "/v1/", "/v1/claims", "/docs", "/v1/decisions/a/b", "//v1/events", "/admin"])
 def test_who_has_no_key_does_not_learn_what_is_there(path: str) -> None:
     assert ask(gate(echo), path, key=None).status_code == 401
 

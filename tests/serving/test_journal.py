@@ -46,7 +46,7 @@ def test_a_request_is_one_line_with_its_names_route_status_and_time(page: io.Str
 
 def test_a_bug_is_told_by_its_kind_and_places_never_by_its_words(page: io.StringIO) -> None:
     try:
-        raise ValueError("Mrs Miller's kettle exploded\nin the kitchen")
+        int("Mrs Miller's kettle exploded\nin the kitchen")
     except ValueError as error:
         journal.broke(Trace("r1"), error)
         logging.getLogger("uvicorn.error").exception("failed", exc_info=error)
