@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -30,7 +30,9 @@ class Written:
     body: bytes
 
 
-def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Mapping[str, int], sample: float) -> list[Written]:
+def write(
+    tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Mapping[str, int], sample: float, earliest: int
+) -> list[Written]:
     """Write a group of drafts.
 
     Parameters
@@ -45,6 +47,8 @@ def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Ma
         Expected expert minutes per case by tier.
     sample
         Share of the claims whose feature row is kept to be checked.
+    earliest
+        The claims become history no earlier than at this instant, microseconds UTC.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Ma
         In the same order.
     """
     driver = reading.driver
-    rows = _recorded([one.asked.values for one in drafts], [one.is_known for one in drafts], reading.watermark)
+    rows = _recorded([one.asked.values for one in drafts], [one.is_known for one in drafts], max(reading.watermark + 1, earliest))
     new = [(row, one) for row, one in zip(rows, drafts, strict=True) if not one.is_known]
     driver.add(CLAIMS_TABLE, [tuple(row[column.name] for column in CLAIMS.columns) for row in rows])
     known.keep(driver, [(named("claims", row["claim_id"]), kept_of("claims", row), one.asked.print) for row, one in new])
@@ -62,7 +66,8 @@ def write(tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Ma
         catalog = reading.history.catalog.hash
         driver.add(PARITY_SAMPLES, [(one.asked.claim.claim_id, catalog, packed(one.vector), None) for one in samples])
     if len(new) == 1:
-        reading.history.append_read(new[0][1].read)
+        row, one = new[0]
+        reading.history.append_read(replace(one.read, claim={**one.read.claim, RECORDED: (row[RECORDED],)}))
     elif new:
         columns = {name: tuple(row[name] for row, _ in new) for name in rows[0]}
         reading.history.append(Rows({"claims": columns}, reading.history.catalog.sources))
@@ -76,10 +81,10 @@ def keep_keys(driver: Driver, group: Sequence[Asked]) -> None:
         driver.run("INSERT INTO idempotency_keys (key, claim_id, print) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING", keyed)
 
 
-def _recorded(rows: Sequence[dict[str, Any]], known_already: Sequence[bool], watermark: int) -> list[dict[str, Any]]:
+def _recorded(rows: Sequence[dict[str, Any]], known_already: Sequence[bool], earliest: int) -> list[dict[str, Any]]:
     """Let the claims of a group become known at one instant: none of them was read with another one in its history."""
     instants = [max(row["filed_at"], row[RECORDED] or row["filed_at"]) for row in rows]
-    at = max([watermark + 1, *(i for i, old in zip(instants, known_already, strict=True) if not old)])
+    at = max([earliest, *(i for i, old in zip(instants, known_already, strict=True) if not old)])
     return [row if old or row["filed_at"] == at else {**row, RECORDED: at} for row, old in zip(rows, known_already, strict=True)]
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from data_contracts import CLAIMS
 from data_contracts.claims import Claim
 from features.catalog import CATALOG, Catalog
+from features.history import NEVER
 from features.online import OnlineHistory
 from features.pages import MemoryPages
 from models.bundle import Bundle
@@ -36,11 +37,12 @@ from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
 from serving.grouped import apart, spans
 from serving.history import StorePages
+from serving.instants import micros
 from serving.queue import minutes_of
 from serving.refusals import BusyError, ConflictError, InvalidClaimError, InvalidRowError, RefusedError, Violation, shown
 from serving.schema import CLAIMS_TABLE
 from serving.shadow import Shadow
-from serving.store import Store, columns_of, find
+from serving.store import Store, columns_of, find, is_busy
 from serving.written import json_of
 
 __all__ = [
@@ -55,6 +57,10 @@ __all__ = [
     "Violation",
     "shown",
 ]
+
+AHEAD = timedelta(milliseconds=100)
+"""Where processes decide side by side, what one of them has decided is history from so long after now: later than any claim
+was filed that another one is reading at this moment, so that its features are final when they are read."""
 
 Answer = bytes | Exception
 """What became of a claim: the answer as it goes out, or why there is none."""
@@ -83,12 +89,12 @@ class Engine:
         Share of the claims whose feature row is kept until the batch has computed it as well.
     side_by_side
         Whether other processes decide from the same store: then claims are drafted before the turn to write comes, so that the
-        processes work at the same time. Answers do not depend on it.
+        processes work at the same time, and become history :data:`AHEAD` of now, so that their drafts hold.
 
     Notes
     -----
-    A claim is recorded at its filing if nothing in the history is later, else just after everything that is (``recorded_at``, stored
-    with the claim): a batch run afterwards sees the very history that the decision saw.
+    A claim becomes history at its filing if nothing there is later, else just after everything that is, and where processes decide side
+    by side :data:`AHEAD` of now; it is stored with that instant (``recorded_at``), so that a batch sees the history that decisions saw.
     """
 
     def __init__(
@@ -198,7 +204,7 @@ class Engine:
         try:
             return self._decided(group, now)
         except Exception as error:
-            if _is_busy(error):
+            if is_busy(error):
                 return [BusyError()] * len(group)
             if len(group) == 1:
                 return [error]
@@ -230,6 +236,7 @@ class Engine:
     ) -> dict[int, Done]:
         """Write the drafts that still hold; make anew those that do not, and those that wait for others to be history first."""
         done: dict[int, Done] = {}
+        earliest = micros(now + AHEAD) if self._side_by_side else NEVER
         last, self._last = self._last, None  # what a transaction that fails has remembered is forgotten
         with self._store.write() as tx:
             audit.lock(Driver(tx))
@@ -242,7 +249,7 @@ class Engine:
                     old = {place: one for place, one in first.items() if isinstance(one, Draft)} if part is parts[0] else {}
                     mine = self._draft(reading, part, decider, now, old)
                 drafts = [one for one in mine if isinstance(one, Draft)]
-                written = iter(write(tx, reading, drafts, self._minutes, self._sample) if drafts else ())
+                written = iter(write(tx, reading, drafts, self._minutes, self._sample, earliest) if drafts else ())
                 keep_keys(reading.driver, [asked for asked, one in zip(part, mine, strict=True) if not isinstance(one, Exception)])
                 done |= {a.place: next(written) if isinstance(one, Draft) else one for a, one in zip(part, mine, strict=True)}
         self._last = last
@@ -263,7 +270,7 @@ class Engine:
             with self._lock, self._store.write() as tx:
                 found = receive(tx, self._history, table, rows, now, self._clock_skew)
         except OperationalError as error:
-            raise (BusyError() if _is_busy(error) else error) from error
+            raise (BusyError() if is_busy(error) else error) from error
         self._counts.update(f"events_{one.status if isinstance(one, Outcome) else 'refused'}" for one in found)
         return found
 
@@ -338,8 +345,3 @@ _NOTHING: dict[str, Any] = {column.name: 0 if column.kind in ("integer", "instan
 def _counted(answer: Done) -> str:
     kinds = ((Written, "decided"), (bytes, "repeated"), (ConflictError, "conflicts"), (RefusedError, "refused"))
     return next((name for kind, name in kinds if isinstance(answer, kind)), "failed")
-
-
-def _is_busy(error: Exception) -> bool:
-    """Tell whether others held the store for too long: nothing is wrong, and the same again may succeed."""
-    return isinstance(error, OperationalError) and "locked" in str(error.orig)

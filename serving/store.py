@@ -26,6 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import OperationalError
 
 from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
 from serving import audit, migrations, queue
@@ -257,6 +258,11 @@ def _insert_new(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> lis
     if new:
         tx.execute(insert(table), new)
     return new
+
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether others held the store for too long: nothing is wrong, and the same again may succeed."""
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
 def _engine(url: str, synchronous: Synchronous) -> Engine:
