@@ -4,7 +4,7 @@ BIN := .venv/bin
 SETUP := .venv/.ready
 export MPLBACKEND := Agg
 
-.PHONY: demo test check bench format setup clean
+.PHONY: demo test check audit bench format setup clean
 
 setup: $(SETUP)
 
@@ -20,10 +20,15 @@ demo: $(SETUP)  ## the whole loop on a simulated marketplace
 test: $(SETUP)  ## every test, doctests and the README included
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: $(SETUP)  ## format, lint, types
+check: $(SETUP) audit  ## format, lint, types, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: $(SETUP)  ## known vulnerabilities of what is locked; says so where nobody can be asked
+	@rm -f .venv/audit.json
+	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock -f json -o .venv/audit.json --timeout 5 --progress-spinner off >/dev/null 2>&1 || true
+	@$(BIN)/python -m tests.audit .venv/audit.json
 
 format: $(SETUP)
 	$(BIN)/ruff format .
