@@ -55,7 +55,7 @@ class Contents:
     neighbours: Ints
 
 
-def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
+def compute(names: Collection[str], facts: Facts, threads: int = 1) -> dict[str, Floats]:
     """Compute how often the content of each claim asked about was used before.
 
     Parameters
@@ -64,6 +64,8 @@ def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
         Which of :data:`DUPLICATE_FEATURES`.
     facts
         The tables; the needs of every name must be met.
+    threads
+        How many threads may compare stories; the result does not depend on it.
 
     Returns
     -------
@@ -75,12 +77,12 @@ def compute(names: Collection[str], facts: Facts) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     for kind in _COLUMNS:
         if any(name.startswith(f"{kind}_") for name in names):
-            measures = _measure(contents(kind, facts), facts)
+            measures = _measure(contents(kind, facts, threads), facts)
             found |= {f"{kind}_{what}": values for what, values in zip(_MEASURES, measures, strict=True)}
     return {name: found[name] for name in names}
 
 
-def contents(kind: str, facts: Facts) -> Contents:
+def contents(kind: str, facts: Facts, threads: int = 1) -> Contents:
     """Find the distinct contents of a kind (``"narrative"``, ``"photo"``) and which are nearly the same."""
     texts = [facts.texts(table, _COLUMNS[kind]) for table in ("claims", PROBES)]
     joint = pa.chunked_array([chunk for text in texts for chunk in text.chunks], type=pa.large_string())
@@ -97,7 +99,7 @@ def contents(kind: str, facts: Facts) -> Contents:
         asked[early] += n
         stories = pa.chunked_array([coded.dictionary, coded.dictionary.take(pa.array(asking[0]))]).combine_chunks()
         told = np.append(first != _NEVER_TOLD, np.zeros(asking.shape[1], dtype=bool))
-        left, right = near_narratives(shingles(stories), np.append(first, asking[1]), told)
+        left, right = near_narratives(shingles(stories), np.append(first, asking[1]), told, threads)
         n = len(told)
     else:
         left, right = near_photographs(np.array([int(text, 16) for text in coded.dictionary.to_pylist()], dtype=np.uint64))
@@ -144,7 +146,7 @@ def _spread(found: Contents, known: np.ndarray) -> tuple[Ints, Ints]:
     return np.repeat(rows, near), found.neighbours[np.repeat(begins, near) + within]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _uses(starts, teller, lower, upper, asked_starts, whose, n_customers):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """For each probe, in order: uses by its own customer before it, and the position of the latest by another (−1: none)."""
     other = np.full(len(teller), -1)  # the latest earlier use of the same content by somebody else than this use's customer

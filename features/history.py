@@ -75,7 +75,7 @@ def group(keys: Ints, times: Ints, n_keys: int) -> History:
     return History(starts, kept[places], moments[places])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _counting_sort(keys, n_keys):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Stable order by key in linear time, with the start of each key."""
     starts = np.zeros(n_keys + 1, dtype=np.int64)
@@ -91,7 +91,7 @@ def _counting_sort(keys, n_keys):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return starts, order
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sweep(starts, times, probe_starts, probe_times, offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """For each key, let one pointer per edge run over its events while the probes advance."""
     found = np.empty((len(probe_times), len(offsets)), dtype=np.int64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,8 @@ from features.spec import Computed, Direct, Windowed
 
 Extra = Literal["numeric", "categorical"]
 
-_FAMILIES = {"duplicates": duplicates.compute, "links": links.compute, "claim": from_claim.compute}
+_Family = Callable[[list[str], Facts], dict[str, Floats]]
+_FAMILIES: dict[str, _Family] = {"duplicates": duplicates.compute, "links": links.compute, "claim": from_claim.compute}
 
 
 def build_matrix(
@@ -86,8 +88,9 @@ def _values(catalog: Catalog, facts: Facts, threads: int) -> dict[str, Floats]:
     wanted = {
         family: [f.name for f in features if isinstance(f, Direct) and f.family == family and facts.has(*f.needs)] for family in _FAMILIES
     }
+    families: dict[str, _Family] = {**_FAMILIES, "duplicates": partial(duplicates.compute, threads=threads)}
     with ThreadPoolExecutor(threads) as pool:
-        found = [pool.submit(_FAMILIES[family], names, facts) for family, names in wanted.items() if names]
+        found = [pool.submit(families[family], names, facts) for family, names in wanted.items() if names]
     return values | {name: value for computed in found for name, value in computed.result().items()}
 
 

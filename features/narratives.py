@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -110,7 +111,7 @@ def _digest(word: str) -> bytes:
     return hashlib.blake2b(word.encode(), digest_size=8).digest()
 
 
-def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | None = None) -> tuple[Ints, Ints]:
+def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | None = None, threads: int = 1) -> tuple[Ints, Ints]:
     """Find pairs of narratives that are nearly the same.
 
     Parameters
@@ -122,6 +123,8 @@ def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | N
         narrative can change what is known of it.
     told
         (n,) which of them others may be compared with; the rest only ask. All by default.
+    threads
+        How many threads may work; the result does not depend on it.
 
     Returns
     -------
@@ -134,18 +137,41 @@ def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | N
     >>> near_narratives(told, np.array([1, 2, 3]))
     (array([2]), array([0]))
     """
-    n = len(first)
     bands, whole = sign(sets)
     by_time = np.lexsort((whole, first))
-    held = np.ones(n, dtype=bool) if told is None else told
-    place, bucket = np.empty((_BANDS, n), dtype=np.int64), np.empty((_BANDS, int(held.sum())), dtype=np.int64)
-    for band in range(_BANDS):
-        order = by_time[np.argsort(bands[band, by_time], kind="stable")]
-        bucket[band] = order[held[order]]
-        place[band, order] = np.cumsum(held[order]) - held[order]  # how many before it may be compared with
-    room = 16 * n + 1024
+    held = np.ones(len(first), dtype=bool) if told is None else told
+    with ThreadPoolExecutor(threads) as pool:
+        ordered = list(pool.map(lambda band: _placed(band, by_time, held), bands))
+        bucket, place, begins = (np.stack(parts) for parts in zip(*ordered, strict=True))
+        pieces = np.array_split(by_time, 4 * threads)
+        outlines = _outlines(sets.starts, sets.hashes)
+        found = list(pool.map(lambda some: _near(sets, outlines, (bucket, place, begins), some, first), pieces))
+    return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
+
+
+def _placed(band: Words, by_time: Ints, held: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+    """Order a band's buckets, each by time.
+
+    Returns
+    -------
+    tuple of ndarray
+        (held,) the texts that others may be compared with, bucket after bucket; (n,) how many of them come before each text; (n,) where
+        in that order each text's bucket begins.
+    """
+    order = by_time[np.argsort(band[by_time], kind="stable")]
+    before: Ints = np.cumsum(held[order]) - held[order]
+    opens = np.append(True, band[order][1:] != band[order][:-1]) if len(order) else np.empty(0, dtype=bool)
+    place, begins = np.empty(len(order), dtype=np.int64), np.empty(len(order), dtype=np.int64)
+    place[order] = before
+    begins[order] = before[np.maximum.accumulate(np.where(opens, np.arange(len(order)), 0))]
+    return order[held[order]], place, begins
+
+
+def _near(sets: Shingles, outlines: Words, buckets: tuple[Ints, Ints, Ints], texts: Ints, first: Ints) -> tuple[Ints, Ints]:
+    """Find the earlier texts that some are nearly the same as."""
+    room = 16 * len(texts) + 1024
     while True:
-        left, right, count = _compare(sets.starts, sets.hashes, bands, bucket, place, by_time, first, ALIKE, LOOK_BACK, room)
+        left, right, count = _compare(sets.starts, sets.hashes, outlines, *buckets, texts, first, ALIKE, LOOK_BACK, room)
         if count <= room:
             return left[:count], right[:count]
         room = count
@@ -170,7 +196,7 @@ def alike(one: Words, others: Shingles) -> npt.NDArray[np.bool_]:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _cut(words, offsets, run):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Hash runs of words; keep each set ascending and without repetition."""
     hashes = np.empty(len(words), dtype=np.uint64)
@@ -194,7 +220,7 @@ def _cut(words, offsets, run):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
     return starts, hashes[:held].copy()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sign(starts, hashes, factors, shifts, n_bands):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Hash the minima of every band into one word, and the whole set into another that breaks ties in time."""
     n, rows = len(starts) - 1, len(factors) // n_bands
@@ -219,18 +245,42 @@ def _sign(starts, hashes, factors, shifts, n_bands):  # type: ignore[no-untyped-
     return bands, whole
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _alike(one, other, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Whether two ascending sets have a Jaccard similarity of at least ratio, in integers."""
+    """Whether two ascending sets have a Jaccard similarity of at least ratio, in integers; stops where it cannot be reached any more."""
+    needed = _needed(len(one), len(other), ratio)
     i, j, common = 0, 0, 0
-    while i < len(one) and j < len(other):
-        if one[i] == other[j]:
-            common, i, j = common + 1, i + 1, j + 1
-        elif one[i] < other[j]:
-            i += 1
-        else:
-            j += 1
-    return common * ratio[1] >= ratio[0] * (len(one) + len(other) - common)
+    while common + min(len(one) - i, len(other) - j) >= needed and i < len(one) and j < len(other):
+        left, right = one[i], other[j]
+        common += left == right
+        i += left <= right
+        j += right <= left
+    return common >= needed
+
+
+@njit(cache=True, nogil=True)
+def _needed(one, other, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """How many elements two sets of these sizes must share: common / (one + other - common) ≥ ratio, solved for common."""
+    return -(-ratio[0] * (one + other) // (ratio[0] + ratio[1]))
+
+
+@njit(cache=True, nogil=True)
+def _outlines(starts, hashes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Mark each element of a set in one word of 64 bits: what is marked here and not there proves that an element is not there."""
+    found = np.zeros(len(starts) - 1, dtype=np.uint64)
+    for text in range(len(found)):
+        for word in hashes[starts[text] : starts[text + 1]]:
+            found[text] |= np.uint64(1) << (word >> np.uint64(58))
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _ones(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Count the bits of a word (Warren, Hacker's Delight, 2nd edition, 5-1)."""
+    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @njit(cache=True)
@@ -241,23 +291,28 @@ def _all_alike(one, starts, hashes, ratio):  # type: ignore[no-untyped-def]  # n
     return found
 
 
-@njit(cache=True)
-def _compare(starts, hashes, bands, bucket, place, by_time, first, ratio, look_back, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@njit(cache=True, nogil=True)
+def _compare(starts, hashes, outlines, bucket, place, begins, texts, first, ratio, look_back, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Compare each text with those before it in its buckets: all of the same instant, and the latest earlier ones."""
     left, right = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
     compared = np.full(len(first), -1)
     count = 0
-    for text in by_time:
+    for text in texts:
         mine = hashes[starts[text] : starts[text + 1]]
-        for band in range(len(bands)):
-            at, looked = place[band, text] - 1, 0
-            while at >= 0 and looked < look_back and bands[band, bucket[band, at]] == bands[band, text]:
+        for band in range(len(bucket)):
+            looked = 0
+            for at in range(place[band, text] - 1, begins[band, text] - 1, -1):
+                if looked == look_back:
+                    break
                 other = bucket[band, at]
-                looked += first[other] < first[text]
-                at -= 1
+                looked += looked > 0 or first[other] < first[text]  # before an earlier one all are earlier
                 if compared[other] == text:
                     continue
                 compared[other] = text
+                size = starts[other + 1] - starts[other]
+                shared = min(len(mine) - _ones(outlines[text] & ~outlines[other]), size - _ones(outlines[other] & ~outlines[text]))
+                if shared < _needed(len(mine), size, ratio):
+                    continue
                 if _alike(mine, hashes[starts[other] : starts[other + 1]], ratio):
                     if count < room:
                         left[count], right[count] = text, other

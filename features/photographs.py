@@ -73,7 +73,7 @@ def _found_before(one, other, band):  # type: ignore[no-untyped-def]  # noqa: AN
     return False
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _search(hashes, keys, starts, orders, limit, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     left, right = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
     count = 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features import narratives as module
-from features.narratives import ALIKE, LOOK_BACK, near_narratives, plain, shingles
+from features.narratives import ALIKE, LOOK_BACK, Shingles, alike, near_narratives, plain, shingles
 from pipelines.simulate import simulate
 from tests.features.tables import narratives
 from tests.strategies import MANY
@@ -67,6 +67,25 @@ def test_a_later_narrative_changes_nothing_about_earlier_pairs(look_back: int, m
         expected = found_pairs([texts[i] for i in past], first[past])
         now = {(a, b) for a, b in found_pairs(texts, first) if first[a] < cut}
         assert {frozenset((past[a], past[b])) for a, b in expected} == {frozenset(pair) for pair in now}
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_any_number_of_threads_finds_the_same_pairs_in_the_same_order(threads: int) -> None:
+    rng = np.random.default_rng(threads)
+    sets = shingles(pa.array(distinct_texts(5, 400), type=pa.large_string()))
+    first, told = rng.integers(0, 40, len(sets.starts) - 1), rng.random(len(sets.starts) - 1) < 0.8
+    alone, together = near_narratives(sets, first, told), near_narratives(sets, first, told, threads)
+    assert len(alone[0]) > 50
+    assert [found.tolist() for found in alone] == [found.tolist() for found in together]
+
+
+@MANY
+@given(st.sets(st.integers(0, 30), min_size=1), st.lists(st.sets(st.integers(0, 30), min_size=1), min_size=1))
+def test_alike_is_a_share_of_three_fifths_of_what_either_set_holds(one: set[int], others: list[set[int]]) -> None:
+    starts = np.cumsum([0, *map(len, others)])
+    sets = Shingles(starts, np.array([word for other in others for word in sorted(other)], dtype=np.uint64))
+    found = alike(np.array(sorted(one), dtype=np.uint64), sets)
+    assert found.tolist() == [ALIKE[1] * len(one & other) >= ALIKE[0] * len(one | other) for other in others]
 
 
 def test_case_punctuation_and_spaces_do_not_matter() -> None:
