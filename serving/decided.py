@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from data_contracts import DECISIONS, Action, Route
 from models.policy import Policy
 from models.review import Capacity
-from serving import audit, queue
+from serving import audit
 from serving.audit import DECISION, Entry, Head
 from serving.driver import Driver
 from serving.instants import DAY
+from serving.opening import Parties, open_cases
 from serving.schema import DECISIONS_TABLE
 from serving.written import json_of
 
@@ -30,7 +31,11 @@ _COUNT = (
 
 
 def write_decisions(
-    tx: Connection, rows: Sequence[Mapping[str, Any]], minutes: Mapping[str, int], after: Head | None = None
+    tx: Connection,
+    rows: Sequence[Mapping[str, Any]],
+    minutes: Mapping[str, int],
+    after: Head | None = None,
+    parties: Parties | None = None,
 ) -> tuple[list[bytes], Head]:
     """Write decisions on claims that have none.
 
@@ -44,6 +49,8 @@ def write_decisions(
         Expected expert minutes per case by tier.
     after
         The head of the audit log, if the caller holds its lock and has read it.
+    parties
+        Claim → (customer, seller) of claims that the store has not received itself.
 
     Returns
     -------
@@ -52,7 +59,7 @@ def write_decisions(
     """
     driver = Driver(tx)
     driver.add(DECISIONS_TABLE, [tuple(row[column.name] for column in DECISIONS.columns) for row in rows])
-    queue.open_cases(tx, [row for row in rows if row["action"] in _REVIEWED], minutes)
+    open_cases(tx, [row for row in rows if row["action"] in _REVIEWED], minutes, parties)
     return record(tx, rows, after)
 
 

@@ -2,26 +2,30 @@
 
 A lease is a promise with an end: when it expires, the case goes back and may be leased again under a higher token; an
 answer under the old token is refused. So two experts never hold one case, and a crashed or absent expert loses nothing.
+Nobody is given a case of a party they are tied to, one that they have answered before, or one that is meant for somebody else.
 Every function works inside a write transaction of the store and takes the time as an argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, or_, select, update
 
-from data_contracts import Action, Label
+from data_contracts import Label
 from models.policy import Policy
+from serving import ties
 from serving.instants import DAY
-from serving.resolution import DEADLINES, State
-from serving.schema import CASES, EXPERT_ANSWERS
+from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS
 
 URGENT = 5 * DAY
 """A case due within this time goes before every case that is not, the earliest due first: nothing starves before its deadline."""
+
+MEANT_FOR = 2 * DAY
+"""How long an assigned case is kept for its expert; then anybody may take it."""
 
 
 class QueueError(ValueError):
@@ -34,6 +38,10 @@ class UnknownCaseError(QueueError):
 
 class StaleLeaseError(QueueError):
     """The lease has expired, was released, was already answered, or the case is leased to somebody else."""
+
+
+class ConflictOfInterestError(QueueError):
+    """The case is of a customer or seller that the expert is tied to."""
 
 
 class Tier(StrEnum):
@@ -55,9 +63,6 @@ class CaseState(StrEnum):
 MINUTES: dict[str, int] = {Tier.DESK.value: 33, Tier.INVESTIGATION.value: 590}
 """Expected minutes per case: desk 20–45; an investigator does about 17 cases in a month of 21 days of 8 hours."""
 
-_TIER = {Action.DESK.value: Tier.DESK, Action.INVESTIGATE.value: Tier.INVESTIGATION}
-_PATIENCE = {Tier.DESK: DEADLINES[State.UNDER_REVIEW], Tier.INVESTIGATION: DEADLINES[State.UNDER_INVESTIGATION]}
-
 
 @dataclass(frozen=True)
 class Lease:
@@ -76,47 +81,20 @@ def minutes_of(policy: Policy) -> dict[str, int]:
     return {Tier.DESK.value: policy.desk.minutes, Tier.INVESTIGATION.value: policy.investigation.minutes}
 
 
-def open_cases(tx: Connection, decisions: Iterable[Mapping[str, Any]], minutes: Mapping[str, int] = MINUTES) -> None:
-    """Open one case per decision that needs an expert.
+def priority(value_cents: int, minutes: int) -> int:
+    """Return thousandths of a cent per expert-minute: an integer, so that every database sorts alike.
 
-    Parameters
-    ----------
-    tx
-        A write transaction.
-    decisions
-        Rows with ``claim_id``, ``action`` (DESK or INVESTIGATE), ``review_value_cents`` and ``decided_at`` (microseconds).
-    minutes
-        Expected expert minutes by tier.
+    >>> priority(200, 33)
+    6060
     """
-    rows = []
-    for row in decisions:
-        tier = _TIER[row["action"]]
-        value, effort, opened = row["review_value_cents"], minutes[tier.value], row["decided_at"]
-        rows.append(
-            {
-                "claim_id": row["claim_id"],
-                "tier": tier.value,
-                "value_cents": value,
-                "minutes": effort,
-                # Thousandths of a cent per expert-minute: an integer, so that every database sorts alike.
-                "priority": value * 1000 // effort,
-                "state": CaseState.OPEN.value,
-                "opened_at": opened,
-                "due_at": opened + _PATIENCE[tier],
-                "holder": None,
-                "leased_at": None,
-                "lease_expires_at": None,
-                "token": 0,
-            }
-        )
-    if rows:
-        tx.execute(insert(CASES), rows)
+    return value_cents * 1000 // minutes
 
 
 def lease(tx: Connection, tier: Tier, holder: str, now: int, ttl: int, limit: int = 1) -> tuple[Lease, ...]:
     """Lease the next cases of a tier.
 
-    Cases due within :data:`URGENT` come first, earliest due first; then the highest value of review per expert-minute.
+    Cases due within :data:`URGENT` come first, earliest due first; then those meant for the holder; then the highest value of review
+    per expert-minute.
 
     Parameters
     ----------
@@ -139,8 +117,13 @@ def lease(tx: Connection, tier: Tier, holder: str, now: int, ttl: int, limit: in
     urgent = CASES.c.due_at <= now + URGENT
     query = (
         select(CASES.c.claim_id, CASES.c.token)
-        .where(CASES.c.tier == tier.value, CASES.c.opened_at <= now, CASES.c.due_at > now, _free(now))
-        .order_by(case((urgent, CASES.c.due_at), else_=now + URGENT + 1), CASES.c.priority.desc(), CASES.c.claim_id)
+        .where(offered(tier, holder, now))
+        .order_by(
+            case((urgent, CASES.c.due_at), else_=now + URGENT + 1),
+            case((_meant(now, ASSIGNMENTS.c.expert == holder), 0), else_=1),
+            CASES.c.priority.desc(),
+            CASES.c.claim_id,
+        )
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -149,17 +132,42 @@ def lease(tx: Connection, tier: Tier, holder: str, now: int, ttl: int, limit: in
         tx.execute(
             update(CASES)
             .where(CASES.c.claim_id == held.claim_id)
-            .values(state=CaseState.LEASED.value, holder=holder, leased_at=now, lease_expires_at=held.expires_at, token=held.token)
+            .values(
+                state=CaseState.LEASED.value,
+                holder=holder,
+                leased_at=now,
+                lease_expires_at=held.expires_at,
+                token=held.token,
+                acknowledged_at=func.coalesce(CASES.c.acknowledged_at, now),
+            )
         )
     return leases
 
 
-def _free(now: int) -> ColumnElement[bool]:
+def offered(tier: Tier, expert: str, now: int) -> ColumnElement[bool]:
+    """Return the condition, on a row of the cases, that an expert may lease it at an instant (microseconds UTC)."""
+    answered = exists().where(EXPERT_ANSWERS.c.claim_id == CASES.c.claim_id, EXPERT_ANSWERS.c.expert == expert)
+    waits = and_(CASES.c.tier == tier.value, CASES.c.opened_at <= now, CASES.c.due_at > now, waiting(now))
+    return and_(waits, ~ties.tied(expert), ~answered, ~_meant(now, ASSIGNMENTS.c.expert != expert))
+
+
+def _meant(now: int, whom: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(ASSIGNMENTS.c.claim_id == CASES.c.claim_id, ASSIGNMENTS.c.planned_at > now - MEANT_FOR, whom)
+
+
+def waiting(now: int) -> ColumnElement[bool]:
+    """Return the condition, on a row of the cases, that nobody holds it at an instant (microseconds UTC) and somebody should."""
     expired = and_(CASES.c.state == CaseState.LEASED.value, CASES.c.lease_expires_at <= now)
     return or_(CASES.c.state == CaseState.OPEN.value, expired)
 
 
-def answer(tx: Connection, held: Lease, label: Label, minutes: int, fee_cents: int, now: int) -> str:
+def held_by(tx: Connection, claim_id: str, holder: str, token: int, now: int) -> Lease:
+    """Return the lease that a token stands for. Raises like :func:`answer`."""
+    row = must_hold(tx, Lease(claim_id, Tier.DESK, holder, token, now, now), now)
+    return Lease(claim_id, Tier(row.tier), holder, token, row.leased_at, row.lease_expires_at)
+
+
+def answer(tx: Connection, held: Lease, label: Label, minutes: int, fee_cents: int, now: int, rationale: str | None = None) -> str:
     """Record an expert's answer under a lease; the case leaves the queue.
 
     Parameters
@@ -174,6 +182,8 @@ def answer(tx: Connection, held: Lease, label: Label, minutes: int, fee_cents: i
         Time spent and the fee due for it.
     now
         The present instant, microseconds UTC.
+    rationale
+        Why, in the expert's words.
 
     Returns
     -------
@@ -186,8 +196,10 @@ def answer(tx: Connection, held: Lease, label: Label, minutes: int, fee_cents: i
         If there is no such case.
     StaleLeaseError
         If the lease is not, or no longer, the one that counts; nothing is written.
+    ConflictOfInterestError
+        If the holder was found to be tied to a party of the case.
     """
-    _must_hold(tx, held, now)
+    must_hold(tx, held, now)
     answer_id = f"{held.claim_id}.{held.token}"
     tx.execute(
         insert(EXPERT_ANSWERS).values(
@@ -199,16 +211,33 @@ def answer(tx: Connection, held: Lease, label: Label, minutes: int, fee_cents: i
             minutes=minutes,
             fee_cents=fee_cents,
             answered_at=now,
+            rationale=rationale,
         )
     )
     _set_state(tx, held.claim_id, CaseState.ANSWERED)
     return answer_id
 
 
+def renew(tx: Connection, held: Lease, now: int, ttl: int) -> Lease:
+    """Prolong a lease until ``now + ttl`` (microseconds) under the same token; one that lasts longer already stays as it is.
+
+    Raises
+    ------
+    QueueError
+        If the claim was decided without the expert; otherwise as :func:`answer`.
+    """
+    row = must_hold(tx, held, now)
+    if row.state == CaseState.WITHDRAWN:
+        raise QueueError(f"case {held.claim_id}: expected a case that still waits for its answer, found it withdrawn")
+    longer = replace(held, tier=Tier(row.tier), leased_at=row.leased_at, expires_at=max(row.lease_expires_at, now + ttl))
+    tx.execute(update(CASES).where(CASES.c.claim_id == held.claim_id).values(lease_expires_at=longer.expires_at))
+    return longer
+
+
 def release(tx: Connection, held: Lease, now: int) -> None:
     """Give a case back unanswered; it can be leased again at once. Raises like :func:`answer`."""
-    state = _must_hold(tx, held, now)
-    back = CaseState.WITHDRAWN if state is CaseState.WITHDRAWN else CaseState.OPEN
+    row = must_hold(tx, held, now)
+    back = CaseState.WITHDRAWN if row.state == CaseState.WITHDRAWN else CaseState.OPEN
     tx.execute(
         update(CASES).where(CASES.c.claim_id == held.claim_id).values(state=back.value, holder=None, leased_at=None, lease_expires_at=None)
     )
@@ -221,7 +250,7 @@ def withdraw(tx: Connection, claim_ids: Iterable[str]) -> None:
 
 
 def reopen(tx: Connection, claim_id: str, due_at: int) -> None:
-    """Ask for a second opinion on an answered case: the first answer stays, the next one gets a higher token.
+    """Ask for a second opinion on an answered case: the first answer stays, the next is somebody else's and gets a higher token.
 
     Raises
     ------
@@ -247,7 +276,8 @@ def _row(tx: Connection, claim_id: str) -> Any:
     return row
 
 
-def _must_hold(tx: Connection, held: Lease, now: int) -> CaseState:
+def must_hold(tx: Connection, held: Lease, now: int) -> Any:
+    """Return the case of a lease that counts at an instant (microseconds UTC). Raises like :func:`answer`."""
     row = _row(tx, held.claim_id)
     found = None
     if row.token != held.token or row.holder != held.holder:
@@ -258,7 +288,9 @@ def _must_hold(tx: Connection, held: Lease, now: int) -> CaseState:
         found = f"the lease expired at {row.lease_expires_at}, it is {now}"
     if found is not None:
         raise StaleLeaseError(f"case {held.claim_id}: expected token {held.token} held by {held.holder}, found {found}; lease a case again")
-    return CaseState(row.state)
+    if ties.is_tied(tx, held.holder, held.claim_id):
+        raise ConflictOfInterestError(f"case {held.claim_id}: expected an expert tied to neither party, found {held.holder}")
+    return row
 
 
 def _set_state(tx: Connection, claim_id: str, state: CaseState) -> None:

@@ -84,9 +84,15 @@ CASES = Table(
     _instant("leased_at", nullable=True),
     _instant("lease_expires_at", nullable=True),
     Column("token", BigInteger, nullable=False),
+    Column("customer_id", String),
+    Column("seller_id", String),
+    _instant("acknowledged_at", nullable=True),
     Index("cases_next", "tier", "state", "priority"),
 )
-"""The expert queue: one row per case sent to an expert; ``token`` counts its leases and fences off stale holders."""
+"""The expert queue: one row per case sent to an expert; ``token`` counts its leases and fences off stale holders.
+
+``customer_id`` and ``seller_id`` keep out experts who are tied to them; ``acknowledged_at`` is when an expert first took the case.
+"""
 
 EXPERT_ANSWERS = Table(
     "expert_answers",
@@ -99,9 +105,40 @@ EXPERT_ANSWERS = Table(
     Column("minutes", BigInteger, nullable=False),
     Column("fee_cents", BigInteger, nullable=False),
     _instant("answered_at"),
+    Column("rationale", String),
     UniqueConstraint("claim_id", "token"),
 )
 """Every answer of every expert; a second answer to a case is a second row."""
+
+EXPERT_TIES = Table(
+    "expert_ties",
+    METADATA,
+    Column("expert", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("party", String, primary_key=True),
+    _instant("declared_at"),
+)
+"""Customers and sellers whose cases an expert must not see, see :mod:`serving.ties`."""
+
+ASSIGNMENTS = Table(
+    "assignments",
+    METADATA,
+    _claim("cases", primary_key=True),
+    Column("expert", String, nullable=False),
+    _instant("planned_at"),
+)
+"""Which expert a waiting case is meant for; it is offered to nobody else until the assignment is stale."""
+
+EXPERT_CALLS = Table(
+    "expert_calls",
+    METADATA,
+    Column("expert", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("print", LargeBinary, nullable=False),
+    Column("reply", LargeBinary, nullable=False),
+    _instant("at"),
+)
+"""What experts were answered under the idempotency keys that they gave, see :mod:`serving.repeated`."""
 
 ANSWERS_TABLE = Table("answers", METADATA, *_of(ANSWERS), Index("answers_claim", "claim_id"))
 """The inbox: what seller, insurer, customer and marketplace said, as :data:`data_contracts.ANSWERS`."""

@@ -33,6 +33,7 @@ from serving import audit, migrations, queue
 from serving.decided import write_decisions
 from serving.driver import Driver
 from serving.instants import instants
+from serving.opening import Parties
 from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, METADATA
 
 CHUNK = 5_000
@@ -66,17 +67,24 @@ class Store:
 
     def __init__(self, url: str, synchronous: Synchronous = "FULL") -> None:
         self._engine = _engine(url, synchronous)
-        with self.view() as view:
-            is_current = migrations.version(view) == migrations.HEAD
-        if not is_current:  # opening a store that is up to date waits for no writer
-            with self.write() as tx:
-                migrations.upgrade(tx)
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()  # nobody else could give back what was opened
+            raise
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _bring_up_to_date(self) -> None:
+        with self.view() as view:
+            is_current = migrations.version(view) == migrations.HEAD
+        if not is_current:  # opening a store that is up to date waits for no writer
+            with self.write() as tx:
+                migrations.upgrade(tx)
 
     def close(self) -> None:
         """Give back every connection."""
@@ -123,7 +131,7 @@ class Store:
         with self.view() as tx:
             return frame_of(source, tx.execute(query).all())
 
-    def record_decisions(self, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None) -> int:
+    def record_decisions(self, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None, parties: Parties | None = None) -> int:
         """Keep decisions and open the queue cases of those that need an expert, all in one transaction.
 
         Parameters
@@ -132,6 +140,8 @@ class Store:
             Rows of the decisions contract. A claim that is already decided keeps its first decision.
         minutes
             Expected expert minutes per case by tier; default :data:`serving.queue.MINUTES`.
+        parties
+            Claim → (customer, seller) of claims that the store has not received itself: whose cases some experts must not see.
 
         Returns
         -------
@@ -139,7 +149,7 @@ class Store:
             How many decisions were new.
         """
         with self.write() as tx:
-            return add_decisions(tx, frame, minutes)
+            return add_decisions(tx, frame, minutes, parties)
 
     def decided(self, claim_ids: Iterable[str]) -> set[str]:
         """Return which of the claims are already decided."""
@@ -153,12 +163,12 @@ class Store:
             return len(_insert_new(tx, ANSWERS_TABLE, rows))
 
 
-def add_decisions(tx: Connection, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None) -> int:
+def add_decisions(tx: Connection, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None, parties: Parties | None = None) -> int:
     """Keep decisions and open their cases inside the caller's transaction; see :meth:`Store.record_decisions`."""
     audit.lock(Driver(tx))
     new = rows_of(DECISIONS, _new_rows(tx, DECISIONS_TABLE, frame))
     if new:
-        write_decisions(tx, new, minutes or queue.MINUTES)
+        write_decisions(tx, new, minutes or queue.MINUTES, parties=parties)
     return len(new)
 
 
