@@ -6,8 +6,10 @@ the examined ones: every labelled row counts by its weight, one over the chance 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,11 +50,11 @@ class Usual:
         >>> usual.compared(4.0), usual.compared(0.0), usual.compared(9.0)
         ((0.875, 0.0), (0.0, 0.25), (1.0, 0.0))
         """
-        place = np.searchsorted(self.values, [value, np.nextafter(value, np.inf)])
-        below, at_most = (self.at_most[k - 1] if k else 0.0 for k in place.tolist())
+        places = bisect_left(self.values, value), bisect_right(self.values, value)
+        below, at_most = (self.at_most[k - 1] if k else 0.0 for k in places)
         return below, max(0.0, self.known - at_most)
 
-    @property
+    @cached_property
     def commonest(self) -> tuple[float, float]:
         """The kept value on which most claims lie, and their share; of quantiles, the longest step."""
         steps = np.diff(np.concatenate([[0.0], self.at_most]))

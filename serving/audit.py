@@ -20,8 +20,8 @@ from sqlalchemy import Connection
 from serving.driver import Driver
 from serving.schema import AUDIT_LOG
 
-DECISION, EVENT, FILLED = "decision", "event", "filled"
-"""Kinds of entry: what was decided on a claim, an event that was received, rows that were taken over from the lake."""
+DECISION, EVENT, FILLED, CASE = "decision", "event", "filled", "case"
+"""Kinds of entry: what was decided on a claim, an event that was received, rows that were taken over from the lake, what an expert did."""
 
 _LOCK = 7_310_001
 _PAGE = 5_000
@@ -106,19 +106,24 @@ def append(driver: Driver, entries: Sequence[Entry], after: Head | None = None) 
     if after is None:
         lock(driver)
         after = head(driver)
-    rows = []
-    for entry in entries:
-        after = Head(after.seq + 1, chained(after, entry))
-        rows.append((after.seq, *entry, after.hash))
+    rows, at = [], after.hash
+    for seq, entry in enumerate(entries, after.seq + 1):
+        at = _bound(at, seq, entry)
+        rows.append((seq, *entry, at))
     driver.add(AUDIT_LOG, rows)
-    return after
+    return Head(after.seq + len(rows), at)
 
 
 def chained(before: Head, entry: Entry) -> bytes:
     """Return the hash of the entry that follows a head."""
-    place = (before.seq + 1).to_bytes(8, "big") + entry.at.to_bytes(8, "big", signed=True)
-    parts = (entry.kind.encode(), entry.subject.encode(), entry.body)
-    return hashlib.sha256(before.hash + place + b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+    return _bound(before.hash, before.seq + 1, entry)
+
+
+def _bound(before: bytes, seq: int, entry: Entry) -> bytes:
+    kind, subject, body = entry.kind.encode(), entry.subject.encode(), entry.body
+    sizes = [len(part).to_bytes(4, "big") for part in (kind, subject, body)]
+    place = seq.to_bytes(8, "big") + entry.at.to_bytes(8, "big", signed=True)
+    return hashlib.sha256(b"".join((before, place, sizes[0], kind, sizes[1], subject, sizes[2], body))).digest()
 
 
 def answers(driver: Driver, claim_ids: Iterable[str]) -> dict[str, bytes]:

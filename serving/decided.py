@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,9 +22,11 @@ from serving.driver import Driver
 from serving.instants import DAY
 from serving.opening import Parties, open_cases
 from serving.schema import DECISIONS_TABLE
-from serving.written import json_of
+from serving.written import bodies_of
 
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
+_NAMES = tuple(column.name for column in DECISIONS.columns)
+_VALUES = itemgetter(*_NAMES)
 _COUNT = (
     "INSERT INTO experts_taken (day, action, cases) VALUES (?, ?, ?) "
     "ON CONFLICT (day, action) DO UPDATE SET cases = experts_taken.cases + excluded.cases"
@@ -58,7 +61,7 @@ def write_decisions(
         The answer to each as it is in the audit log, and the log's new head.
     """
     driver = Driver(tx)
-    driver.add(DECISIONS_TABLE, [tuple(row[column.name] for column in DECISIONS.columns) for row in rows])
+    driver.add(DECISIONS_TABLE, map(_VALUES, rows))
     open_cases(tx, [row for row in rows if row["action"] in _REVIEWED], minutes, parties)
     return record(tx, rows, after)
 
@@ -69,7 +72,7 @@ def record(tx: Connection, rows: Sequence[Mapping[str, Any]], after: Head | None
     taken = Counter((day_of(row["decided_at"]), row["action"]) for row in rows if takes_capacity(row["action"], row["route"]))
     if taken:
         driver.run(_COUNT, [(*key, cases) for key, cases in sorted(taken.items())])
-    bodies = [json_of(DECISIONS, row) for row in rows]
+    bodies = bodies_of(DECISIONS, dict(zip(_NAMES, zip(*map(_VALUES, rows), strict=True), strict=True))) if rows else []
     entries = [Entry(DECISION, row["claim_id"], row["decided_at"], body) for row, body in zip(rows, bodies, strict=True)]
     return bodies, audit.append(driver, entries, after)
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
     insert,
     select,
     update,
@@ -38,6 +39,9 @@ from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, 
 
 CHUNK = 5_000
 """Keys per ``IN (…)``: below the bound on parameters of every database in use."""
+
+_SCANNED = 8
+"""Where a table has at most so many rows for each key asked about, all its keys are read."""
 
 _MEMORY = ("cache_size = -65536", "mmap_size = 2147418112")
 """SQLite: 64 MiB of pages per connection, and the file read as memory as far as the library can (2 GiB)."""
@@ -245,6 +249,8 @@ def frame_of(table: Table, rows: Iterable[Any]) -> pd.DataFrame:
 
 def _present(tx: Connection, table: Table, keys: list[str]) -> set[str]:
     key = next(iter(table.primary_key.columns))
+    if len(keys) > CHUNK and tx.execute(select(func.count()).select_from(table)).scalar_one() <= _SCANNED * len(keys):
+        return set(tx.execute(select(key)).scalars()).intersection(keys)  # a look-up takes as long as reading many keys in a row
     found: set[str] = set()
     for start in range(0, len(keys), CHUNK):
         found.update(tx.execute(select(key).where(key.in_(keys[start : start + CHUNK]))).scalars())

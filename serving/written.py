@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -13,6 +13,7 @@ from data_contracts.contract import Contract, Row
 from serving.instants import micros
 
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def plain(row: Row) -> dict[str, Any]:
@@ -30,7 +31,42 @@ def json_of(contract: Contract, values: Mapping[str, Any]) -> bytes:
     told = {
         name: written(values[name]) if is_instant and values[name] is not None else values[name] for name, is_instant in _names(contract)
     }
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _JSON.encode(told).encode()
+
+
+def bodies_of(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
+    """Write many rows as :func:`json_of` writes each, column after column: a text or instant that repeats is written once.
+
+    Parameters
+    ----------
+    contract
+        Whose columns.
+    columns
+        Plain values, by name of the column; all equally long.
+
+    Examples
+    --------
+    >>> from data_contracts import SELLERS
+    >>> rows = [{"seller_id": name, "joined_at": 1, "country": "US", "category": None, "recorded_at": None} for name in "ab"]
+    >>> columns = {name: [row[name] for row in rows] for name in rows[0]}
+    >>> bodies_of(SELLERS, columns) == [json_of(SELLERS, row) for row in rows]
+    True
+    """
+    names = _names(contract)
+    line = "{" + ",".join(json.dumps(name).replace("%", "%%") + ":%s" for name, _ in names) + "}"
+    texts = [_texts(columns[name], is_instant) for name, is_instant in names]
+    return [(line % row).encode() for row in zip(*texts, strict=True)]
+
+
+def _texts(values: Sequence[Any], is_instant: bool) -> list[str]:
+    """Write each value as JSON."""
+    if is_instant:
+        known = {value: _JSON.encode(None if value is None else written(value)) for value in set(values)}
+    elif any(isinstance(value, str) for value in values):
+        known = {value: _JSON.encode(value) for value in set(values)}
+    else:  # no number holds a comma
+        return _JSON.encode(values)[1:-1].split(",") if values else []
+    return [known[value] for value in values]
 
 
 @cache
