@@ -1,13 +1,14 @@
 """Tables → the feature matrix of every claim as of its filing, kept as one Parquet file.
 
 Three engines make the same file, to the last byte: *local* from arrays in memory, *bounded* within a stated memory, *spark*
-on Apache Spark. The file remembers the catalogue and the lake it was made from; when either has changed, it is made again.
+on Apache Spark; *auto* is the first where it fits, else the second. The file remembers the catalogue and the lake it was made
+from; when either has changed, it is made again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,7 @@ from features.stored import Report, Stored, silent
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake, replacing
+from pipelines.memory import SHARE, available, needed_by_arrays
 
 _FILE, _MADE_FROM = "matrix.parquet", b"touchstone_made_from"
 _NOT_READ = ("decisions", "answers")  # features never read them
@@ -62,6 +64,7 @@ def build(home: Home, tables: Tables | None = None, carrier: Carrier | None = No
     lake = Lake(home.root)
     if not any(lake.count("claims", batch) for batch in lake.batches("claims")):
         raise ValueError(f"{home.root}: expected claims in the lake, found none; run touchstone validate first")
+    carrier = _chosen(lake, carrier)
     with replacing(path) as draft:
         if carrier.engine is Engine.LOCAL:
             matrix = build_matrix(lake.tables() if tables is None else tables, threads=carrier.threads)
@@ -71,18 +74,32 @@ def build(home: Home, tables: Tables | None = None, carrier: Carrier | None = No
     return Built(rows, columns, CATALOG.hash)
 
 
+def _chosen(lake: Lake, carrier: Carrier) -> Carrier:
+    """Choose between arrays in memory and a bounded memory, if that is left to us."""
+    if carrier.engine is not Engine.AUTO:
+        return carrier
+    memory = available() // SHARE if carrier.memory is None else carrier.memory
+    fits = needed_by_arrays(_stored(lake), len(CATALOG.names)) <= memory
+    return replace(carrier, engine=Engine.LOCAL if fits else Engine.BOUNDED, memory=memory)
+
+
+def _stored(lake: Lake) -> dict[str, Stored]:
+    """Return the tables that features read, as files."""
+    files = {n: [lake.root / "lake" / n / f"{batch}.parquet" for batch in lake.batches(n)] for n in CONTRACTS if n not in _NOT_READ}
+    return {name: Stored.of(held) if held else Stored((), lake.contract(name).arrow) for name, held in files.items()}
+
+
 def _carried(lake: Lake, draft: Path, carrier: Carrier, metadata: dict[bytes, bytes], report: Report) -> tuple[int, int]:
     """Let another engine than the local one make the matrix from the lake's files."""
-    files = {n: [lake.root / "lake" / n / f"{batch}.parquet" for batch in lake.batches(n)] for n in CONTRACTS if n not in _NOT_READ}
-    stored = {name: Stored.of(held) if held else Stored((), lake.contract(name).arrow) for name, held in files.items()}
+    stored = _stored(lake)
     features = [entry.feature for entry in CATALOG]
     if carrier.engine is Engine.BOUNDED:
         from features import bounded  # DuckDB, which the local engine does without
 
-        return bounded.build(stored, draft, features, CATALOG.sources, carrier.memory, metadata, report)
+        return bounded.build(stored, draft, features, CATALOG.sources, carrier.bound, metadata, report)
     from features import spark, spark_session  # an extra
 
-    with spark_session.session(carrier.master, carrier.memory) as session:
+    with spark_session.session(carrier.master, carrier.bound) as session:
         return spark.build(session, stored, draft, features, CATALOG.sources, metadata, report)
 
 

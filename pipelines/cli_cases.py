@@ -42,7 +42,7 @@ def score(
         ),
     ] = None,
     engine: Annotated[Engine | None, typer.Option(help="Bring the kept matrix up to date with this engine first; see build.")] = None,
-    memory: Annotated[str, typer.Option(help="Memory that --engine bounded may take.")] = "2GB",
+    memory: Annotated[str | None, typer.Option(help="Memory that --engine may take; see build.", show_default=False)] = None,
     threads: Annotated[int, typer.Option(help="Threads for features and model; decisions do not depend on it.")] = 1,
     all_reasons: Annotated[
         bool, typer.Option("--all-reasons", help="Explain every decision, not only those that experts will see or that deny.")
@@ -62,7 +62,7 @@ def score(
     where = Home.at(home)
     first = since or _live_from(where)
     beside = read_rules(rules)
-    carrier = Carrier(engine, memory_of(memory), threads=threads) if engine is not None else None
+    carrier = Carrier(engine, memory_of(memory) if memory else None, threads=threads) if engine is not None else None
     with recorded(where, "score", as_of, utc_now) as told, progress_bar() as bar:
         task = bar.add_task("deciding", total=None)
 

@@ -126,10 +126,12 @@ def ingest(
 
 
 def build(
-    engine: Annotated[Engine, typer.Option(help="What computes: arrays in memory, a bounded memory, or Apache Spark; the same file.")] = (
-        Engine.LOCAL
+    engine: Annotated[Engine, typer.Option(help="Arrays in memory, bounded memory, the first that fits, or Spark; the same file.")] = (
+        Engine.AUTO
     ),
-    memory: Annotated[str, typer.Option(help="Memory that bounded may take; with spark, that of its driver.")] = "2GB",
+    memory: Annotated[
+        str | None, typer.Option(help="What may be taken, such as 2GB (the default); with auto: half of what is free.", show_default=False)
+    ] = None,
     master: Annotated[str, typer.Option(help="With spark: a master URL, or sc://host:port of Spark Connect.")] = "local[2]",
     threads: Annotated[int | None, typer.Option(help="Threads of the local engine; by default one for each processor.")] = None,
     home: HomeOption = None,
@@ -140,7 +142,7 @@ def build(
     """
     from pipelines.build import build as run
 
-    carrier = Carrier(engine, memory_of(memory), master, (os.cpu_count() or 1) if threads is None else threads)
+    carrier = Carrier(engine, memory_of(memory) if memory else None, master, (os.cpu_count() or 1) if threads is None else threads)
     with steps() as report:
         found = run(Home.at(home), carrier=carrier, report=report)
     show("Built", {"claims": found.claims, "features": found.features, "catalogue": found.catalog_hash[:12]})

@@ -12,8 +12,9 @@ _MASTER = re.compile(r"local(\[(\d+|\*)\])?|(spark|k8s|sc)://\S+|yarn")
 
 
 class Engine(StrEnum):
-    """What computes the matrix."""
+    """What computes the matrix; ``auto``: arrays in memory where they fit into it, else within bounds."""
 
+    AUTO = "auto"
     LOCAL = "local"
     BOUNDED = "bounded"
     SPARK = "spark"
@@ -26,13 +27,13 @@ class Carrier:
     Parameters
     ----------
     engine
-        Arrays in memory, a bounded memory, or Apache Spark.
+        Arrays in memory, a bounded memory, the first of them that fits, or Apache Spark.
     memory
-        Bytes that the bounded engine may take; with Spark, those of its driver.
+        Bytes that may be taken; with Spark, those of its driver. By default 2 GiB, with ``auto`` half of what is free.
     master
         With Spark: a master URL such as ``local[2]``, or the ``sc://`` address of a Spark Connect server.
     threads
-        With arrays in memory: how many threads may work.
+        With arrays in memory: how many threads may work; no engine's result depends on it.
 
     Raises
     ------
@@ -41,9 +42,14 @@ class Carrier:
     """
 
     engine: Engine = Engine.LOCAL
-    memory: int = 2 << 30
+    memory: int | None = None
     master: str = "local[2]"
     threads: int = 1
+
+    @property
+    def bound(self) -> int:
+        """The memory that was stated, or 2 GiB."""
+        return 2 << 30 if self.memory is None else self.memory
 
     def __post_init__(self) -> None:
         if not _MASTER.fullmatch(self.master):

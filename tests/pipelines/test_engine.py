@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from features.facts import FeatureError
 from pipelines.build import build
 from pipelines.engine import Carrier, Engine, memory_of
 from tests.console import touchstone
@@ -53,6 +54,22 @@ def test_the_bounded_engine_makes_the_same_file_to_the_last_byte(market: Market)
     build(market.home, carrier=Carrier(Engine.BOUNDED, 1 << 30), report=lambda what, *_: told.append(what))
     assert path.read_bytes() == local and {"by customer", "links", "writing"} <= set(told)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("memory", [None, 8 << 30])
+def test_auto_takes_arrays_where_they_fit_and_makes_the_same_file(memory: int | None, market: Market) -> None:
+    path = market.home.features / "matrix.parquet"
+    kept = path.read_bytes()
+    path.unlink()
+    told: list[str] = []
+    build(market.home, carrier=Carrier(Engine.AUTO, memory), report=lambda what, *_: told.append(what))
+    assert path.read_bytes() == kept and not told  # the bounded engine tells of its steps
+
+
+def test_auto_is_bounded_where_arrays_do_not_fit(market: Market) -> None:
+    (market.home.features / "matrix.parquet").unlink()
+    with pytest.raises(FeatureError, match=r"memory: expected at least 1\.0 GB, found 0\.1 GB"):
+        build(market.home, carrier=Carrier(Engine.AUTO, 100 << 20))
 
 
 @pytest.mark.parametrize(
