@@ -43,7 +43,10 @@ PIECE = 50_000
 
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
 _READ = {
-    "claims": ("claim_id", "seller_id", "kind", "filed_at", "amount_cents", "has_receipt", "has_dated_photo", "has_medical_record"),
+    "claims": (
+        *("claim_id", "customer_id", "seller_id", "kind", "filed_at", "amount_cents"),
+        *("has_receipt", "has_dated_photo", "has_medical_record"),
+    ),
     "resolutions": ("claim_id", "known_at"),
     "seller_events": None,
 }
@@ -138,7 +141,7 @@ def score(
                 claims = pending.iloc[places]
                 matrix, before = rows.rows(places), taken
                 decisions, taken = road.decide(matrix, claims, before, pd.Timestamp(as_of))
-                if store.record_decisions(decisions, minutes_of(policy)) == len(decisions):
+                if store.record_decisions(decisions, minutes_of(policy), _parties(claims, decisions)) == len(decisions):
                     append_decisions(lake, decisions)
                 if shadow is not None:
                     beside.keep(store, shadow.decide(matrix, claims, before, pd.Timestamp(as_of))[0])
@@ -148,6 +151,12 @@ def score(
         left = undecided(store, pending, as_of)
         mend_decisions(home, store)
     return Scored(len(pending) - len(left), {str(action): counts[action] for action in sorted(counts)}, len(left))
+
+
+def _parties(claims: pd.DataFrame, decisions: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return claim → (customer, seller) of the claims that go to an expert."""
+    sent = claims[claims["claim_id"].isin(decisions.loc[decisions["action"].isin(_REVIEWED), "claim_id"])]
+    return {claim: (customer, seller) for claim, customer, seller in sent[["claim_id", "customer_id", "seller_id"]].itertuples(index=False)}
 
 
 def undecided(

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import Body, FastAPI, Header, Request
+from fastapi import Body, FastAPI, Header, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
@@ -25,12 +25,15 @@ from data_contracts.decisions import Decision
 from serving.aside import Aside
 from serving.auth import DEVELOPER
 from serving.call import add
+from serving.case_messages import Answered, Escalated, Given, Held, Kept, Leases, Left, Listing, Page, Recused, Renewed, Wanted
+from serving.casefile import CaseFile
 from serving.described import described
 from serving.engine import RECEIVES, Engine
 from serving.gate import Bounds, Gate, Recognised, refused
 from serving.limits import Limits
 from serving.line import Answer, Line
 from serving.messages import ClaimBatch, Decisions, Health, Invocation, Predictions, Receipts, Versions, events_of
+from serving.routes_cases import CaseRoutes
 from serving.routes_claims import ClaimRoutes
 from serving.routes_events import EventRoutes
 from serving.routes_mlflow import MlflowRoutes
@@ -143,6 +146,7 @@ def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> 
     claims = ClaimRoutes(engine, line, aside, limits.spend)
     _add_claims(app, claims)
     _add_others(app, EventRoutes(engine, aside, limits.spend, clock), MlflowRoutes(claims), OperationRoutes(engine, aside, watch))
+    _add_cases(app, CaseRoutes(engine, aside, clock))
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_middleware(
         Gate, recognise=outside.recognise, limits=limits, fresh=_request_ids(), answered=watch.answered, bounds=outside.bounds
@@ -159,6 +163,22 @@ def _add_claims(app: FastAPI, routes: ClaimRoutes) -> None:
     look_up = {"claim_id": Identifier}
     add(app, "GET", "/v1/decisions/{claim_id}", routes.get_decision, Decision, look_up, (404, 422, 503), summary="Look a decision up")
     add(app, "GET", "/v1/claims/{claim_id}", routes.get_claim, Claim, look_up, (404, 422, 503), summary="Look a claim up")
+
+
+def _add_cases(app: FastAPI, routes: CaseRoutes) -> None:
+    listed = {"listing": Annotated[Listing, Query()]}
+    add(app, "GET", "/v1/cases", routes.list_cases, Page, listed, (422, 503), summary="List cases")
+    add(app, "GET", "/v1/cases/{claim_id}", routes.get_case, CaseFile, {"claim_id": Identifier}, (404, 422, 503), summary="Read a case")
+    for name, handler, takes, answers, summary in (
+        ("lease", routes.lease_cases, Wanted, Leases, "Lease the next cases"),
+        ("renew", routes.renew_case, Held, Renewed, "Prolong a lease"),
+        ("answer", routes.answer_case, Answered, Kept, "Answer a case"),
+        ("release", routes.release_case, Given, Left, "Give a case back"),
+        ("escalate", routes.escalate_case, Escalated, Left, "Ask for an investigation"),
+        ("recuse", routes.recuse_case, Recused, Left, "Declare a conflict of interest"),
+    ):
+        body = {"asked": takes, "idempotency_key": _KEY_HEADER}
+        add(app, "POST", f"/v1/cases:{name}", handler, answers, body, (400, 404, 408, 409, 413, 415, 422, 503), summary=summary)
 
 
 def _add_others(app: FastAPI, events: EventRoutes, mlflow: MlflowRoutes, operations: OperationRoutes) -> None:

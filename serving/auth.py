@@ -18,6 +18,7 @@ class Scope(StrEnum):
     EVENTS = "events"
     READ = "read"
     EXPERT = "expert"
+    INVESTIGATOR = "investigator"
     ADMIN = "admin"
 
 
@@ -33,11 +34,23 @@ class Caller:
         What they may do.
     per_second
         Requests per second that they may make on average; ``None``: as the settings say.
+    holder
+        Whom the key was made for; ``None``: the name says it.
     """
 
     name: str
     scopes: frozenset[Scope]
     per_second: int | None = None
+    holder: str | None = None
+
+    @property
+    def person(self) -> str:
+        """Who answers for what is done: the same after a key was exchanged.
+
+        >>> Caller("0a1b", frozenset(), None, "ann").person, Caller("token:ann", frozenset()).person
+        ('ann', 'token:ann')
+        """
+        return self.name if self.holder is None else self.holder
 
     def may(self, scope: Scope) -> bool:
         """Tell whether the caller may do something.

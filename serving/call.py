@@ -60,6 +60,8 @@ class Call:
         Who asks.
     path
         Values of the parameters in the path.
+    query
+        What stands behind the question mark, as sent.
     """
 
     receive: Receive
@@ -69,6 +71,7 @@ class Call:
     patience: float
     caller: Caller = NOBODY
     path: Mapping[str, str] = field(default_factory=dict)
+    query: bytes = b""
 
     async def body(self) -> bytes:
         """Return the whole body.
@@ -134,7 +137,7 @@ class Bare(APIRoute):
             await super().handle(scope, receive, send)
             return
         call: Call = scope[CALL]
-        call.path = scope["path_params"]
+        call.path, call.query = scope["path_params"], scope["query_string"]
         await answer(send, await self.handler(call))
 
 

@@ -108,7 +108,7 @@ class Engine:
         sample: float = 0.0,
         side_by_side: bool = False,
     ) -> None:
-        self._policy, self._rules, self._store, self._clock_skew = policy, rules, store, clock_skew
+        self.policy, self._rules, self.store, self._clock_skew = policy, rules, store, clock_skew
         self._history = OnlineHistory(MemoryPages(), catalog)
         self._minutes = minutes_of(policy)
         self._sample, self._side_by_side = sample, side_by_side
@@ -150,7 +150,7 @@ class Engine:
 
     def challenge(self, bundle: Bundle | None) -> None:
         """Let a challenger decide beside the model, or none; its decisions are stored and never acted on."""
-        shadow = None if bundle is None else Shadow(self._store, self._prepared(bundle).scorer, bundle.hash, self._counts)
+        shadow = None if bundle is None else Shadow(self.store, self._prepared(bundle).scorer, bundle.hash, self._counts)
         before, self._shadow = self._shadow, shadow
         if before is not None:
             before.close()
@@ -215,8 +215,8 @@ class Engine:
         first: dict[int, Found] = {}
         head = None
         if self._side_by_side:
-            with self._store.view() as view:
-                reading = self._last = Reading(view, self._history, self._policy, self._last)
+            with self.store.view() as view:
+                reading = self._last = Reading(view, self._history, self.policy, self._last)
                 first = dict(zip((one.place for one in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
             head = reading.head
         done: dict[int, Done] = {place: one for place, one in first.items() if not isinstance(one, Draft)}
@@ -238,11 +238,11 @@ class Engine:
         done: dict[int, Done] = {}
         earliest = micros(now + AHEAD) if self._side_by_side else NEVER
         last, self._last = self._last, None  # what a transaction that fails has remembered is forgotten
-        with self._store.write() as tx:
+        with self.store.write() as tx:
             audit.lock(Driver(tx))
             StorePages(tx).alone()
             for part in parts:
-                reading = last = Reading(tx, self._history, self._policy, last)
+                reading = last = Reading(tx, self._history, self.policy, last)
                 if part is parts[0] and reading.head == head:
                     mine = [first[asked.place] for asked in part]
                 else:
@@ -267,7 +267,7 @@ class Engine:
             If the store is held by others for too long.
         """
         try:
-            with self._lock, self._store.write() as tx:
+            with self._lock, self.store.write() as tx:
                 found = receive(tx, self._history, table, rows, now, self._clock_skew)
         except OperationalError as error:
             raise (BusyError() if is_busy(error) else error) from error
@@ -276,19 +276,19 @@ class Engine:
 
     def decision(self, claim_id: str) -> bytes | None:
         """Return the answer on a claim, whether the endpoint or a batch decided it; ``None`` if nobody did."""
-        with self._store.view() as view:
+        with self.store.view() as view:
             return audit.answers(Driver(view), [claim_id]).get(claim_id)
 
     def claim(self, claim_id: str) -> bytes | None:
         """Return a claim that was received here, as JSON with the instant it was recorded at if that was late; else ``None``."""
-        with self._store.view() as view:
+        with self.store.view() as view:
             found = find(view, CLAIMS_TABLE, claim_id)
         return None if found is None else json_of(CLAIMS, found)
 
     def features(self, claim: pd.DataFrame) -> pd.DataFrame:
         """Return what was known of a claim at its filing: the row that the batch computes, (1, features) float64."""
         values = {name: column[0] for name, column in columns_of(CLAIMS, claim).items()}
-        with self._store.view() as view:
+        with self.store.view() as view:
             return self._history.within(StorePages(view)).row(values)
 
     def probabilities(self, matrix: pd.DataFrame) -> pd.DataFrame:
@@ -297,13 +297,13 @@ class Engine:
 
     def warm_up(self) -> None:
         """Read one row of features, so that the first caller does not wait for compilation; nothing is written."""
-        with self._store.view() as view:
+        with self.store.view() as view:
             self._history.within(StorePages(view)).vector(_NOTHING)
 
     def reachable(self) -> bool:
         """Tell whether the store answers."""
         try:
-            with self._store.view() as view:
+            with self.store.view() as view:
                 view.execute(select(1))
         except SQLAlchemyError:
             return False
@@ -315,19 +315,19 @@ class Engine:
         bundle = self._bundle
         return named | {
             "bundle": bundle.hash,
-            "policy": self._policy.identifier,
+            "policy": self.policy.identifier,
             "catalog": bundle.catalog_hash,
             "contracts": bundle.contract_hash,
         }
 
     def counters(self) -> dict[str, int]:
         """Return what this process has counted so far, and what was found about the sample of feature rows."""
-        with self._store.view() as view:
+        with self.store.view() as view:
             ((checked, differ),) = Driver(view).rows(_PARITY)
         return {name: self._counts[name] for name in COUNTED} | {"parity_checked": checked, "parity_mismatches": differ}
 
     def _prepared(self, bundle: Bundle) -> Decider:
-        return Decider(Scorer(bundle, self._policy, self._rules, self._history.names), bundle.hash)
+        return Decider(Scorer(bundle, self.policy, self._rules, self._history.names), bundle.hash)
 
 
 COUNTED = (

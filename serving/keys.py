@@ -162,4 +162,4 @@ class Keyring:
         same = hmac.compare_digest(_NOBODY if key is None else key.digest, hashlib.sha256(secret.encode()).digest())
         if key is None or not same or not key.holds(self.now()):
             return None
-        return Caller(key.key_id, key.scopes, key.per_second)
+        return Caller(key.key_id, key.scopes, key.per_second, key.name)

@@ -58,7 +58,7 @@ class ClaimRoutes:
             claim = Claim.model_validate_json(body)
         except ValidationError as error:
             raise body_refused(error, CLAIMS) from None
-        (answer,) = await self.line.ask((claim,), (_key(call),))
+        (answer,) = await self.line.ask((claim,), (idempotency_key(call),))
         if isinstance(answer, bytes):
             return Reply(answer)
         raise answer
@@ -97,7 +97,7 @@ class ClaimRoutes:
 
     async def _found(self, call: Call, look_up: Callable[[str], bytes | None], expected: str) -> Reply:
         claim_id = call.path["claim_id"]
-        if not _IDENTIFIER.fullmatch(claim_id):
+        if not is_identifier(claim_id):
             raise RefusalError(422, Violation("claim_id", CLAIMS.column("claim_id").expected, shown(claim_id)))
         found = await self.aside.do(lambda: look_up(claim_id))
         if found is None:
@@ -137,7 +137,17 @@ def json_of(body: bytes) -> Any:
         raise RefusalError(400, Violation("body", "JSON in UTF-8", shown(str(error)))) from None
 
 
-def _key(call: Call) -> str | None:
+def is_identifier(text: str) -> bool:
+    """Tell whether a text can be an identity.
+
+    >>> is_identifier("C-1"), is_identifier("C 1")
+    (True, False)
+    """
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
+def idempotency_key(call: Call) -> str | None:
+    """Return what the caller gave to tell a repetition by: 422 if it is no key."""
     key = call.headers.get(b"idempotency-key")
     if key is None:
         return None

@@ -21,7 +21,7 @@ BYTES = st.binary(min_size=ENTROPY, max_size=ENTROPY)
 @given(BYTES, SCOPES, st.integers(1, 9) | st.none())
 def test_a_key_is_recognised_as_whom_it_was_made_for(entropy: bytes, scopes: set[Scope], rate: int | None) -> None:
     text, key = make(entropy, "somebody", scopes, now=0, per_second=rate)
-    assert Keyring(lambda: {key.key_id: key}, lambda: 1)(text) == Caller(key.key_id, frozenset(scopes), rate)
+    assert Keyring(lambda: {key.key_id: key}, lambda: 1)(text) == Caller(key.key_id, frozenset(scopes), rate, "somebody")
 
 
 @given(BYTES, st.integers(0, 60), st.sampled_from(string.ascii_letters + string.digits + "_-"))

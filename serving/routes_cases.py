@@ -1,0 +1,188 @@
+"""The routes by which an external expert works the queue; who the expert is comes from the key, never from the request."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import OperationalError
+
+from data_contracts import CLAIMS
+from serving.aside import Aside
+from serving.auth import Caller, Scope
+from serving.call import Call, Reply
+from serving.case_messages import Answered, Escalated, Given, Held, Listing, Recused, Wanted
+from serving.engine import Engine
+from serving.expert_work import Desk
+from serving.instants import micros
+from serving.problem import RefusalError
+from serving.queue import ConflictOfInterestError, QueueError, StaleLeaseError, Tier, UnknownCaseError
+from serving.refusals import BusyError, Violation, shown
+from serving.repeated import once
+from serving.routes_claims import idempotency_key, is_identifier, json_of
+from serving.store import is_busy
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+_HELD = Violation("token", "that of a lease which is yours and has not ended", "another one, or none")
+
+
+@dataclass(frozen=True)
+class CaseRoutes:
+    """What the routes need.
+
+    Parameters
+    ----------
+    engine
+        Whose store and policy they are.
+    aside
+        Does the work.
+    clock
+        Tells the present instant.
+    """
+
+    engine: Engine
+    aside: Aside
+    clock: Callable[[], datetime]
+
+    async def list_cases(self, call: Call) -> Reply:
+        """List the cases that you hold, that you may lease, or that you have answered, page by page in order of their identity."""
+        try:
+            asked = Listing.model_validate(dict(parse_qsl(call.query.decode("latin-1"), keep_blank_values=True)))
+        except ValidationError as error:
+            raise _invalid(error) from None
+        _must_reach(call.caller, asked.tier)
+        after = _opened(asked.cursor)
+
+        def work() -> bytes:
+            with self._looking(call) as desk:
+                page = desk.page(asked, after)
+            cursor = None if page.next_cursor is None else urlsafe_b64encode(page.next_cursor.encode()).decode()
+            return page.model_copy(update={"next_cursor": cursor}).model_dump_json().encode()
+
+        return Reply(await self.aside.do(work))
+
+    async def get_case(self, call: Call) -> Reply:
+        """Return the file of a case that you hold."""
+        claim_id = call.path["claim_id"]
+        if not is_identifier(claim_id):
+            raise RefusalError(422, Violation("claim_id", CLAIMS.column("claim_id").expected, shown(claim_id)))
+
+        def work() -> bytes | None:
+            with self._looking(call) as desk:
+                found = desk.file(claim_id)
+            return None if found is None else found.model_dump_json().encode()
+
+        found = await self.aside.do(work)
+        if found is None:
+            raise RefusalError(404, Violation("claim_id", "a case that you hold", shown(claim_id)))
+        return Reply(found)
+
+    async def lease_cases(self, call: Call) -> Reply:
+        """Lease the next cases for some days. Urgent ones come first, then those meant for you, then the most valuable per minute."""
+        body = await call.json()
+        asked = _read(Wanted, body)
+        _must_reach(call.caller, asked.tier)
+        return await self._do(call, b"lease\0" + body, lambda desk: desk.lease(asked))
+
+    async def renew_case(self, call: Call) -> Reply:
+        """Prolong a lease under the same token."""
+        return await self._under(call, Held, Desk.renew)
+
+    async def answer_case(self, call: Call) -> Reply:
+        """Say what you found. The same answer under the same token once more changes nothing; another one is a conflict."""
+        return await self._under(call, Answered, Desk.answer)
+
+    async def release_case(self, call: Call) -> Reply:
+        """Give a case back unanswered, to whoever asks next or to a named colleague."""
+        return await self._under(call, Given, Desk.release)
+
+    async def escalate_case(self, call: Call) -> Reply:
+        """Give a case of the desk to the investigators; its deadline stays."""
+        return await self._under(call, Escalated, Desk.escalate)
+
+    async def recuse_case(self, call: Call) -> Reply:
+        """Declare a conflict of interest: you are never shown a case of that customer or seller again."""
+        return await self._under(call, Recused, Desk.recuse)
+
+    async def _under(self, call: Call, model: type[Asked], work: Callable[[Desk, Asked], BaseModel]) -> Reply:
+        body = await call.json()
+        asked = _read(model, body)
+        # One key means one request: the same body at another address is another one.
+        return await self._do(call, work.__name__.encode() + b"\0" + body, lambda desk: work(desk, asked))
+
+    async def _do(self, call: Call, asked: bytes, work: Callable[[Desk], BaseModel]) -> Reply:
+        key, expert, now = idempotency_key(call), call.caller.person, micros(self.clock())
+        store, policy = self.engine.store, self.engine.policy
+
+        def done() -> bytes:
+            with _told():
+                return once(store, expert, key, asked, now, lambda tx: work(Desk(tx, expert, now, policy)).model_dump_json().encode())
+
+        return Reply(await self.aside.do(done))
+
+    @contextmanager
+    def _looking(self, call: Call) -> Iterator[Desk]:
+        with _told(), self.engine.store.view() as tx:
+            yield Desk(tx, call.caller.person, micros(self.clock()), self.engine.policy)
+
+
+def _must_reach(caller: Caller, tier: Tier) -> None:
+    if tier is Tier.INVESTIGATION and not caller.may(Scope.INVESTIGATOR):
+        held = ", ".join(sorted(caller.scopes)) or "nothing"
+        raise RefusalError(403, Violation("authorization", f"a key with the scope {Scope.INVESTIGATOR.value}", f"one for {held}"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say to the caller what the queue refused; who else holds a case is nobody's business."""
+    try:
+        yield
+    except UnknownCaseError:
+        raise RefusalError(404, Violation("claim_id", "a case of the queue", "none")) from None
+    except (StaleLeaseError, ConflictOfInterestError) as error:
+        found = _HELD if isinstance(error, StaleLeaseError) else Violation("expert", "an expert tied to neither party", "one who is")
+        raise RefusalError(409, found) from None
+    except QueueError as error:
+        expected, _, found_words = str(error).partition(": expected ")[2].partition(", found ")
+        raise RefusalError(409, Violation("claim_id", expected, found_words)) from None
+    except OperationalError as error:
+        raise (BusyError() if is_busy(error) else error) from error
+
+
+def _read(model: type[Asked], body: bytes) -> Asked:
+    """Read a request: 400 if it is no JSON, 422 naming every field that is wrong."""
+    json_of(body)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: ValidationError) -> RefusalError:
+    return RefusalError(422, *(_wrong(one) for one in error.errors(include_url=False)))
+
+
+def _wrong(error: Any) -> Violation:
+    where = ".".join(str(part) for part in error["loc"]) or "body"
+    return Violation(
+        where, error["msg"].removeprefix("Input should be "), "nothing" if error["type"] == "missing" else shown(error["input"])
+    )
+
+
+def _opened(cursor: str | None) -> str:
+    if cursor is None:
+        return ""
+    try:
+        after = urlsafe_b64decode(cursor.encode()).decode()
+    except ValueError:
+        after = ""
+    if not is_identifier(after):
+        raise RefusalError(422, Violation("cursor", "next_cursor of a page before", shown(cursor)))
+    return after
