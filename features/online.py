@@ -27,7 +27,7 @@ from features.catalog import CATALOG, Catalog
 from features.facts import PROBES, RECORDED, FeatureError, Tables
 from features.history import NEVER, Floats
 from features.online_claim import DELIVERIES
-from features.online_duplicates import Told
+from features.online_contents import Told
 from features.online_plans import Plans
 from features.online_rows import HashedFacts, Rows
 from features.online_single import Claim
@@ -170,6 +170,7 @@ class OnlineHistory:
         facts = events if isinstance(events, Rows) else HashedFacts(events, _NO_CLAIMS, self.catalog.sources)
         latest = self._latest(facts, events.tables if isinstance(events, Rows) else events, watermark)
         if watermark != NEVER and isinstance(facts, Rows) and (claim := _only(facts, latest)) and self._append_single(claim):
+            self.pages.flush()
             return
         batch = receive(facts, self.pages, watermark)
         online_writing.write(batch, self.plans.windows.layout, self.pages)
@@ -177,6 +178,7 @@ class OnlineHistory:
         online_link_logs.write(batch, self.plans.links.graphs, self.plans.links.rules, self.pages, watermark == NEVER)
         online_duplicates.write(facts, self.plans.duplicates, self.pages, watermark == NEVER)
         self._keep(max(latest, watermark))
+        self.pages.flush()
 
     def _latest(self, facts: HashedFacts | Rows, tables: Mapping[str, Any], watermark: int) -> int:
         latest = watermark
@@ -261,13 +263,22 @@ class OnlineHistory:
             The instant from which it counts (µs): its filing, or just after everything known so far. Where it is later than
             the filing, it has to be stored with the claim as ``recorded_at``: then a batch agrees.
         """
+        (at,) = self.append_reads([read])
+        return at
+
+    def append_reads(self, reads: Sequence[Read]) -> list[int]:
+        """Let claims that were read become history one after the other, and write everything down once; see :meth:`append_read`."""
+        found = [self._append_read(read) for read in reads]
+        self.pages.flush()
+        return found
+
+    def _append_read(self, read: Read) -> int:
         watermark, columns = self.watermark(), dict(read.claim)
         at: int = max(read.filed, watermark + 1, *Rows({"claims": columns}).known("claims").tolist())
         if at > read.filed:
             columns[RECORDED] = (at,)
         rows = Rows({"claims": columns}, self.catalog.sources)
-        told = read.told if at == read.filed else {}
-        if watermark == NEVER or not self._append_single(Claim(rows, at, read.codes, told)):
+        if watermark == NEVER or not self._append_single(Claim(rows, at, read.codes, read.told)):
             self.append(rows)
         return at
 
@@ -280,9 +291,8 @@ class OnlineHistory:
         return True
 
     def _keep(self, latest: int) -> None:
-        """Note how far the history reaches, and write everything down."""
+        """Note how far the history reaches."""
         self.pages.put([(_STATE, 0, latest.to_bytes(8, "little", signed=True) + self._hash)])
-        self.pages.flush()
 
     def row(self, claim: Mapping[str, Any]) -> pd.DataFrame:
         """Return :meth:`vector` as :func:`features.matrix.build_matrix` returns it: one row, indexed by ``claim_id``."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 from features.history import Ints
 from features.narratives import LOOK_BACK, Shingles, Words, alike, near_narratives, plain_text, shingle, shingles, sign
 from features.online_rows import code, hashed
-from features.pages import join
+from features.pages import END, Key, Pages, join
 from features.photographs import MAX_BITS, near_photographs
 
 _WIDTHS, _TURNED = (13, 13, 13, 13, 12), 2
@@ -148,3 +148,37 @@ Kind = Stories | Pictures
 
 KINDS: tuple[Kind, ...] = (Stories(), Pictures())
 """The kinds of content a claim may carry."""
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What reading a claim found out of its content.
+
+    Parameters
+    ----------
+    content
+        It alone.
+    near
+        The contents near it; ``None`` if it was told before, for then they are written down.
+    asked
+        The instant as of which it was read.
+    buckets
+        Where those near it were looked for.
+    """
+
+    content: Contents
+    near: Ints | None
+    asked: int
+    buckets: Sequence[Key]
+
+    def holds(self, at: int, pages: Pages) -> bool:
+        """Tell whether the same would be found as of a later instant: nothing was put into its buckets since."""
+        if at == self.asked or self.near is None:
+            return True
+        since = self.asked
+        return all(page is None or _last_time(page) < since for page in pages.latest(self.buckets, [END] * len(self.buckets)))
+
+
+def _last_time(page: bytes) -> int:
+    """Return the instant of the last row in a bucket."""
+    return int.from_bytes(page[-16:-8], "little", signed=True)

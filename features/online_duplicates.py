@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numba import njit
 
 from features.history import NEVER, Floats, Ints
-from features.online_contents import KINDS, Contents, Kind
+from features.online_contents import KINDS, Contents, Kind, Told
 from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
 from features.online_sources import earlier_pages
 from features.online_windows import Round
@@ -128,22 +128,6 @@ def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages)
         _add_rows(_log(kind, _NEAR), one[:, None], np.full(len(one), first), other, pages, False)
 
 
-@dataclass(frozen=True, eq=False)
-class Told:
-    """What reading a claim found out of its content.
-
-    Parameters
-    ----------
-    content
-        It alone.
-    near
-        The contents near it; ``None`` if it was told before, for then they are written down.
-    """
-
-    content: Contents
-    near: Ints | None
-
-
 def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, pages: Pages) -> list[Row]:
     """Add the content of a single claim.
 
@@ -156,7 +140,7 @@ def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, page
     at
         From when it is known, after everything that is.
     told
-        What reading it as of this very instant found out, if it was read.
+        What reading it found out, if it was read.
     pages
         Where logs are kept.
 
@@ -167,13 +151,13 @@ def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, page
     """
     if not rows.has(f"claims.{kind.column}", "claims.customer_id"):
         return []
-    if told is None:
+    if told is None or not told.holds(at, pages):
         text = kind.text(rows.tables["claims"][kind.column][0] or "")
         if not text:
             return []
         content = kind.content(text)
         known = pages.latest(keys_of(_log(kind, _KNOWN), content.codes[:, None]), [END])[0] is not None
-        told = Told(content, None if known else _search(kind, content, at, pages))
+        told = Told(content, None if known else _search(kind, content, at, pages), at, ())
     code, buckets = told.content.codes.item(), told.content.buckets[0].tolist()
     added: list[Row] = []
     if told.near is not None:
@@ -306,7 +290,7 @@ def read(kind: Kind, claim: Rows, now: int, pages: Pages, told: dict[str, Told])
         codes = _near(kind, found, codes, remembered, unknown, (yield [(key, END) for key in unknown]) if unknown else ())
     else:
         codes = _all_before(own_keys[1], near, now, pages)
-    told[kind.name] = Told(found, codes if known is None else None)
+    told[kind.name] = Told(found, codes if known is None else None, now, keys)
     codes = np.append(codes, found.codes)
     uses = keys_of(_log(kind, _USES), codes[:, None])
     own = keys_of(_log(kind, _OWN), np.stack([codes, np.full(len(codes), customer)], axis=1))

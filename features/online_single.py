@@ -16,7 +16,8 @@ import numpy as np
 from features import online_link_logs, online_writing
 from features.history import NEVER
 from features.links import GRAPHS
-from features.online_duplicates import DuplicatePlan, Told, tell
+from features.online_contents import Told
+from features.online_duplicates import DuplicatePlan, tell
 from features.online_links import LinkPlan
 from features.online_logs import ONCE, Layout, Log
 from features.online_rows import Rows, key_of, log_on
@@ -79,7 +80,7 @@ class Claim:
     codes
         Its identifiers, those that are there.
     told
-        By kind of content what reading the claim found out of it, as of just this instant.
+        By kind of content what reading the claim found out of it.
     """
 
     rows: Rows

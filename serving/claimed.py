@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from sqlalchemy import Connection
 
 from data_contracts import CLAIMS
 from features.facts import RECORDED
-from features.online_rows import Rows
 from serving import known
 from serving.decided import write_decisions
 from serving.draft import Asked, Draft, Reading
@@ -65,12 +65,7 @@ def write(
     if samples:
         catalog = reading.history.catalog.hash
         driver.add(PARITY_SAMPLES, [(one.asked.claim.claim_id, catalog, packed(one.vector), None) for one in samples])
-    if len(new) == 1:
-        row, one = new[0]
-        reading.history.append_read(replace(one.read, claim={**one.read.claim, RECORDED: (row[RECORDED],)}))
-    elif new:
-        columns = {name: tuple(row[name] for row, _ in new) for name in rows[0]}
-        reading.history.append(Rows({"claims": columns}, reading.history.catalog.sources))
+    reading.history.append_reads([replace(one.read, claim={**one.read.claim, RECORDED: (row[RECORDED],)}) for row, one in new])
     return [Written(one, body) for one, body in zip(drafts, bodies, strict=True)]
 
 
@@ -82,10 +77,14 @@ def keep_keys(driver: Driver, group: Sequence[Asked]) -> None:
 
 
 def _recorded(rows: Sequence[dict[str, Any]], known_already: Sequence[bool], earliest: int) -> list[dict[str, Any]]:
-    """Let the claims of a group become known at one instant: none of them was read with another one in its history."""
+    """Let the claims of a group become known one after the other once all are filed: none was read with another in its history."""
     instants = [max(row["filed_at"], row[RECORDED] or row["filed_at"]) for row in rows]
-    at = max([earliest, *(i for i, old in zip(instants, known_already, strict=True) if not old)])
-    return [row if old or row["filed_at"] == at else {**row, RECORDED: at} for row, old in zip(rows, known_already, strict=True)]
+    after = count(max([earliest, *(i for i, old in zip(instants, known_already, strict=True) if not old)]))
+    found = []
+    for row, old in zip(rows, known_already, strict=True):
+        at = row["filed_at"] if old else next(after)
+        found.append(row if row["filed_at"] == at else {**row, RECORDED: at})
+    return found
 
 
 def drawn(claim_id: str, share: float) -> bool:
