@@ -24,7 +24,7 @@ from serving.keys import ENTROPY, add_key, kept_keys, make
 from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
-from serving.store import Store, Synchronous
+from serving.store import CARRY_SECONDS, Store, Synchronous
 
 ECHO = b'{"status":"ok"}' + b" " * 1000
 """What the echo answers: about as much as a decision."""
@@ -54,6 +54,7 @@ def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bo
     if not reasons:
         engine._decider = Decider(Scorer(bundle, policy, None, engine.history.names, most_reasons=0), bundle.hash)
     engine.warm_up()
+    engine.behind(Background({"log": store.carry}, CARRY_SECONDS))
     if swap:
         roles = Roles(engine, Shelf(World(Path(world)).root / "shelf"), bundle.catalog_hash)
         engine.behind(Background({"models": roles.look}, 0.1))

@@ -26,7 +26,7 @@ from serving.filling import Progress
 from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
-from serving.store import Store
+from serving.store import CARRY_SECONDS, Store
 from serving.watch import FOLDER
 
 
@@ -102,6 +102,7 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
         "lake": partial(_keep_up, home, store, engine.history),
     }
     engine.behind(Background(watching, settings.refresh_seconds))
+    engine.behind(Background({"log": store.carry}, CARRY_SECONDS))
     return create_app(engine, _now, outside_of(settings, recogniser(settings, store, _now), os.environ.get(FOLDER)))
 
 

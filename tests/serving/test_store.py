@@ -178,3 +178,19 @@ def test_processes_that_lease_at_once_never_hold_the_same_case(tmp_path: Path) -
 def test_the_columns_of_contract_tables_are_those_of_the_contract() -> None:
     for contract in (DECISIONS, ANSWERS):
         assert [c.name for c in METADATA.tables[contract.name].columns] == [c.name for c in contract.columns]
+
+
+def test_the_log_is_carried_into_the_file_beside_an_open_reader_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with Store(f"sqlite:///{path}") as store:
+        with store.view() as view:
+            before = mark(view, "batch")
+            with store.write() as tx:
+                set_mark(tx, "batch", 7)
+            store.carry()
+            assert (before, mark(view, "batch")) == (None, None)
+        store.carry()
+        alone = tmp_path / "alone.db"
+        alone.write_bytes(path.read_bytes())  # without its log
+        with Store(f"sqlite:///{alone}") as copy, copy.view() as view:
+            assert mark(view, "batch") == 7
