@@ -90,10 +90,11 @@ def audited(audit: Audit, claim_ids: Iterable[str]) -> np.ndarray:
     >>> int(audited(Audit(0.02, "a", 0.5), ids).sum())
     189
     """
-    return np.array([_uniform(audit.seed, str(claim)) < audit.rate for claim in claim_ids], dtype=bool)
+    key = hashlib.blake2b(audit.seed.encode(), digest_size=32).digest()
+    return np.array([_uniform(key, str(claim)) < audit.rate for claim in claim_ids], dtype=bool)
 
 
-def _uniform(seed: str, claim_id: str) -> float:
-    digest = hashlib.blake2b(claim_id.encode(), key=hashlib.blake2b(seed.encode(), digest_size=32).digest(), digest_size=8).digest()
+def _uniform(key: bytes, claim_id: str) -> float:
+    digest = hashlib.blake2b(claim_id.encode(), key=key, digest_size=8).digest()
     # 53 bits: every value is exact as a float and below 1.
     return float((int.from_bytes(digest, "big") >> 11) / (1 << 53))

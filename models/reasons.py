@@ -265,7 +265,10 @@ def claimant_reasons(actions: np.ndarray, claims: pd.DataFrame) -> list[str]:
     """
     told = [name for name in ("kind", *_CURABLE) if name in claims]
     rows = zip(*(claims[name].tolist() for name in told), strict=True) if told else ((),) * len(claims)
-    return [claimant_reason(str(action), dict(zip(told, row, strict=True))) for action, row in zip(actions, rows, strict=True)]
+    asked = list(zip(map(str, actions), rows, strict=True))
+    # A handful of texts serves any number of claims.
+    known = {(action, row): claimant_reason(action, dict(zip(told, row, strict=True))) for action, row in set(asked)}
+    return [known[each] for each in asked]
 
 
 def claimant_reason(action: str, claim: Mapping[str, object]) -> str:

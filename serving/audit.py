@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from struct import Struct
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -25,6 +26,7 @@ DECISION, EVENT, FILLED, CASE = "decision", "event", "filled", "case"
 
 _LOCK = 7_310_001
 _PAGE = 5_000
+_PLACE, _SIZE = Struct(">QqI"), Struct(">I")
 
 
 class Entry(NamedTuple):
@@ -121,9 +123,8 @@ def chained(before: Head, entry: Entry) -> bytes:
 
 def _bound(before: bytes, seq: int, entry: Entry) -> bytes:
     kind, subject, body = entry.kind.encode(), entry.subject.encode(), entry.body
-    sizes = [len(part).to_bytes(4, "big") for part in (kind, subject, body)]
-    place = seq.to_bytes(8, "big") + entry.at.to_bytes(8, "big", signed=True)
-    return hashlib.sha256(b"".join((before, place, sizes[0], kind, sizes[1], subject, sizes[2], body))).digest()
+    place = _PLACE.pack(seq, entry.at, len(kind))
+    return hashlib.sha256(b"".join((before, place, kind, _SIZE.pack(len(subject)), subject, _SIZE.pack(len(body)), body))).digest()
 
 
 def answers(driver: Driver, claim_ids: Iterable[str]) -> dict[str, bytes]:

@@ -62,7 +62,7 @@ def _texts(values: Sequence[Any], is_instant: bool) -> list[str]:
     """Write each value as JSON."""
     if is_instant:
         known = {value: _JSON.encode(None if value is None else written(value)) for value in set(values)}
-    elif any(isinstance(value, str) for value in values):
+    elif str in set(map(type, values)):
         known = {value: _JSON.encode(value) for value in set(values)}
     else:  # no number holds a comma
         return _JSON.encode(values)[1:-1].split(",") if values else []
