@@ -16,7 +16,7 @@ from serving import queue
 from serving.instants import DAY, micros
 from serving.queue import Tier
 from serving.schema import CASE_EVENTS, CLAIMS_TABLE, METADATA
-from serving.store import Store, add_claims, find, mark, sent_to_experts, set_mark
+from serving.store import CHUNK, Store, add_claims, find, mark, sent_to_experts, set_mark
 from tests.serving.cases import START, town
 
 TOWN = town(120, seed=1)
@@ -32,6 +32,14 @@ def test_decisions_come_back_as_they_were_given(store_url: str) -> None:
         assert store.record_decisions(TOWN.decisions) == len(TOWN.decisions)
         assert_frame_equal(store.read("decisions"), TOWN.decisions.sort_values("claim_id").reset_index(drop=True))
         assert store.decided(["C000003", "nobody"]) == {"C000003"}
+
+
+@pytest.mark.parametrize("strangers", [CHUNK // 2, 3 * CHUNK])
+def test_of_many_claims_those_are_decided_that_would_be_one_by_one(strangers: int, store_url: str) -> None:
+    with Store(store_url) as store:
+        store.record_decisions(TOWN.decisions)
+        asked = [*TOWN.decisions["claim_id"][:50], *(f"X{i}" for i in range(strangers))]
+        assert store.decided(asked) == set(TOWN.decisions["claim_id"][:50])
 
 
 def test_recording_in_pieces_and_again_equals_recording_once() -> None:
