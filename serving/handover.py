@@ -67,9 +67,9 @@ def hand_over(tx: Connection, held: Lease, to: str, now: int) -> None:
     Raises
     ------
     ConflictOfInterestError
-        If that expert is tied to a party of the case.
+        If that expert is tied to a party of the case or has answered it before.
     QueueError
-        If it is the holder, has answered the case before, or the claim was decided meanwhile; otherwise as :func:`serving.queue.answer`.
+        If it is the holder, or the claim was decided meanwhile; otherwise as :func:`serving.queue.answer`.
     """
     row = queue.must_hold(tx, held, now)
     where = f"case {held.claim_id}"
@@ -77,10 +77,9 @@ def hand_over(tx: Connection, held: Lease, to: str, now: int) -> None:
         raise QueueError(f"{where}: expected a case that still waits for its answer, found it withdrawn")
     if to == held.holder:
         raise QueueError(f"{where}: expected somebody else to hand it over to, found its holder {to}")
-    if ties.is_tied(tx, to, held.claim_id):
-        raise ConflictOfInterestError(f"{where}: expected an expert tied to neither party, found {to}")
     if _barred(tx, to, [held.claim_id]):
-        raise QueueError(f"{where}: expected an expert who has not answered it yet, found {to}")
+        # Which of the two it is would tell the holder that theirs is a second look, or whom a colleague is tied to.
+        raise ConflictOfInterestError(f"{where}: expected an expert who may see it, found {to}")
     queue.release(tx, held, now)
     _mean(tx, {held.claim_id: to}, now)
 

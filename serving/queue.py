@@ -41,7 +41,7 @@ class StaleLeaseError(QueueError):
 
 
 class ConflictOfInterestError(QueueError):
-    """The case is of a customer or seller that the expert is tied to."""
+    """The expert must not see the case: they are tied to its customer or seller, or are to hear nothing of a second look at it."""
 
 
 class Tier(StrEnum):

@@ -147,7 +147,7 @@ def _told() -> Iterator[None]:
     except UnknownCaseError:
         raise RefusalError(404, Violation("claim_id", "a case of the queue", "none")) from None
     except (StaleLeaseError, ConflictOfInterestError) as error:
-        found = _HELD if isinstance(error, StaleLeaseError) else Violation("expert", "an expert tied to neither party", "one who is")
+        found = _HELD if isinstance(error, StaleLeaseError) else Violation("expert", "one who may see the case", "one who may not")
         raise RefusalError(409, found) from None
     except QueueError as error:
         expected, _, found_words = str(error).partition(": expected ")[2].partition(", found ")
