@@ -33,7 +33,7 @@ SIZES = (100_000, 1_000_000)
 """By default; ``python -m benchmarks.batch sizes 100000 1000000 5000000`` takes an hour, in which the peer tries a million as well."""
 
 PEER_SIZES, PEER_MOST, PEER_LIMIT = (100_000, 300_000), 1_000_000, 900.0
-SPARK_SIZE = 20_000
+SPARK_SIZE = 5_000
 MEMORY = 8 << 30
 """What arrays may take; what does not fit is computed within this bound."""
 PEER_THREADS = os.cpu_count() or 1
