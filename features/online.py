@@ -267,7 +267,18 @@ class OnlineHistory:
         return at
 
     def append_reads(self, reads: Sequence[Read]) -> list[int]:
-        """Let claims that were read become history one after the other, and write everything down once; see :meth:`append_read`."""
+        """Let claims that were read become history one after the other, and write everything down once.
+
+        Parameters
+        ----------
+        reads
+            As for :meth:`append_read`; none was read with another one in its history.
+
+        Returns
+        -------
+        list of int
+            The instant from which each counts (µs).
+        """
         found = [self._append_read(read) for read in reads]
         self.pages.flush()
         return found

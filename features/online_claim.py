@@ -7,7 +7,7 @@ later is a second row, and the last one counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from data_contracts import CONTRACTS
 from features.facts import PROBES, RECORDED, FeatureError
 from features.from_claim import CLAIM_FEATURES, FIELDS, KEYS, Field, measure
 from features.history import NEVER, Ints
-from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
+from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on, whole
 from features.online_sources import keep
 from features.online_windows import Round
 from features.pages import END, Key, Pages, rows
@@ -31,10 +31,11 @@ _LOGS = {table: log_on((key,), _FIRST_LOG + number) for number, (table, key) in 
 
 @dataclass(frozen=True)
 class ClaimPlan:
-    """Which features of the claim itself are wanted, and which columns of which tables they read."""
+    """Which features of the claim itself are wanted, which columns of which tables they read, and each field with its place in them."""
 
     features: tuple[Direct, ...]
     columns: dict[str, tuple[str, ...]]
+    fields: tuple[tuple[Field, int, int], ...]
     _places: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -47,7 +48,8 @@ class ClaimPlan:
             named = sorted(column for name, column in (need.split(".") for need in needs) if name == table and column != key)
             if named:
                 columns[table] = tuple(dict.fromkeys((CONTRACTS[table].known_at, RECORDED, *named)))
-        return cls(features, columns)
+        where = [columns[f.table].index(f.column) if f.column in columns.get(f.table, ()) else -1 for f in FIELDS]
+        return cls(features, columns, tuple((f, f.missing, place) for f, place in zip(FIELDS, where, strict=True)))
 
 
 def write(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages, fresh: bool) -> None:
@@ -106,22 +108,26 @@ def read(plan: ClaimPlan, claim: Rows) -> Round:
             row = np.frombuffer(page, dtype="<i8")[-1 - len(plan.columns[table]) :].tolist()
             if NEVER < row[0] < filed:
                 held[table] = row[1:]
-    fields = np.array([[_field(plan, claim, held, field) for field in FIELDS]], dtype=np.int64)
+    fields = np.array([_fields(plan, claim, held)], dtype=np.int64)
     return np.append(measure(fields)[0], np.nan)[_places(plan, claim)]
 
 
-def _field(plan: ClaimPlan, claim: Rows, held: dict[str, list[int]], field: Field) -> int:
-    """Read one field of the claim at hand, or of a row that it names and that was known at filing."""
-    table, column, word = field
-    if table != PROBES:
-        row = held.get(table)
-        return field.missing if row is None or column not in plan.columns[table] else row[plan.columns[table].index(column)]
-    values = claim.tables[PROBES].get(column)
-    if values is None:
-        return field.missing
-    if word is not None:
-        return len((values[0] or "").split()) if word == "*" else int(values[0] == word)
-    return int((claim.codes if column in ENTITIES else claim.numbers)(PROBES, column)[0])
+def _fields(plan: ClaimPlan, claim: Rows, held: Mapping[str, list[int]]) -> list[int]:
+    """Read every field of the claim at hand, and of the rows that it names and that were known at filing."""
+    told = claim.tables[PROBES]
+    found: list[int] = []
+    for (table, column, word), missing, place in plan.fields:
+        if table != PROBES:
+            row = held.get(table)
+            found.append(missing if row is None or place < 0 else row[place])
+        elif column not in told:
+            found.append(missing)
+        elif word is not None:
+            value = told[column][0]
+            found.append(len((value or "").split()) if word == "*" else int(value == word))
+        else:
+            found.append(int(claim.codes(PROBES, column)[0]) if column in ENTITIES else whole(told[column][0]))
+    return found
 
 
 def _places(plan: ClaimPlan, claim: Rows) -> Ints:

@@ -149,7 +149,7 @@ class Rows:
         found: Ints | None = self.seen.get(("integers", table, column))
         if found is None:
             held = self.tables[table][column]
-            found = held if isinstance(held, np.ndarray) else np.array([_whole(value) for value in held], dtype=np.int64)
+            found = held if isinstance(held, np.ndarray) else np.array([whole(value) for value in held], dtype=np.int64)
             self.seen["integers", table, column] = found
         return found
 
@@ -206,7 +206,8 @@ class Rows:
         return [value if value is None or isinstance(value, str) else str(value) for value in self.tables[table][column]]
 
 
-def _whole(value: Any) -> int:
+def whole(value: Any) -> int:
+    """Return a whole number, a truth or an instant as an integer; ``NEVER`` where it is missing."""
     if value is None:
         return NEVER
     if isinstance(value, datetime):

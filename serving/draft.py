@@ -222,7 +222,7 @@ def _drafted(reading: Reading, asked: Asked, around: Around, decider: Decider, n
     if old is not None and keeps and old.insured == insured and old.decider is decider and enough(old.capacity) == enough(left):
         decision = old.decision
     else:
-        decision = decider.scorer.score_one(read.vector, dict(claim), insured, left, decided_at)
+        decision = decider.scorer.score_one(read.vector, vars(claim), insured, left, decided_at)
     reading.took(decision, day)
     is_known = named("claims", claim.claim_id) in around.rows
     return Draft(asked, decision, read, insured, left, reading.watermark, decider, is_known)
@@ -234,7 +234,7 @@ def enough(left: Capacity) -> tuple[int, int]:
 
 
 def _must_be_sound(asked: Asked, around: Around, now: datetime, skew: timedelta) -> None:
-    violations = broken_references(CLAIMS, dict(asked.claim), around.rows)
+    violations = broken_references(CLAIMS, vars(asked.claim), around.rows)
     latest = now + skew
     for name in ("filed_at", "recorded_at"):
         at = getattr(asked.claim, name)

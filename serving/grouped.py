@@ -7,7 +7,7 @@ from datetime import timedelta
 from serving.draft import Asked
 
 TOGETHER = timedelta(seconds=10)
-"""Claims filed within this time of each other may be recorded at one instant; none of them is history for another one then."""
+"""Claims filed within this time of each other may be recorded when the last of them is filed: none is history for another one then."""
 
 
 def apart(asked: list[Asked]) -> tuple[list[Asked], list[Asked]]:
@@ -23,7 +23,7 @@ def apart(asked: list[Asked]) -> tuple[list[Asked], list[Asked]]:
 
 
 def spans(group: list[Asked]) -> list[list[Asked]]:
-    """Cut a group where claims were filed too far apart to be recorded at one instant."""
+    """Cut a group where claims were filed too far apart to be recorded together."""
     parts = [[group[0]]]
     low = high = group[0].claim.filed_at
     for one in group[1:]:

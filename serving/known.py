@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -28,6 +29,7 @@ STANDING, RESOLVED = "standing", "resolved"
 """Kinds of name beside the tables."""
 
 _WIDTH = 4
+_NOTHING = bytes(_WIDTH)
 
 
 class KnownRow(NamedTuple):
@@ -91,16 +93,21 @@ def print_of(contract: Contract, values: Mapping[str, Any]) -> bytes:
 
     Two rows that differ in one column share a print by a chance of one in four thousand million.
     """
-    return prints_of(contract, {column.name: (values[column.name],) for column in contract.columns})[0]
+    return b"".join([_NOTHING if kind is None else _marks((values[name],), kind)[0] for name, kind in _printed(contract)])
 
 
 def prints_of(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
     """Return the prints of many rows, given as columns of plain values."""
+    nothing = [_NOTHING] * len(columns[contract.key])
+    marks = [nothing if kind is None else _marks(columns[name], kind) for name, kind in _printed(contract)]
+    return [b"".join(row) for row in zip(*marks, strict=True)]
+
+
+@cache
+def _printed(contract: Contract) -> tuple[tuple[str, str | None], ...]:
+    """Name the columns of a print and their kinds; no kind where nothing is shown of a column."""
     own = stamped(contract)
-    marks = [_marks(columns[c.name], c.kind) for c in contract.columns if c.name not in own]
-    place = {c.name: at for at, c in enumerate(c for c in contract.columns if c.name not in own)}
-    nothing = [bytes(_WIDTH)] * len(columns[contract.key])
-    return [b"".join(row) for row in zip(*(marks[place[c.name]] if c.name in place else nothing for c in contract.columns), strict=True)]
+    return tuple((column.name, None if column.name in own else column.kind) for column in contract.columns)
 
 
 def _marks(values: Sequence[Any], kind: str) -> list[bytes]:

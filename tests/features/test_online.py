@@ -133,8 +133,8 @@ def test_what_arrives_late_is_admitted_and_the_batch_then_agrees_with_what_was_r
 
 
 @SOME
-@given(marketplaces(max_claims=12, late=0.2), st.integers(0, 10_000))
-def test_claims_that_are_read_and_then_appended_have_the_rows_that_a_batch_finds_later(tables: Tables, seed: int) -> None:
+@given(marketplaces(max_claims=12, late=0.2), st.integers(0, 10_000), st.booleans())
+def test_claims_that_are_read_and_then_appended_have_the_rows_that_a_batch_finds_later(tables: Tables, seed: int, in_groups: bool) -> None:
     rng = np.random.default_rng(seed)
     lost = {
         name: rng.random(len(tables["claims"])) < 0.15 for name in ("customer_id", "product_id", "device_id", "narrative", "photo_hash")
@@ -144,12 +144,13 @@ def test_claims_that_are_read_and_then_appended_have_the_rows_that_a_batch_finds
     history, kept, found = OnlineHistory(MemoryPages()), {name: [frame.head(0)] for name, frame in tables.items()}, {}
     for at in sorted({int(at) for name in tables for at in known(tables, name)}):
         part = between(tables, at, at + 1)
-        for claim in part.pop("claims", claims.head(0)).to_dict("records"):
-            read = history.read(plain(claim))
-            counts = history.append_read(read)
-            found[claim["claim_id"]] = read.vector
-            late = {"recorded_at": pd.Timestamp(counts, unit="us", tz="UTC")} if counts > read.filed else {}
-            kept["claims"].append(claims[claims.claim_id == claim["claim_id"]].assign(**late))
+        filed = part.pop("claims", claims.head(0)).to_dict("records")
+        for group in [filed] if in_groups else [[claim] for claim in filed]:
+            reads = [history.read(plain(claim)) for claim in group]
+            for claim, read, counts in zip(group, reads, history.append_reads(reads), strict=True):
+                found[claim["claim_id"]] = read.vector
+                late = {"recorded_at": pd.Timestamp(counts, unit="us", tz="UTC")} if counts > read.filed else {}
+                kept["claims"].append(claims[claims.claim_id == claim["claim_id"]].assign(**late))
         admitted = history.admit(part)
         if admitted:
             history.append(admitted)
@@ -159,6 +160,22 @@ def test_claims_that_are_read_and_then_appended_have_the_rows_that_a_batch_finds
     stored = {name: pd.concat(parts, ignore_index=True) for name, parts in kept.items()}
     expected = build_matrix({name: frame for name, frame in stored.items() if len(frame)}, order)
     must_equal(np.array(list(found.values()))[:, [history.names.index(name) for name in expected]], expected)
+
+
+def test_stories_told_together_are_near_each_other_for_whoever_tells_them_next() -> None:
+    story = " ".join(f"word{i}" for i in range(60))
+    at = pd.Timestamp("2025-01-05", tz="UTC")
+
+    def claim(number: int, after: int, ends: str) -> dict[str, Any]:
+        own = {"claim_id": f"C{number}", "customer_id": f"A{number}", "photo_hash": None, "amount_cents": 900}
+        return {**own, "narrative": f"{story} {ends}", "filed_at": at + pd.Timedelta(after, "s")}
+
+    history = OnlineHistory(MemoryPages())
+    history.append_read(history.read(claim(0, 0, "other") | {"narrative": "it broke in two"}))
+    reads = [history.read(claim(number, 1, ends)) for number, ends in ((1, "here"), (2, "there"))]
+    assert history.append_reads(reads) == [reads[0].filed, reads[0].filed + 1]
+    next_one = history.vector(claim(3, 9, "there"))
+    assert next_one[history.names.index("narrative_reuse_others")] == 2
 
 
 class Counted(MemoryPages):
