@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data_contracts import CLAIMS
+from data_contracts import CLAIMS, CONTRACTS
 from data_contracts.claims import Claim
 from features.catalog import CATALOG
 from features.matrix import build_matrix
@@ -118,7 +118,7 @@ def make(root: Path, orders: int, claims: int, live: int) -> World:
     past, sent = filed.iloc[:-live], filed.iloc[-live:]
     known = tables["resolutions"]["claim_id"].isin(past["claim_id"])
     tables |= {"claims": past.reset_index(drop=True), "resolutions": tables["resolutions"][known].reset_index(drop=True)}
-    end = max(frame[name].max() for frame, name in ((past, "filed_at"), (sent, "filed_at"), (tables["resolutions"], "known_at")))
+    end = max(sent["filed_at"].max(), *(frame[CONTRACTS[name].known_at].max() for name, frame in tables.items() if name in CONTRACTS))
     growing, matrix = _timed(lambda: build_matrix(tables, past.tail(min(TRAINED_ON, len(past)))))
     labels = _labels(matrix)
     grown, _ = _timed(lambda: _models(world, matrix, labels))
