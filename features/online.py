@@ -263,8 +263,7 @@ class OnlineHistory:
             The instant from which it counts (µs): its filing, or just after everything known so far. Where it is later than
             the filing, it has to be stored with the claim as ``recorded_at``: then a batch agrees.
         """
-        (at,) = self.append_reads([read])
-        return at
+        return self.append_reads([read])[0]
 
     def append_reads(self, reads: Sequence[Read]) -> list[int]:
         """Let claims that were read become history one after the other, and write everything down once.
@@ -272,12 +271,7 @@ class OnlineHistory:
         Parameters
         ----------
         reads
-            As for :meth:`append_read`; none was read with another one in its history.
-
-        Returns
-        -------
-        list of int
-            The instant from which each counts (µs).
+            As for :meth:`append_read`, which says what is returned of each; none was read with another one in its history.
         """
         found = [self._append_read(read) for read in reads]
         self.pages.flush()
