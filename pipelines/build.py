@@ -22,7 +22,7 @@ from features.ordered import slices, write
 from features.stored import Report, Stored, silent
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
-from pipelines.lake import Lake, replacing
+from pipelines.lake import Lake, replacing, schema_of
 from pipelines.memory import SHARE, available, needed_by_arrays
 
 _FILE, _MADE_FROM = "matrix.parquet", b"touchstone_made_from"
@@ -86,6 +86,8 @@ def _chosen(lake: Lake, carrier: Carrier) -> Carrier:
 def _stored(lake: Lake) -> dict[str, Stored]:
     """Return the tables that features read, as files."""
     files = {n: [lake.root / "lake" / n / f"{batch}.parquet" for batch in lake.batches(n)] for n in CONTRACTS if n not in _NOT_READ}
+    for file in (file for held in files.values() for file in held):
+        schema_of(file)  # a broken one is named, with what to do
     return {name: Stored.of(held) if held else Stored((), lake.contract(name).arrow) for name, held in files.items()}
 
 

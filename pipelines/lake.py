@@ -212,18 +212,34 @@ def _arrow(frame: pd.DataFrame, contract: Contract) -> pa.Table:
         ) from error
 
 
+def schema_of(path: Path) -> pa.Schema:
+    """Read the columns of a batch from its footer.
+
+    Raises
+    ------
+    data_contracts.contract.ContractError
+        If the file is no Parquet file, or broken.
+    """
+    try:
+        return pq.read_schema(path).remove_metadata()
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ContractError:
+    return ContractError(f"{path}: expected a readable Parquet file, found {error}; run the verb that writes this batch again")
+
+
 def _read_batch(path: Path, contract: Contract, names: list[str]) -> pa.Table:
     """Read columns of one batch; an optional one that the contract did not have when it was written is empty."""
+    found = schema_of(path)
     try:
-        found = pq.read_schema(path).remove_metadata()
         newer = [c.name for c in contract.columns if c.optional and c.name not in found.names]
         expected = pa.schema([field for field in contract.arrow if field.name not in newer])
         held = [name for name in names if name not in newer]
         table = pq.read_table(path, columns=held, partitioning=None) if found.equals(expected) else None
     except (pa.ArrowException, OSError) as error:
-        raise ContractError(
-            f"{path}: expected a readable Parquet file, found {error}; run the verb that writes this batch again"
-        ) from error
+        raise _unreadable(path, error) from error
     if table is None:
         differ = sorted({str(f) for f in expected} ^ {str(f) for f in found})
         raise ContractError(f"{path}: expected the columns of the contract, found a difference in {differ}; write this batch again")
