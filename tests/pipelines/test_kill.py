@@ -142,11 +142,24 @@ def test_killed_at_ten_random_points_and_run_again_store_and_lake_equal_those_of
             assert_frame_equal(frame, expected[name], obj=f"{name} in {market.home.root.name}")
 
 
-def test_the_command_itself_killed_between_two_days_goes_on_where_it_was(market: Market, tmp_path: Path) -> None:
+DAY_BY_DAY = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from models.policy import default_policy
+from pipelines.home import Home
+from pipelines.score import score
+score(Home(Path(sys.argv[1])), datetime.fromisoformat(sys.argv[2]), default_policy(), datetime.fromisoformat(sys.argv[3]), piece=1)
+"""
+"""Scoring in the smallest pieces there are, so that a kill falls between two of them."""
+
+
+def test_scoring_killed_between_two_pieces_is_taken_up_by_the_command_where_it_was(market: Market, tmp_path: Path) -> None:
     calm = market.copy(tmp_path / "calm")
-    call = ["score", "--as-of", (market.simulation.live_from + timedelta(weeks=WEEKS[-1])).isoformat(), "--home"]
-    command = [sys.executable, "-c", "from pipelines.cli import main; main()", *call]
-    with subprocess.Popen([*command, str(market.home.root)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+    until = (market.simulation.live_from + timedelta(weeks=WEEKS[-1])).isoformat()
+    call = ["score", "--as-of", until, "--home"]
+    command = [sys.executable, "-c", DAY_BY_DAY, str(market.home.root), until, market.simulation.live_from.isoformat()]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         while child.poll() is None and decided(market.home) == 0:
             try:
                 child.wait(0.02)
