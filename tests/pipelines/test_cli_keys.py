@@ -70,7 +70,7 @@ def test_a_rotated_key_has_a_successor_with_the_same_scopes_and_ends_a_little_la
     [
         (("create", "--scope", "score"), "expected a name"),
         (("create", "--name", "n"), "at least one scope"),
-        (("create", "--name", "n", "--scope", "root"), "expected some of score, events, read, expert, admin, found root"),
+        (("create", "--name", "n", "--scope", "root"), "expected some of score, events, read, expert, investigator, admin, found root"),
         (("revoke",), "identifier of a valid key"),
         (("rotate", "000000000000"), "identifier of a valid key"),
     ],

@@ -53,6 +53,7 @@ def listening(build: Callable[[], FastAPI], settings: Settings) -> Iterator[tupl
     config = config_of(build, settings)
     config.port = 0
     server, bound = uvicorn.Server(config), config.bind_socket()
+    bound.listen()  # whoever calls before the server is up waits for it
     thread = Thread(target=server.run, args=([bound],))
     thread.start()
 
