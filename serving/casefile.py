@@ -8,7 +8,7 @@ address, payment, telephone, photograph hash, value and priority of the case. On
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -17,10 +17,9 @@ from sqlalchemy import Connection, Select, select
 
 from data_contracts.claims import Channel, ClaimKind
 from models.quality_checks import Checks, draw
+from serving.instants import moment
 from serving.queue import Tier
 from serving.schema import CASES, CLAIMS_TABLE, DECISIONS_TABLE
-
-_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Filed(BaseModel):
@@ -66,15 +65,6 @@ class CaseFile(BaseModel):
 _FILED = tuple(Filed.model_fields)
 _OPINION = ("p_valid", "p_unsubstantiated", "p_abusive", "reasons")
 _CASE = ("claim_id", "tier", "token", "leased_at", "lease_expires_at", "due_at", "minutes")
-
-
-def moment(at: int) -> datetime:
-    """Return stored microseconds as an instant.
-
-    >>> moment(86_400_000_000).isoformat()
-    '1970-01-02T00:00:00+00:00'
-    """
-    return _ZERO + timedelta(microseconds=at)
 
 
 def case_files(tx: Connection, claim_ids: Iterable[str], checks: Checks) -> list[CaseFile]:

@@ -32,9 +32,9 @@ from serving.case_messages import (
     Status,
     Wanted,
 )
-from serving.casefile import CaseFile, case_files, moment
+from serving.casefile import CaseFile, case_files
 from serving.driver import Driver
-from serving.instants import DAY
+from serving.instants import DAY, moment
 from serving.queue import CaseState, Lease, QueueError, Tier
 from serving.schema import CASES, EXPERT_ANSWERS
 from serving.ties import Tie, TieKind, is_tied

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from serving import queue, ties
 from serving.queue import CaseState, ConflictOfInterestError, Lease, QueueError, Tier
 from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS
+from serving.schema_parties import ESCALATIONS
 from serving.ties import Tie
 
 _AT_ONCE = 1_000
@@ -115,6 +116,7 @@ def escalate(tx: Connection, held: Lease, now: int, minutes: Mapping[str, int] =
         .values(tier=Tier.INVESTIGATION.value, minutes=effort, priority=queue.priority(row.value_cents, effort))
     )
     tx.execute(delete(ASSIGNMENTS).where(ASSIGNMENTS.c.claim_id == held.claim_id))
+    tx.execute(insert(ESCALATIONS).values(claim_id=held.claim_id, expert=held.holder, at=now))
 
 
 def declare(tx: Connection, tie: Tie, now: int) -> tuple[str, ...]:

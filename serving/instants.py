@@ -41,6 +41,15 @@ def micros(instant: datetime) -> int:
     return int((instant - _ZERO) // _TICK)
 
 
+def moment(at: int) -> datetime:
+    """Return stored microseconds as an instant.
+
+    >>> moment(86_400_000_000).isoformat()
+    '1970-01-02T00:00:00+00:00'
+    """
+    return _ZERO + timedelta(microseconds=at)
+
+
 def instants(values: list[int | None]) -> pd.Series:
     """Return stored microseconds as a ``datetime64[us, UTC]`` series; ``None`` becomes missing.
 

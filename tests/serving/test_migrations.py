@@ -81,5 +81,5 @@ def test_of_several_that_open_an_older_store_at_once_one_takes_the_steps(store_u
 def test_a_store_that_a_newer_version_wrote_is_refused(store_url: str) -> None:
     with Store(store_url) as store, store.write() as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreVersionError, match="expected a version up to 0003, found '9999'"):
+    with pytest.raises(StoreVersionError, match=f"expected a version up to {HEAD}, found '9999'"):
         Store(store_url)

@@ -17,6 +17,7 @@ from serving import handover, opening, queue, ties
 from serving.instants import DAY, micros
 from serving.queue import MEANT_FOR, URGENT, CaseState, ConflictOfInterestError, Lease, QueueError, StaleLeaseError, Tier, UnknownCaseError
 from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS, EXPERT_TIES
+from serving.schema_parties import ESCALATIONS
 from serving.store import Store, rows_of
 from serving.ties import Tie, TieKind
 from tests.serving.cases import town
@@ -79,7 +80,7 @@ class QueueIsPlain(RuleBasedStateMachine):
         self.given: list[Lease] = []
         self.tied: set[tuple[str, TieKind, str]] = set()
         with self.store.write() as tx:
-            for table in (ASSIGNMENTS, EXPERT_TIES, EXPERT_ANSWERS, CASES):
+            for table in (ASSIGNMENTS, ESCALATIONS, EXPERT_TIES, EXPERT_ANSWERS, CASES):
                 tx.execute(delete(table))
             opening.open_cases(tx, rows_of(DECISIONS, REVIEWED), parties=PARTIES)
         self.plain = {
