@@ -30,7 +30,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
-from serving import audit, migrations, queue
+from serving import (
+    audit,
+    migrations,
+    queue,
+    schema_console,  # noqa: F401  # its tables belong to the store
+)
 from serving.decided import write_decisions
 from serving.driver import Driver
 from serving.instants import instants
