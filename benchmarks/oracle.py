@@ -90,6 +90,7 @@ def main() -> int:
     _print(seeds, quality, ratios)
     metrics = {name: found.estimate for name, found in ratios.items()}
     result = {"metrics": metrics, "intervals": {name: vars(found) for name, found in ratios.items()}, "quality": quality}
+    result |= {"ratios": {name: value for name, value in metrics.items() if name.startswith("cost_")}}
     size = {"orders": ORDERS, "claims": CLAIMS, "seeds": list(SEEDS), "sample_seeds": list(SAMPLE)}
     record("oracle", result | {"rows": seeds, "size": size}, ("lightgbm", "numpy", "pandas"))
     return 0

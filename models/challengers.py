@@ -181,8 +181,41 @@ def _xgboost(
     return lambda new: np.asarray(booster.predict(data(new)), dtype=np.float64)
 
 
+def _catboost(
+    encoded: np.ndarray, numbers: np.ndarray, weights: np.ndarray, categorical: tuple[int, ...], rounds: int, seed: int, threads: int
+) -> Proba:
+    from catboost import CatBoostClassifier, Pool  # type: ignore[import-untyped]
+
+    columns = list(categorical)
+
+    def data(rows: np.ndarray, **more: np.ndarray) -> Pool:
+        # Categories must be whole numbers or text for it, and a missing one is a category of its own.
+        named = {column: np.nan_to_num(rows[:, column], nan=-1.0).astype(np.int64) for column in columns}
+        return Pool(pd.DataFrame(dict(enumerate(rows.T)) | named), cat_features=columns, **more)
+
+    model = CatBoostClassifier(
+        loss_function="MultiClass",
+        iterations=rounds,
+        learning_rate=0.1,
+        depth=4,
+        l2_leaf_reg=5.0,
+        rsm=0.4,
+        bootstrap_type="Bernoulli",
+        subsample=0.8,
+        boosting_type="Plain",
+        random_seed=seed,
+        thread_count=threads,
+        # It would leave a folder of logs where it runs.
+        allow_writing_files=False,
+        verbose=False,
+    )
+    model.fit(data(encoded, label=numbers, weight=weights))
+    return lambda new: np.asarray(model.predict_proba(data(new), thread_count=threads), dtype=np.float64)
+
+
 LEARNERS: Mapping[str, tuple[str, Learner]] = {
     "hist gradient boosting": ("sklearn", _hist),
     "xgboost": ("xgboost", _xgboost),
+    "catboost": ("catboost", _catboost),
 }
 """Challengers by name: the package each needs, and how it learns."""

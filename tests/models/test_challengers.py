@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,17 @@ def test_challengers_add_rows_to_the_table_and_nothing_to_the_bundle(trained: Tr
     assert both.table["model"].iloc[-1] == "xgboost" and both.table["auc_abusive"].iloc[-1] > 0.7
 
 
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_challenger_leaves_no_file_behind_and_copes_with_a_missing_category(
+    name: str, data: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    channel = data.matrix["channel"].where(np.arange(len(data.matrix)) % 10 > 0)
+    material = train(data.matrix.assign(channel=channel), data.claims, known_of(data), START, "c", data.inputs.features, SETTINGS).material
+    assert auc(data.labels, train_challenger(name, material).predict(data.matrix.assign(channel=channel))[:, 2], data.weights) > 0.75
+    assert not list(tmp_path.rglob("*"))
+
+
 def test_a_missing_library_is_a_row_that_says_so(data: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "xgboost" else found(name))
@@ -53,5 +65,5 @@ def test_a_missing_library_is_a_row_that_says_so(data: Sample, monkeypatch: pyte
 
 
 def test_an_unknown_challenger_is_an_error_that_names_all() -> None:
-    with pytest.raises(ValueError, match="hist gradient boosting, xgboost, found 'oracle'"):
+    with pytest.raises(ValueError, match="hist gradient boosting, xgboost, catboost, found 'oracle'"):
         absent("oracle")
