@@ -114,7 +114,7 @@ def main() -> int:
             f"{what}_{name}": one[what] for name, one in found.items() for what in ("seconds", "starting_seconds", "peak_gb", "rows")
         }
         | {f"rows_that_differ_{name}": sum(one["differing"].values()) for name, one in found.items()},
-        "differing": {name: one["differing"] for name, one in found.items()},
+        "rows": [{"carrier": name} | one for name, one in found.items()],
         "seconds_definition": seconds,
         "ratios": {f"{name}_vs_local": one["seconds"] / found["local"]["seconds"] for name, one in found.items() if name != "local"},
     }
