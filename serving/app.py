@@ -115,7 +115,7 @@ def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> 
     line = Line(decide, outside.waiting, outside.patience)
     limits = Limits(outside.per_second)
     aside = Aside(outside.readers, outside.patience)
-    watch = Watch(engine.versions, engine.counters, lambda: line.depth, outside.counted_in)
+    watch = Watch(engine.versions, engine.counters, engine.parity, lambda: line.depth, outside.counted_in)
     line.served = watch.decided
 
     @asynccontextmanager

@@ -321,10 +321,14 @@ class Engine:
         }
 
     def counters(self) -> dict[str, int]:
-        """Return what this process has counted so far, and what was found about the sample of feature rows."""
+        """Return what this process has counted so far."""
+        return {name: self._counts[name] for name in COUNTED}
+
+    def parity(self) -> dict[str, int]:
+        """Return what the batch found so far about the sample of feature rows, whichever process kept them."""
         with self.store.view() as view:
             ((checked, differ),) = Driver(view).rows(_PARITY)
-        return {name: self._counts[name] for name in COUNTED} | {"parity_checked": checked, "parity_mismatches": differ}
+        return {"parity_checked": checked, "parity_mismatches": differ}
 
     def _prepared(self, bundle: Bundle) -> Decider:
         return Decider(Scorer(bundle, self.policy, self._rules, self._history.names), bundle.hash)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -23,7 +23,10 @@ BUCKETS = (0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003, 0.004, 0.005, 0.0075, 0.
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 """The content type of the page."""
 
-_MISMATCHES = "parity_mismatches"
+_PARITY = {
+    "parity_checked": "Sampled claims whose features the batch has computed as well",
+    "parity_mismatches": "Sampled claims whose live features differ from the batch's",
+}
 
 
 class Watch:
@@ -34,7 +37,9 @@ class Watch:
     versions
         Names what decides now.
     counters
-        The engine's counters, each only ever rising.
+        The engine's counters, each only ever rising; asked after every group of claims, so it must cost nothing.
+    parity
+        What the store knows of the sampled claims, by the names of :data:`_PARITY`; asked when the page is read.
     depth
         Claims that wait or are at work.
     shared
@@ -45,17 +50,19 @@ class Watch:
         self,
         versions: Callable[[], Mapping[str, str]],
         counters: Callable[[], Mapping[str, int]],
+        parity: Callable[[], Mapping[str, int]],
         depth: Callable[[], int],
         shared: str | None = None,
     ) -> None:
-        self._versions, self._counters, self._depth, self._shared = versions, counters, depth, shared
+        self._counters, self._depth, self._shared = counters, depth, shared
+        self._stored = CollectorRegistry(auto_describe=False)
+        self._stored.register(_Stored(versions, parity))
         self._registry = CollectorRegistry(auto_describe=False)
         registry = self._registry
         self._requests = Counter("touchstone_requests", "Requests answered", ["method", "route", "status"], registry=registry)
         self._stages = Histogram("touchstone_stage_seconds", "Time by stage", ["stage"], registry=registry, buckets=BUCKETS)
         self._line = Gauge("touchstone_line_claims", "Claims waiting or at work", registry=registry, multiprocess_mode="livesum")
         self._engine = Counter("touchstone_engine", "What the engine did", ["what"], registry=registry)
-        self._parity = Counter(f"touchstone_{_MISMATCHES}", "Live features that differ from the batch's", registry=registry)
         self._told: dict[str, int] = {}
         self._lock = Lock()
         self._routes: dict[tuple[str, str, int], Counter] = {}
@@ -81,7 +88,7 @@ class Watch:
             for name, value in self._counters().items():
                 more = value - self._told.get(name, 0)
                 if more > 0:
-                    (self._parity if name == _MISMATCHES else self._engine.labels(name)).inc(more)
+                    self._engine.labels(name).inc(more)
                     self._told[name] = value
         self._line.set(self._depth())
 
@@ -92,16 +99,17 @@ class Watch:
         if self._shared is not None:
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._shared)  # type: ignore[no-untyped-call]
-        decides = CollectorRegistry(auto_describe=False)
-        decides.register(_Versions(self._versions))
-        return generate_latest(registry) + generate_latest(decides)
+        return generate_latest(registry) + generate_latest(self._stored)
 
 
-class _Versions(Collector):
-    """What decides, as the labels of one series."""
+class _Stored(Collector):
+    """What is the same whichever process is asked: what decides, as the labels of one series, and what the store counts."""
 
-    def __init__(self, versions: Callable[[], Mapping[str, str]]) -> None:
-        self._versions = versions
+    def __init__(self, versions: Callable[[], Mapping[str, str]], parity: Callable[[], Mapping[str, int]]) -> None:
+        self._versions, self._parity = versions, parity
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("touchstone_version", "What decides", value=dict(self._versions()))
+        found = self._parity()
+        for name, meaning in _PARITY.items():
+            yield CounterMetricFamily(f"touchstone_{name}", meaning, value=found[name])

@@ -97,13 +97,13 @@ def test_a_sample_is_checked_once_by_the_batch_and_the_endpoint_counts_what_diff
         engine = Engine(market.bundle, POLICY, store, sample=1.0)
         engine.score_many([claim(market.live, row) for row in range(5)], market.now)
         assert (check_sample(home, store).checked, check_sample(home, store).checked) == (5, 0)
-        assert engine.counters() | {"parity_checked": 5, "parity_mismatches": 0} == engine.counters()
+        assert engine.parity() == {"parity_checked": 5, "parity_mismatches": 0}
         engine.score(claim(market.live, 6), market.now)
         with store.write() as tx:
             vector = store.read("parity_samples")["vector"].iloc[-1]
             tx.exec_driver_sql("UPDATE parity_samples SET vector = ? WHERE differs IS NULL", (b"\1" + vector[1:],))
         assert list(check_sample(home, store).differing.values()) == [(HISTORY.names[0],)]
-        assert engine.counters()["parity_mismatches"] == 1
+        assert engine.parity()["parity_mismatches"] == 1
 
 
 def test_the_command_follows_the_chain_and_ends_with_one_where_it_breaks(market: Small, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import pickle
 import ssl
@@ -36,12 +37,14 @@ def hello() -> FastAPI:
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Give the loggers, and how often threads take turns, back as they were."""
-    turns = sys.getswitchinterval()
+    """Give the loggers, how often threads take turns and how cycles are looked for back as they were."""
+    turns, thresholds = sys.getswitchinterval(), gc.get_threshold()
     loggers = [logging.getLogger(name) for name in ("touchstone", "uvicorn")]
     before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
     yield
     sys.setswitchinterval(turns)
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
     for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
@@ -126,3 +129,17 @@ def test_what_a_worker_is_given_can_be_sent_to_it() -> None:
     config = config_of(partial(hello), Settings(workers=3, shutdown_seconds=7))
     sent = pickle.loads(pickle.dumps(config))
     assert sent.workers == 3 and sent.timeout_graceful_shutdown == 7 and sent.factory
+
+
+@pytest.mark.usefixtures("quiet")
+def test_what_is_there_when_it_begins_to_listen_is_never_searched_for_cycles_again() -> None:
+    made = {}
+
+    def build() -> FastAPI:
+        made["model"] = [[] for _ in range(10)]
+        return hello()
+
+    with listening(build, Settings()) as (address, _):
+        assert httpx.get(f"http://{address}/").json() == "hello"
+        tracked = {id(found) for found in gc.get_objects()}
+        assert not tracked & {id(part) for part in made["model"]} and gc.get_freeze_count() > len(made["model"])

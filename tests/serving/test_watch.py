@@ -15,8 +15,9 @@ def series(watch: Watch) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def watch(**engine: int) -> tuple[Watch, dict[str, Any]]:
-    state: dict[str, Any] = {"depth": 0, "counters": engine, "versions": {"bundle": "b1"}}
-    return Watch(lambda: state["versions"], lambda: state["counters"], lambda: state["depth"]), state
+    parity = {"parity_checked": 0, "parity_mismatches": 0}
+    state: dict[str, Any] = {"depth": 0, "counters": engine, "parity": parity, "versions": {"bundle": "b1"}}
+    return Watch(lambda: state["versions"], lambda: state["counters"], lambda: state["parity"], lambda: state["depth"]), state
 
 
 def test_requests_are_counted_by_route_and_status_and_timed_where_a_claim_was_decided() -> None:
@@ -33,16 +34,14 @@ def test_requests_are_counted_by_route_and_status_and_timed_where_a_claim_was_de
 
 
 def test_the_engines_counters_are_told_once_however_often_the_page_is_read() -> None:
-    page, state = watch(decided=3, parity_mismatches=0)
+    page, state = watch(decided=3)
     for _ in range(3):
         found = series(page)
     assert found["touchstone_engine_total", (("what", "decided"),)] == 3
-    assert found["touchstone_parity_mismatches_total", ()] == 0
-    state["counters"] = {"decided": 5, "parity_mismatches": 1}
+    state["counters"] = {"decided": 5}
     page.decided(0.001, 0.002)
     found = series(page)
     assert found["touchstone_engine_total", (("what", "decided"),)] == 5
-    assert found["touchstone_parity_mismatches_total", ()] == 1
     assert found["touchstone_stage_seconds_sum", (("stage", "deciding"),)] == 0.002
 
 
@@ -52,3 +51,16 @@ def test_the_page_says_what_decides_now_and_how_long_the_line_is() -> None:
     found = series(page)
     assert found["touchstone_line_claims", ()] == 7
     assert found["touchstone_version_info", (("bundle", "b2"),)] == 1
+
+
+def test_what_the_store_knows_of_the_samples_is_asked_for_when_the_page_is_read_and_not_with_every_claim() -> None:
+    page, state = watch(decided=1)
+    asked: list[str] = []
+    page = Watch(lambda: {"bundle": "b"}, lambda: state["counters"], lambda: (asked.append("asked"), state["parity"])[1], lambda: 0)
+    page.decided(0.001, 0.002)
+    assert not asked
+    state["parity"] = {"parity_checked": 7, "parity_mismatches": 1}
+    for _ in range(2):
+        found = series(page)
+        assert (found["touchstone_parity_checked_total", ()], found["touchstone_parity_mismatches_total", ()]) == (7, 1)
+    assert len(asked) == 2
