@@ -6,11 +6,13 @@ Batch and endpoint write decisions through here, in the transaction of everythin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from data_contracts import DECISIONS, Action, Route
@@ -23,6 +25,7 @@ from serving.instants import DAY
 from serving.opening import Parties, open_cases
 from serving.schema import DECISIONS_TABLE
 from serving.written import bodies_of
+from serving.written_columns import bodies_in, plain_columns
 
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
 _NAMES = tuple(column.name for column in DECISIONS.columns)
@@ -66,15 +69,47 @@ def write_decisions(
     return record(tx, rows, after)
 
 
+def write_table(tx: Connection, decisions: pa.Table, minutes: Mapping[str, int], parties: Parties | None = None) -> Head:
+    """Write decisions as :func:`write_decisions` does, from columns: the way of a batch.
+
+    Parameters
+    ----------
+    tx
+        A write transaction that holds the audit log's lock.
+    decisions
+        In the Arrow types of the decisions contract; none of the claims has one yet.
+    minutes, parties
+        As there.
+
+    Returns
+    -------
+    Head
+        The audit log's new head.
+    """
+    driver = Driver(tx)
+    columns = dict(zip(_NAMES, plain_columns(DECISIONS, decisions), strict=True))
+    driver.load(DECISIONS_TABLE, list(columns.values()))
+    reviewed = decisions.filter(pc.is_in(decisions["action"], pa.array(_REVIEWED)))
+    names = ("claim_id", "action", "route", "review_value_cents", "decided_at")
+    cases = [dict(zip(names, row, strict=True)) for row in zip(*plain_columns(DECISIONS, reviewed, names), strict=True)]
+    open_cases(tx, cases, minutes, parties)
+    _take(driver, cases)
+    return audit.extend(driver, DECISION, columns["claim_id"], columns["decided_at"], bodies_in(DECISIONS, decisions).to_pylist())
+
+
 def record(tx: Connection, rows: Sequence[Mapping[str, Any]], after: Head | None = None) -> tuple[list[bytes], Head]:
     """Count what decisions took of the experts' days, and enter them into the audit log; returns as :func:`write_decisions`."""
     driver = Driver(tx)
-    taken = Counter((day_of(row["decided_at"]), row["action"]) for row in rows if takes_capacity(row["action"], row["route"]))
-    if taken:
-        driver.run(_COUNT, [(*key, cases) for key, cases in sorted(taken.items())])
+    _take(driver, rows)
     bodies = bodies_of(DECISIONS, dict(zip(_NAMES, zip(*map(_VALUES, rows), strict=True), strict=True))) if rows else []
     entries = [Entry(DECISION, row["claim_id"], row["decided_at"], body) for row, body in zip(rows, bodies, strict=True)]
     return bodies, audit.append(driver, entries, after)
+
+
+def _take(driver: Driver, rows: Iterable[Mapping[str, Any]]) -> None:
+    taken = Counter((day_of(row["decided_at"]), row["action"]) for row in rows if takes_capacity(row["action"], row["route"]))
+    if taken:
+        driver.run(_COUNT, [(*key, cases) for key, cases in sorted(taken.items())])
 
 
 def takes_capacity(action: str, route: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -16,6 +17,8 @@ AT_ONCE = 1_024
 """Keys looked up by one statement."""
 
 _STEP = 16
+_ROWS = 128
+"""Rows that one statement inserts: while it runs, other threads do."""
 
 
 class Driver:
@@ -67,6 +70,17 @@ class Driver:
         """Insert rows, values in the order of the table's columns."""
         self._cursor.executemany(_insert(table, self.dialect), rows)
 
+    def load(self, table: Table, columns: Sequence[Sequence[Any]]) -> None:
+        """Insert many rows, given as columns in the order of the table's."""
+        if self.dialect == "postgresql":
+            with self._cursor.copy(f"COPY {table.name} ({', '.join(column.name for column in table.columns)}) FROM STDIN") as copy:
+                for row in zip(*columns, strict=True):
+                    copy.write_row(row)
+            return
+        rows = zip(*columns, strict=True)
+        while some := list(chain.from_iterable(islice(rows, _ROWS))):
+            self._cursor.execute(_inserts(table, len(some) // len(columns)), some)
+
     def replace(self, table: Table, rows: Iterable[Sequence[Any]]) -> None:
         """Insert rows, or put them in the place of those with the same key."""
         self._cursor.executemany(_replace(table, self.dialect), rows)
@@ -86,6 +100,12 @@ def _listed(text: str, size: int) -> str:
 def _insert(table: Table, dialect: str) -> str:
     names = [column.name for column in table.columns]
     return _marked(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", dialect)
+
+
+@cache
+def _inserts(table: Table, rows: int) -> str:
+    head, _, values = _insert(table, "sqlite").partition(" VALUES ")
+    return f"{head} VALUES {', '.join([values] * rows)}"
 
 
 @cache

@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -30,13 +33,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
+from data_contracts.check import to_arrow
 from serving import (
     audit,
     migrations,
     queue,
     schema_console,  # noqa: F401  # its tables belong to the store
 )
-from serving.decided import write_decisions
+from serving.decided import write_table
 from serving.driver import Driver
 from serving.instants import instants
 from serving.opening import Parties
@@ -85,8 +89,11 @@ class Store:
         self._engine = _engine(url, synchronous)
         try:
             self._bring_up_to_date()
-        except BaseException:
+        except BaseException as error:
             self.close()  # nobody else could give back what was opened
+            if isinstance(error, OperationalError) and self._engine.dialect.name != "sqlite":
+                found = str(error.orig).partition("\n")[0]
+                raise ConnectionError(f"{self._engine.url!r}: expected a server that lets us in, found: {found}; check the URL") from error
             raise
 
     def __enter__(self) -> Store:
@@ -191,9 +198,9 @@ class Store:
 def add_decisions(tx: Connection, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None, parties: Parties | None = None) -> int:
     """Keep decisions and open their cases inside the caller's transaction; see :meth:`Store.record_decisions`."""
     audit.lock(Driver(tx))
-    new = rows_of(DECISIONS, _new_rows(tx, DECISIONS_TABLE, frame))
-    if new:
-        write_decisions(tx, new, minutes or queue.MINUTES, parties=parties)
+    new = _new_rows(tx, DECISIONS_TABLE, to_arrow(frame, DECISIONS))
+    if len(new):
+        write_table(tx, new, minutes or queue.MINUTES, parties)
     return len(new)
 
 
@@ -269,22 +276,22 @@ def frame_of(table: Table, rows: Iterable[Any]) -> pd.DataFrame:
 
 
 def _present(tx: Connection, table: Table, keys: list[str]) -> set[str]:
-    key = next(iter(table.primary_key.columns))
+    key, driver = next(iter(table.primary_key.columns)), Driver(tx)
     if len(keys) > CHUNK and tx.execute(select(func.count()).select_from(table)).scalar_one() <= _SCANNED * len(keys):
         # A look-up takes as long as reading many keys in a row.
-        return {row[0] for row in Driver(tx).rows(f"SELECT {key.name} FROM {table.name}")}.intersection(keys)
-    found: set[str] = set()
-    for start in range(0, len(keys), CHUNK):
-        found.update(tx.execute(select(key).where(key.in_(keys[start : start + CHUNK]))).scalars())
-    return found
+        return {row[0] for row in driver.rows(f"SELECT {key.name} FROM {table.name}")}.intersection(keys)
+    return {row[0] for row in driver.among(f"SELECT {key.name} FROM {table.name} WHERE {key.name} IN {{keys}}", keys)}
 
 
-def _new_rows(tx: Connection, table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+def _new_rows(tx: Connection, table: Table, rows: pa.Table) -> pa.Table:
     """Return the rows whose key is not in the table yet; the first of equal keys."""
-    key = next(iter(table.primary_key.columns)).name
-    first = frame.drop_duplicates(key)
-    known = _present(tx, table, first[key].tolist())
-    return first[~first[key].isin(known)] if known else first
+    keys = rows[next(iter(table.primary_key.columns)).name].combine_chunks()
+    coded = keys.dictionary_encode()
+    if len(coded.dictionary) < len(keys):
+        _, first = np.unique(coded.indices.to_numpy(), return_index=True)
+        rows, keys = rows.take(np.sort(first)), coded.dictionary  # which lists keys as they first come
+    known = _present(tx, table, keys.to_pylist())
+    return rows.filter(pc.invert(pc.is_in(keys, pa.array(known, keys.type)))) if known else rows
 
 
 def _insert_new(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

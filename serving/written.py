@@ -34,6 +34,15 @@ def json_of(contract: Contract, values: Mapping[str, Any]) -> bytes:
     return _JSON.encode(told).encode()
 
 
+def json_value(value: Any) -> str:
+    """Write one plain value as JSON.
+
+    >>> json_value("bike"), json_value(1e-5), json_value(None)
+    ('"bike"', '1e-05', 'null')
+    """
+    return _JSON.encode(value)
+
+
 def bodies_of(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
     """Write many rows as :func:`json_of` writes each, column after column: a text or instant that repeats is written once.
 

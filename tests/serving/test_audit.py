@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from serving.audit import START, Entry, Head, answers, append, head, verify
+from serving.audit import START, Entry, Head, answers, append, extend, head, verify
 from serving.driver import Driver
 from serving.store import Store
 from tests.strategies import FEW
@@ -106,3 +106,16 @@ def test_answers_are_found_by_claim_byte_for_byte(store_url: str) -> None:
         with store.view() as tx:
             assert answers(Driver(tx), ["C1", "C5", "none"]) == {"C1": b"{1}", "C5": b"{5}"}
             assert answers(Driver(tx), []) == {}
+
+
+@FEW
+@given(logs)
+def test_entries_written_as_columns_are_bound_as_those_written_one_by_one(log: list[Entry]) -> None:
+    log = [entry._replace(kind="decision") for entry in log]
+    with Store("sqlite://") as one, Store("sqlite://") as other:
+        last = written(one, log)
+        with other.write() as tx:
+            _, subjects, instants, bodies = zip(*log, strict=True)
+            assert extend(Driver(tx), "decision", subjects, instants, bodies) == last
+            assert extend(Driver(tx), "decision", (), (), ()) == last
+        assert checked(other, last) == (len(log), "")

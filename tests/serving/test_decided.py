@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts import DECISIONS, Action, Route
+from data_contracts.check import to_arrow
 from models.policy import default_policy
 from models.review import capacity_left
 from serving.audit import answers, verify
-from serving.decided import capacity, day_of, record
+from serving.decided import capacity, day_of, record, write_decisions, write_table
 from serving.driver import Driver
 from serving.instants import DAY, SECOND, instants
+from serving.queue import MINUTES
 from serving.store import Store, rows_of
 from tests.serving.cases import town
 from tests.strategies import FEW
@@ -54,6 +56,18 @@ def test_every_decision_of_a_batch_is_in_the_audit_log_as_it_is_answered(store_u
         assert list(told) == [column.name for column in DECISIONS.columns]
         assert told["p_abusive"] == row["p_abusive"] and told["action"] == row["action"]
         assert pd.Timestamp(told["decided_at"]).value // 1000 == row["decided_at"]
+
+
+def test_decisions_written_as_a_table_are_those_written_row_by_row(store_url: str) -> None:
+    decisions = TOWN.decisions
+    with Store("sqlite://") as rows, Store(store_url) as table:
+        with rows.write() as tx:
+            _, after = write_decisions(tx, rows_of(DECISIONS, decisions), MINUTES)
+        with table.write() as tx:
+            assert write_table(tx, to_arrow(decisions, DECISIONS), MINUTES) == after
+        for name in ("decisions", "cases", "audit_log", "experts_taken"):
+            pd.testing.assert_frame_equal(table.read(name), rows.read(name))
+            assert len(rows.read(name))
 
 
 def test_midnight_belongs_to_the_day_that_ends_with_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.driver import AT_ONCE, Driver
-from serving.schema import MARKS
+from serving.schema import AUDIT_LOG, MARKS
 from serving.store import Store
 
 TEXT = "SELECT name, at FROM marks WHERE name IN {keys}"
@@ -27,3 +27,14 @@ def test_a_row_is_replaced_by_its_key_and_statements_take_their_values_in_order(
         driver.replace(MARKS, [("b", 3), ("c", 4)])
         driver.run("UPDATE marks SET at = at + ? WHERE name = ?", [(10, "a"), (20, "c")])
         assert driver.rows("SELECT name, at FROM marks WHERE at > ? ORDER BY name", (3,)) == [("a", 11), ("c", 24)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 129, 300])
+def test_rows_loaded_as_columns_are_those_that_were_added_one_by_one(store_url: str, size: int) -> None:
+    numbers, bodies = list(range(size)), [bytes([i % 256]) * 3 for i in range(size)]
+    columns = [numbers, ["event"] * size, [f"a\tb\\{i}" for i in numbers], numbers, bodies, bodies]
+    with Store(store_url) as store, store.write() as tx:
+        driver = Driver(tx)
+        driver.load(AUDIT_LOG, columns)
+        found = driver.rows("SELECT seq, kind, subject, at, body, hash FROM audit_log ORDER BY seq")
+        assert [(*row[:4], bytes(row[4]), bytes(row[5])) for row in found] == list(zip(*columns, strict=True))
