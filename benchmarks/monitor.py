@@ -36,6 +36,7 @@ from models.unlabelled import estimated, performance
 from pipelines import experts
 from pipelines.build import matrix_of
 from pipelines.demo import CYCLE
+from pipelines.diary import Diary
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.resolve import settle
@@ -187,12 +188,12 @@ def _live(home: Home, seed: int) -> Lived:
     market = simulate_into(home, ORDERS, CLAIMS, seed)
     validate(home, docs=False)
     train(home, market.live_from, POLICY, tracking=False)
-    truths, answers = examined_truths(home), parties(home, seed)
+    truths, answers, diary = examined_truths(home), parties(home, seed), Diary()
     for week in range(1, WEEKS + 1):
         as_of = market.live_from + week * CYCLE
         score(home, as_of, POLICY, since=market.live_from)
         with Store(home.store_url, synchronous="NORMAL") as store:
-            experts.work(store, truths, pd.Timestamp(as_of), seed)
+            experts.work_here(store, truths, market.live_from, as_of, seed, diary=diary)
             settle(home, store, pd.Timestamp(as_of), POLICY, answers)
     with Store(home.store_url) as store:
         decisions = store.read("decisions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -78,30 +79,46 @@ def score(
 def experts(
     as_of: AsOf,
     seed: Annotated[int, typer.Option(help="Fixes all chance of the simulated firm.")] = 0,
+    url: Annotated[
+        str | None, typer.Option(help="Endpoint in development mode that the firm calls; default: one of its own in this process.")
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option(help="For --url: a line for each expert, name and API key.")] = None,
+    policy: PolicyFile = None,
     home: HomeOption = None,
 ) -> None:
-    """Let the simulated external firm work the queue up to an instant (simulated marketplaces only).
+    """Let the simulated external firm work the queue up to an instant (simulated marketplaces only), as a client of /v1/cases.
 
     Example: touchstone experts --as-of 2025-04-08
-    """
-    import pandas as pd
 
+    Example: touchstone experts --as-of 2025-04-08 --url http://127.0.0.1:8000 --key-file experts.keys
+    """
+    from pipelines.diary import FILE, Diary
     from pipelines.experts import work
-    from pipelines.simulated import examined_truths
+    from pipelines.firm import hire
+    from pipelines.firm_desks import desks_at, office_of, read_keys
+    from pipelines.simulated import Simulation, examined_truths
     from serving.store import Store
 
-    where = _decided(Home.at(home))
-    with recorded(where, "experts", as_of, utc_now) as told, Store(where.store_url) as store, progress_bar() as bar:
+    if (url is None) != (key_file is None):
+        raise ValueError("experts: expected --url and --key-file together or neither, found one of them")
+    where = Home.at(home) if url else _decided(Home.at(home))
+    truths, since, firm = examined_truths(where), Simulation.of(where).live_from, hire(seed)
+    with ExitStack() as stack:
+        told = stack.enter_context(recorded(where, "experts", as_of, utc_now))
+        bar = stack.enter_context(progress_bar())
+        if url is not None and key_file is not None:
+            desks = stack.enter_context(desks_at(url, read_keys(key_file), firm))
+        else:
+            store = stack.enter_context(Store(where.store_url, "NORMAL"))
+            desks = stack.enter_context(office_of(store, firm, read_policy(policy)))
         task = bar.add_task("experts at work, day by day", total=None)
-        done = work(
-            store,
-            examined_truths(where),
-            pd.Timestamp(as_of),
-            seed,
-            progress=lambda day, days: bar.update(task, completed=day, total=days),
-        )
+
+        def progress(day: int, days: int) -> None:
+            bar.update(task, completed=day, total=days)
+
+        done = work(desks, truths, since, as_of, seed, firm, progress, Diary(where.root / FILE))
         told.counts = dict(vars(done))
-    show("Experts", {"days worked": done.days, "cases taken": done.leased, "cases answered": done.answered})
+    show("Experts", {"days worked": done.days, "cases taken": done.leased, "cases answered": done.answered, "refused": done.refused})
 
 
 def resolve(
@@ -240,7 +257,7 @@ def _features(home: Home, store: Store) -> tuple[bool, dict[str, Any]]:
 
 def _decided(home: Home) -> Home:
     """Refuse a home in which nothing was ever decided, before a store is made in it."""
-    if not home.store.is_file():
+    if not home.has_store():
         raise FileNotFoundError(f"{home.store}: expected a store of decided claims, found none; run touchstone score first")
     return home
 

@@ -20,6 +20,7 @@ from models.policy import Policy
 from models.promotion import Verdict
 from pipelines import experts
 from pipelines.build import build
+from pipelines.diary import FILE, Diary
 from pipelines.evaluate import Evaluation, evaluate
 from pipelines.home import Home
 from pipelines.lake import Lake
@@ -137,13 +138,13 @@ def demo(home: Home, policy: Policy, progress: Progress, orders: int = 300_000, 
 def live(home: Home, policy: Policy, live_from: datetime, end: datetime, progress: Progress, seed: int = 0) -> Resolution:
     """Decide the live claims week by week, let the experts work and the parties answer, and settle what is open afterwards."""
     weeks = -(-(end - live_from) // CYCLE) + SETTLING_WEEKS
-    truths, answers = examined_truths(home), parties(home, seed)
+    truths, answers, diary = examined_truths(home), parties(home, seed), Diary(home.root / FILE)
     for week in range(1, weeks + 1):
         as_of = live_from + week * CYCLE
         if as_of - CYCLE < end:
             score(home, as_of, policy, since=live_from)
         with Store(home.store_url, synchronous="NORMAL") as store:
-            experts.work(store, truths, pd.Timestamp(as_of), seed)
+            experts.work_here(store, truths, live_from, as_of, seed, diary=diary, policy=policy)
             resolution = settle(home, store, pd.Timestamp(as_of), policy, answers)
         progress("score, review and resolve, week by week", week, weeks)
     return resolution

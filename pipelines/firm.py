@@ -17,14 +17,19 @@ from hashlib import blake2b
 import numpy as np
 
 from data_contracts import LABELS, Label
-from serving.instants import DAY
-from serving.queue import MINUTES, Lease, Tier
+from serving.casefile import CaseFile
+from serving.instants import DAY, SECOND, micros
+from serving.queue import MINUTES, Tier
 
 PRIOR = (0.66, 0.24, 0.10)
 """Share of each class among all claims: a model's probability is shown to an expert as more or less than this."""
 
 DESK_ERRORS = ((0.925, 0.060, 0.015), (0.120, 0.850, 0.030), (0.130, 0.100, 0.770))
 """Average confusion of a desk expert (*chosen*, about 87 % right on the cases they see): row the truth, column the finding."""
+
+
+HOURS = (10 * 3600 * SECOND, 17 * 3600 * SECOND)
+"""When experts answer, after midnight UTC: the day's cases are taken before, leases prolonged afterwards."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,10 @@ class Firm:
         Log-odds of an error per unit of difficulty (0 to 1, mean one half).
     absence, no_show
         Share of working days on which an expert is away; share of leased cases that are never answered.
+    forgets, contradicts
+        Share of leases that are not prolonged in time; share of answers that another one follows.
     days
         Shortest and longest time from lease to answer, by tier.
-    lease_days
-        How long a lease lasts, by tier; longer than the longest answer takes.
     """
 
     experts: tuple[Expert, ...]
@@ -80,16 +85,18 @@ class Firm:
     difficulty_slope: float = 1.5
     absence: float = 0.08
     no_show: float = 0.02
+    forgets: float = 0.01
+    contradicts: float = 0.005
     days: tuple[tuple[Tier, tuple[float, float]], ...] = ((Tier.DESK, (2.0, 10.0)), (Tier.INVESTIGATION, (14.0, 45.0)))
-    lease_days: tuple[tuple[Tier, int], ...] = ((Tier.DESK, 14), (Tier.INVESTIGATION, 50))
+
+    def __post_init__(self) -> None:
+        for name in ("absence", "no_show", "forgets", "contradicts"):
+            if not 0 <= getattr(self, name) <= 1 or self.absence == 1:
+                raise ValueError(f"firm.{name}: expected a share from 0 to 1, absence below 1, found {getattr(self, name)}")
 
     def cases_per_week(self, tier: Tier) -> float:
         """Return the cases of a tier that the firm takes in an average week of five working days, absences included."""
         return 5 * (1 - self.absence) * sum(expert.cases_per_day for expert in self.experts if expert.tier is tier)
-
-    def lease_for(self, tier: Tier) -> int:
-        """Return how long a lease of a tier lasts, in microseconds."""
-        return dict(self.lease_days)[tier] * DAY
 
     def confusion(self, expert: Expert) -> np.ndarray:
         """Return P(finding | truth) of an expert on a case of middling difficulty and no shown score, shape (3, 3), rows sum to 1."""
@@ -98,12 +105,27 @@ class Firm:
 
 @dataclass(frozen=True)
 class Finding:
-    """An expert's answer to one lease: when (microseconds UTC), what, how long it took and what it costs."""
+    """What comes of one lease.
 
-    answered_at: int
+    Parameters
+    ----------
+    at
+        When the expert answers, microseconds UTC, in working hours.
+    label
+        What they found.
+    minutes
+        How long it took.
+    forgets
+        Whether they forget to prolong the lease, so that the answer may come too late.
+    contradicts
+        What they say an hour after their answer, if they change their mind.
+    """
+
+    at: int
     label: Label
     minutes: int
-    fee_cents: int
+    forgets: bool = False
+    contradicts: Label | None = None
 
 
 def hire(seed: int, desk: int = 2, investigators: int = 2) -> Firm:
@@ -136,10 +158,32 @@ def caseload(firm: Firm, expert: Expert, day: int, seed: int) -> int:
     """Return how many cases an expert takes on a day (microseconds at midnight UTC): 0 at the weekend and when away."""
     rng = _chance(seed, expert.name, day)
     away, load, rounding = rng.random(), rng.normal(expert.cases_per_day, 0.2 * expert.cases_per_day), rng.random()
-    weekday = (day // DAY + 3) % 7  # 1970-01-01 was a Thursday
-    if weekday >= 5 or away < firm.absence:
+    if is_weekend(day) or away < firm.absence:
         return 0
     return int(max(0.0, load) + rounding)
+
+
+def is_weekend(day: int) -> bool:
+    """Tell whether nobody works on a day (microseconds at midnight UTC).
+
+    >>> is_weekend(0), is_weekend(2 * DAY)  # 1970-01-01 was a Thursday
+    (False, True)
+    """
+    return (day // DAY + 3) % 7 >= 5
+
+
+def is_present(firm: Firm, expert: Expert, day: int, seed: int) -> bool:
+    """Tell whether an expert works on a day (microseconds at midnight UTC)."""
+    return not is_weekend(day) and _chance(seed, expert.name, day).random() >= firm.absence
+
+
+def at_work(firm: Firm, expert: Expert, instant: int, seed: int) -> int:
+    """Return when in working hours (:data:`HOURS`) an expert does what falls due at an instant, that day or the next at work."""
+    day, rest = instant // DAY * DAY, instant % DAY
+    while not is_present(firm, expert, day, seed):
+        day += DAY
+    begins, ends = HOURS
+    return day + begins + round((ends - begins) * rest / DAY)
 
 
 def finding_probabilities(firm: Firm, expert: Expert, truth: Label, difficulty: float, scores: tuple[float, float, float]) -> np.ndarray:
@@ -178,28 +222,23 @@ def finding_probabilities(firm: Firm, expert: Expert, truth: Label, difficulty: 
     return np.asarray(odds / odds.sum())
 
 
-def examine(firm: Firm, held: Lease, truth: Label, difficulty: float, scores: tuple[float, float, float], seed: int) -> Finding | None:
+def examine(firm: Firm, expert: Expert, held: CaseFile, truth: Label, difficulty: float, seed: int) -> Finding | None:
     """Return what the holder of a lease will find and when, or ``None`` for one who never answers.
 
-    Depends on the arguments alone: the same lease gives the same finding whenever it is asked for.
+    Depends on the arguments alone: the same lease gives the same finding whenever it is asked for. Whom no opinion is shown, none sways.
     """
-    expert = next((person for person in firm.experts if person.name == held.holder), None)
-    if expert is None:
-        return None
     rng = _chance(seed, held.claim_id, held.token)
-    stays_away, pace, effort, found = rng.random(4)
+    stays_away, pace, effort, found, memory, doubt = rng.random(6)
     if stays_away < firm.no_show:
         return None
     shortest, longest = dict(firm.days)[expert.tier]
-    answered_at = held.leased_at + round((shortest + (longest - shortest) * pace) * DAY)
-    if expert.tier is Tier.DESK:
-        minutes = round(20 + 25 * effort)
-        fee_cents = 2_500 + 200 * (minutes - 20)  # $25 for the shortest, $75 for the longest
-    else:
-        minutes, fee_cents = round(MINUTES[Tier.INVESTIGATION] * (0.7 + 0.6 * effort)), 250_000
-    chances = finding_probabilities(firm, expert, truth, difficulty, scores)
-    label = Label(LABELS[int(np.searchsorted(np.cumsum(chances)[:-1], found, side="right"))])
-    return Finding(answered_at, label, minutes, fee_cents)
+    at = at_work(firm, expert, micros(held.leased_at) + round((shortest + (longest - shortest) * pace) * DAY), seed)
+    minutes = round(20 + 25 * effort) if expert.tier is Tier.DESK else round(MINUTES[Tier.INVESTIGATION] * (0.7 + 0.6 * effort))
+    shown = PRIOR if held.opinion is None else (held.opinion.p_valid, held.opinion.p_unsubstantiated, held.opinion.p_abusive)
+    chances = finding_probabilities(firm, expert, truth, difficulty, shown)
+    place = int(np.searchsorted(np.cumsum(chances)[:-1], found, side="right"))
+    second = Label(LABELS[(place + 1) % len(LABELS)]) if doubt < firm.contradicts else None
+    return Finding(at, Label(LABELS[place]), minutes, memory < firm.forgets, second)
 
 
 def _chance(seed: int, who: str, which: int) -> np.random.Generator:

@@ -105,9 +105,12 @@ def queue(night: Night, as_of: datetime) -> Counts:
         worked: Counts = {}
         with Store(night.home.store_url) as store:
             if Simulation.exists(night.home):
-                from pipelines.experts import work as firm  # only here are experts simulated
+                from pipelines.diary import FILE, Diary
+                from pipelines.experts import work_here  # only here are experts simulated
 
-                worked = vars(firm(store, examined_truths(night.home), pd.Timestamp(as_of), night.seed))
+                diary, since = Diary(night.home.root / FILE), Simulation.of(night.home).live_from
+                truths = examined_truths(night.home)
+                worked = vars(work_here(store, truths, since, as_of, night.seed, diary=diary, policy=night.policy))
             with store.view() as view:
                 states = view.execute(select(CASES.c.state, func.count()).group_by(CASES.c.state)).all()
                 answers = view.execute(select(func.count()).select_from(EXPERT_ANSWERS)).scalar_one()

@@ -7,7 +7,7 @@ The body of a request is the row model of its contract, the body of an answer th
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from itertools import count
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import Body, FastAPI, Header, Query, Request
+from fastapi import Body, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
@@ -25,29 +25,26 @@ from data_contracts.decisions import Decision
 from serving.aside import Aside
 from serving.auth import DEVELOPER
 from serving.call import add
-from serving.case_messages import Answered, Escalated, Given, Held, Kept, Leases, Left, Listing, Page, Recused, Renewed, Wanted
-from serving.casefile import CaseFile
+from serving.console.mounted import add_console
+from serving.console.records import Records
 from serving.described import described
 from serving.engine import RECEIVES, Engine
 from serving.gate import Bounds, Gate, Recognised, refused
 from serving.limits import Limits
 from serving.line import Answer, Line
 from serving.messages import ClaimBatch, Decisions, Health, Invocation, Predictions, Receipts, Versions, events_of
+from serving.outside_routes import KEY_HEADER, add_cases
 from serving.routes_cases import CaseRoutes
 from serving.routes_claims import ClaimRoutes
 from serving.routes_events import EventRoutes
 from serving.routes_mlflow import MlflowRoutes
 from serving.routes_operations import OperationRoutes
 from serving.settings import Settings
+from serving.simulated_clock import now_of
 from serving.watch import Watch
 
 Clock = Callable[[], datetime]
 """Tells the present instant, in UTC."""
-
-_KEY_HEADER = Annotated[
-    str | None,
-    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="sent again with the same claim: answered as before"),
-]
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,12 @@ class Outside:
         Folder in which several processes count together; ``None``: this is the only one.
     tracing
         Whether spans go to OpenTelemetry, to the exporters that its environment variables name.
+    simulated
+        Whether experts and parties may say what time it is (:mod:`serving.simulated_clock`); for development alone.
+    secure
+        Whether the console's cookies are for HTTPS alone.
+    records
+        What the console knows of claims and parties beside the store.
     """
 
     recognise: Recognised = lambda _credential: DEVELOPER
@@ -82,9 +85,12 @@ class Outside:
     readers: int = 4
     counted_in: str | None = None
     tracing: bool = False
+    simulated: bool = False
+    secure: bool = True
+    records: Records | None = None
 
 
-def outside_of(settings: Settings, recognise: Recognised, counted_in: str | None = None) -> Outside:
+def outside_of(settings: Settings, recognise: Recognised, counted_in: str | None = None, records: Records | None = None) -> Outside:
     """Return how an endpoint with these settings meets the world.
 
     >>> outside_of(Settings(waiting=7), lambda _credential: None).waiting
@@ -92,7 +98,18 @@ def outside_of(settings: Settings, recognise: Recognised, counted_in: str | None
     """
     bounds = Bounds(settings.body_bytes, settings.batch_bytes, float(settings.patience_seconds), settings.at_once)
     rate, patience = settings.requests_per_second, float(settings.patience_seconds)
-    return Outside(recognise, bounds, rate, settings.waiting, patience, counted_in=counted_in, tracing=settings.tracing)
+    return Outside(
+        recognise,
+        bounds,
+        rate,
+        settings.waiting,
+        patience,
+        counted_in=counted_in,
+        tracing=settings.tracing,
+        simulated=settings.development,
+        secure=not settings.development,
+        records=records,
+    )
 
 
 def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> FastAPI:
@@ -125,6 +142,34 @@ def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> 
         aside.close()
         engine.close()
 
+    app = frame(life, limits, watch.answered, outside)
+    claims = ClaimRoutes(engine, line, aside, limits.spend)
+    _add_claims(app, claims)
+    _add_others(app, EventRoutes(engine, aside, limits.spend, clock), MlflowRoutes(claims), OperationRoutes(engine, aside, watch))
+    add_cases(app, CaseRoutes(engine.store, engine.policy, aside, now_of(clock, outside.simulated)))
+    add_console(app, engine, aside, clock, outside.secure, outside.records)
+    return app
+
+
+def frame(
+    life: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    limits: Limits,
+    answered: Callable[[str, str, int, float], None],
+    outside: Outside,
+) -> FastAPI:
+    """Return an application without routes behind the gate.
+
+    Parameters
+    ----------
+    life
+        What is closed with it.
+    limits
+        How often each caller may ask.
+    answered
+        Told method, route, status and seconds of every answer.
+    outside
+        How it meets the world.
+    """
     app = FastAPI(
         title="Touchstone",
         summary="Decides marketplace claims: probabilities, action, reasons.",
@@ -143,42 +188,20 @@ def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> 
         },
     )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # as FastAPI's documentation extends it
-    claims = ClaimRoutes(engine, line, aside, limits.spend)
-    _add_claims(app, claims)
-    _add_others(app, EventRoutes(engine, aside, limits.spend, clock), MlflowRoutes(claims), OperationRoutes(engine, aside, watch))
-    _add_cases(app, CaseRoutes(engine, aside, clock))
     app.add_exception_handler(HTTPException, _no_such_route)
-    app.add_middleware(
-        Gate, recognise=outside.recognise, limits=limits, fresh=_request_ids(), answered=watch.answered, bounds=outside.bounds
-    )
+    app.add_middleware(Gate, recognise=outside.recognise, limits=limits, fresh=_request_ids(), answered=answered, bounds=outside.bounds)
     return app
 
 
 def _add_claims(app: FastAPI, routes: ClaimRoutes) -> None:
     refuses = (400, 408, 409, 413, 415, 422, 503)
-    one = {"claim": Claim, "idempotency_key": _KEY_HEADER}
+    one = {"claim": Claim, "idempotency_key": KEY_HEADER}
     add(app, "POST", "/v1/claims:score", routes.score_claim, Decision, one, refuses, summary="Decide a claim")
     many = {"batch": ClaimBatch}
     add(app, "POST", "/v1/claims:batchScore", routes.score_claims, Decisions, many, refuses, summary="Decide up to 1,000 claims")
     look_up = {"claim_id": Identifier}
     add(app, "GET", "/v1/decisions/{claim_id}", routes.get_decision, Decision, look_up, (404, 422, 503), summary="Look a decision up")
     add(app, "GET", "/v1/claims/{claim_id}", routes.get_claim, Claim, look_up, (404, 422, 503), summary="Look a claim up")
-
-
-def _add_cases(app: FastAPI, routes: CaseRoutes) -> None:
-    listed = {"listing": Annotated[Listing, Query()]}
-    add(app, "GET", "/v1/cases", routes.list_cases, Page, listed, (422, 503), summary="List cases")
-    add(app, "GET", "/v1/cases/{claim_id}", routes.get_case, CaseFile, {"claim_id": Identifier}, (404, 422, 503), summary="Read a case")
-    for name, handler, takes, answers, summary in (
-        ("lease", routes.lease_cases, Wanted, Leases, "Lease the next cases"),
-        ("renew", routes.renew_case, Held, Renewed, "Prolong a lease"),
-        ("answer", routes.answer_case, Answered, Kept, "Answer a case"),
-        ("release", routes.release_case, Given, Left, "Give a case back"),
-        ("escalate", routes.escalate_case, Escalated, Left, "Ask for an investigation"),
-        ("recuse", routes.recuse_case, Recused, Left, "Declare a conflict of interest"),
-    ):
-        body = {"asked": takes, "idempotency_key": _KEY_HEADER}
-        add(app, "POST", f"/v1/cases:{name}", handler, answers, body, (400, 404, 408, 409, 413, 415, 422, 503), summary=summary)
 
 
 def _add_others(app: FastAPI, events: EventRoutes, mlflow: MlflowRoutes, operations: OperationRoutes) -> None:

@@ -27,6 +27,9 @@ AGAIN = frozenset({429, 500, 502, 503, 504})
 
 _LONGEST_PAUSE = 30.0
 
+Exchange = Callable[[str, str, bytes | None, Mapping[str, str]], tuple[int, dict[str, str], bytes]]
+"""Carries method, path, body and headers; returns status, headers in lower case and body."""
+
 
 class ProblemError(Exception):
     """The endpoint answered with a problem; :attr:`problem` names every field that was wrong."""
@@ -59,6 +62,8 @@ class Client:
         TLS settings; by default the system's.
     pause, fresh
         How to wait some seconds, and how to make an idempotency key; to be replaced in tests.
+    exchange
+        What carries requests instead of a connection to the address, such as :class:`serving.inside.Inside`.
 
     Examples
     --------
@@ -74,6 +79,7 @@ class Client:
     trust: ssl.SSLContext | None = None
     pause: Callable[[float], None] = time.sleep
     fresh: Callable[[], str] = lambda: str(uuid4())
+    exchange: Exchange | None = field(default=None, repr=False)
     _connection: http.client.HTTPConnection | None = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Client:
@@ -99,12 +105,12 @@ class Client:
             If no attempt got an answer.
         """
         body = claim.model_dump_json().encode()
-        return Decision.model_validate_json(self._call("POST", "/v1/claims:score", body, idempotency_key or self.fresh()))
+        return Decision.model_validate_json(self.call("POST", "/v1/claims:score", body, idempotency_key or self.fresh()))
 
     def score_many(self, claims: Sequence[Claim]) -> list[Scored]:
         """Return what became of each of up to 1,000 claims, in their order."""
         body = json.dumps({"claims": [claim.model_dump(mode="json") for claim in claims]}).encode()
-        return Decisions.model_validate_json(self._call("POST", "/v1/claims:batchScore", body)).results
+        return Decisions.model_validate_json(self.call("POST", "/v1/claims:batchScore", body)).results
 
     def decision(self, claim_id: str) -> Decision | None:
         """Return the decision on a claim, ``None`` if it has none."""
@@ -119,22 +125,40 @@ class Client:
     def tell(self, table: str, rows: Sequence[Row]) -> list[Received]:
         """Tell what happened: up to 1,000 rows of a contract. Told twice, they are known the second time."""
         body = json.dumps({"table": table, "rows": [row.model_dump(mode="json") for row in rows]}).encode()
-        return Receipts.model_validate_json(self._call("POST", "/v1/events", body)).results
+        return Receipts.model_validate_json(self.call("POST", "/v1/events", body)).results
 
     def versions(self) -> Versions:
         """Return what decides."""
-        return Versions.model_validate_json(self._call("GET", "/version"))
+        return Versions.model_validate_json(self.call("GET", "/version"))
 
     def _looked_up(self, path: str) -> bytes | None:
         try:
-            return self._call("GET", path)
+            return self.call("GET", path)
         except ProblemError as error:
             if error.problem.status == 404:
                 return None
             raise
 
-    def _call(self, method: str, path: str, body: bytes | None = None, key: str | None = None) -> bytes:
-        headers = {"accept": "application/json"} | ({"content-type": "application/json"} if body is not None else {})
+    def call(
+        self, method: str, path: str, body: bytes | None = None, key: str | None = None, also: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Return the answer's body, after as many attempts as it takes; for what has no method of its own.
+
+        Parameters
+        ----------
+        method, path, body
+            The request; a body is JSON.
+        key
+            Idempotency key.
+        also
+            Further headers.
+
+        Raises
+        ------
+        ProblemError, UnreachableError
+            As :meth:`score`.
+        """
+        headers = {"accept": "application/json", **(also or {})} | ({"content-type": "application/json"} if body is not None else {})
         headers |= {
             name: value for name, value in (("authorization", self.key and f"Bearer {self.key}"), ("idempotency-key", key)) if value
         }
@@ -158,6 +182,8 @@ class Client:
         raise UnreachableError(f"{self.url}: no answer to {method} {path} in {self.attempts} attempts, at last {type(broke).__name__}")
 
     def _attempt(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+        if self.exchange is not None:
+            return self.exchange(method, path, body, headers)
         if self._connection is None:
             self._connection = _connection(self.url, self.timeout, self.trust)
         self._connection.request(method, path, body, dict(headers))

@@ -39,11 +39,11 @@ from serving.queue import CaseState, Lease, QueueError, Tier
 from serving.schema import CASES, EXPERT_ANSWERS
 from serving.ties import Tie, TieKind, is_tied
 
-LEASES: Mapping[Tier, int] = {Tier.DESK: 3 * DAY, Tier.INVESTIGATION: 14 * DAY}
-"""How long a lease lasts, and how far a renewal prolongs it, microseconds."""
+LEASES: Mapping[Tier, int] = {Tier.DESK: 5 * DAY, Tier.INVESTIGATION: 14 * DAY}
+"""How long a lease lasts, and how far a renewal prolongs it, microseconds: a weekend and a day's absence end no desk lease."""
 
-MOST_HELD = 40
-"""Cases that one expert may hold at once: two and a half full days at the desk."""
+MOST_HELD = 100
+"""Cases that one expert may hold at once: answers of the desk take up to ten days, so more than a week's work is open at any time."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,11 +13,11 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import OperationalError
 
 from data_contracts import CLAIMS
+from models.policy import Policy
 from serving.aside import Aside
 from serving.auth import Caller, Scope
 from serving.call import Call, Reply
 from serving.case_messages import Answered, Escalated, Given, Held, Listing, Recused, Wanted
-from serving.engine import Engine
 from serving.expert_work import Desk
 from serving.instants import micros
 from serving.problem import RefusalError
@@ -26,7 +25,8 @@ from serving.queue import ConflictOfInterestError, QueueError, StaleLeaseError, 
 from serving.refusals import BusyError, Violation, shown
 from serving.repeated import once
 from serving.routes_claims import idempotency_key, is_identifier, json_of
-from serving.store import is_busy
+from serving.simulated_clock import Now
+from serving.store import Store, is_busy
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
@@ -39,17 +39,20 @@ class CaseRoutes:
 
     Parameters
     ----------
-    engine
-        Whose store and policy they are.
+    store
+        Holds the cases.
+    policy
+        Fees and minutes.
     aside
         Does the work.
-    clock
+    now
         Tells the present instant.
     """
 
-    engine: Engine
+    store: Store
+    policy: Policy
     aside: Aside
-    clock: Callable[[], datetime]
+    now: Now
 
     async def list_cases(self, call: Call) -> Reply:
         """List the cases that you hold, that you may lease, or that you have answered, page by page in order of their identity."""
@@ -118,8 +121,8 @@ class CaseRoutes:
         return await self._do(call, work.__name__.encode() + b"\0" + body, lambda desk: work(desk, asked))
 
     async def _do(self, call: Call, asked: bytes, work: Callable[[Desk], BaseModel]) -> Reply:
-        key, expert, now = idempotency_key(call), call.caller.person, micros(self.clock())
-        store, policy = self.engine.store, self.engine.policy
+        key, expert, now = idempotency_key(call), call.caller.person, micros(self.now(call))
+        store, policy = self.store, self.policy
 
         def done() -> bytes:
             with _told():
@@ -129,8 +132,8 @@ class CaseRoutes:
 
     @contextmanager
     def _looking(self, call: Call) -> Iterator[Desk]:
-        with _told(), self.engine.store.view() as tx:
-            yield Desk(tx, call.caller.person, micros(self.clock()), self.engine.policy)
+        with _told(), self.store.view() as tx:
+            yield Desk(tx, call.caller.person, micros(self.now(call)), self.policy)
 
 
 def _must_reach(caller: Caller, tier: Tier) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from data_contracts import LABELS, Label
-from pipelines.firm import DESK_ERRORS, PRIOR, caseload, examine, finding_probabilities, hire
+from pipelines.firm import DESK_ERRORS, HOURS, PRIOR, at_work, caseload, examine, finding_probabilities, hire, is_present, is_weekend
+from serving.casefile import CaseFile, Opinion, moment
 from serving.instants import DAY
-from serving.queue import Lease, Tier
+from serving.queue import Tier
 
 FIRM = hire(seed=0, desk=200, investigators=200)
 DESK = [e for e in FIRM.experts if e.tier is Tier.DESK]
@@ -45,18 +48,48 @@ def test_harder_cases_bring_more_errors_and_the_shown_score_pulls_towards_itself
     assert calm.sum() == pytest.approx(1)
 
 
+def leased(claim: int, opinion: tuple[float, float, float] | None = PRIOR) -> CaseFile:
+    shown = None if opinion is None else Opinion(p_valid=opinion[0], p_unsubstantiated=opinion[1], p_abusive=opinion[2], reasons=[])
+    at = moment(MONDAY + HOURS[0])
+    times = {"leased_at": at, "expires_at": moment(MONDAY + 5 * DAY), "due_at": moment(MONDAY + 40 * DAY)}
+    return CaseFile(claim_id=f"C{claim}", tier=Tier.DESK, token=1, minutes=33, filed=None, opinion=shown, **times)
+
+
 def test_a_lease_is_examined_alike_whenever_it_is_asked_and_anew_for_the_next_lease() -> None:
-    leases = [Lease(f"C{i}", Tier.DESK, "desk-1", 1, MONDAY, MONDAY + 14 * DAY) for i in range(300)]
-    once = [examine(FIRM, held, Label.VALID, 0.5, PRIOR, 7) for held in leases]
-    assert once == [examine(FIRM, held, Label.VALID, 0.5, PRIOR, 7) for held in leases]
-    assert once != [examine(FIRM, held, Label.VALID, 0.5, PRIOR, 8) for held in leases]
+    cases = [leased(i) for i in range(300)]
+    once = [examine(FIRM, DESK[0], held, Label.VALID, 0.5, 7) for held in cases]
+    assert once == [examine(FIRM, DESK[0], held, Label.VALID, 0.5, 7) for held in cases]
+    assert once != [examine(FIRM, DESK[0], held, Label.VALID, 0.5, 8) for held in cases]
+    assert once != [examine(FIRM, DESK[0], held.model_copy(update={"token": 2}), Label.VALID, 0.5, 7) for held in cases]
     found = [f for f in once if f is not None]
-    assert 0 < len(leases) - len(found) < 0.06 * len(leases)
-    assert all(2 * DAY <= f.answered_at - MONDAY <= 10 * DAY and 20 <= f.minutes <= 45 and 2_500 <= f.fee_cents <= 7_500 for f in found)
+    assert 0 < len(cases) - len(found) < 0.06 * len(cases)
+    assert all(2 * DAY <= f.at - MONDAY < 15 * DAY and 20 <= f.minutes <= 45 for f in found)
+    assert 0 < sum(f.forgets for f in found) < 10
 
 
-def test_nobody_of_the_firm_answers_for_somebody_else() -> None:
-    assert examine(FIRM, Lease("C1", Tier.DESK, "a person", 1, 0, 1), Label.VALID, 0.5, PRIOR, 0) is None
+def test_answers_come_in_working_hours_of_days_at_work() -> None:
+    for expert in DESK[:10]:
+        times = [at_work(FIRM, expert, MONDAY + i * DAY // 7, 0) for i in range(300)]
+        assert all(HOURS[0] <= at % DAY <= HOURS[1] for at in times)
+        assert all(is_present(FIRM, expert, at // DAY * DAY, 0) and not is_weekend(at // DAY * DAY) for at in times)
+
+
+def test_whom_the_opinion_is_not_shown_it_does_not_sway() -> None:
+    def said(opinion: tuple[float, float, float] | None) -> list[Label | None]:
+        found = [examine(FIRM, DESK[0], leased(i, opinion), Label.VALID, 0.9, 7) for i in range(400)]
+        return [None if one is None else one.label for one in found]
+
+    blind, alarmed = said(None), said((0.1, 0.1, 0.8))
+    assert blind == said(PRIOR)
+    assert alarmed.count(Label.ABUSIVE) > blind.count(Label.ABUSIVE)
+
+
+def test_an_expert_who_changes_their_mind_says_something_else_the_second_time() -> None:
+    fickle = replace(FIRM, contradicts=1.0)
+    found = [examine(fickle, DESK[0], leased(i), Label.VALID, 0.5, 7) for i in range(50)]
+    assert all(one is None or one.contradicts not in (None, one.label) for one in found)
+    with pytest.raises(ValueError, match="absence"):
+        replace(FIRM, absence=1.0)
 
 
 def test_caseloads_follow_the_week_the_pace_and_the_absences() -> None:

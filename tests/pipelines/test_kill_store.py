@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 from sqlalchemy import Engine, event
 
 from pipelines import experts, resolve
+from pipelines.diary import Diary
 from pipelines.firm import hire
 from pipelines.parties import SimulatedParties
 from serving.schema import METADATA
@@ -34,7 +35,7 @@ def work(url: str) -> None:
         for number in range(1, 9):
             as_of = START + number * WEEK
             store.record_decisions(TOWN.decisions[TOWN.decisions["decided_at"] <= as_of])
-            experts.work(store, TOWN.world, as_of, firm=FIRM)
+            experts.work_here(store, TOWN.world, START, as_of, firm=FIRM, diary=Diary(Path(url.removeprefix("sqlite:///") + ".json")))
             resolve.run(store, TOWN.tables, as_of, parties)
 
 

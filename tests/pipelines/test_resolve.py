@@ -13,6 +13,7 @@ from data_contracts import ANSWERS, CONTRACTS
 from data_contracts.check import check
 from models.policy import default_policy
 from pipelines import experts, resolve
+from pipelines.diary import Diary
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.parties import SimulatedParties
@@ -26,6 +27,7 @@ from tests.serving.cases import START, WEEK, Town, town
 TOWN = town(400, seed=2)
 END = START + 12 * WEEK
 DONE = START + 60 * WEEK
+DIARY = Diary()
 
 
 def decided(town_: Town, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -34,7 +36,7 @@ def decided(town_: Town, as_of: pd.Timestamp) -> pd.DataFrame:
 
 def week(store: Store, as_of: pd.Timestamp) -> resolve.Resolution:
     store.record_decisions(decided(TOWN, as_of))
-    experts.work(store, TOWN.world, as_of)
+    experts.work_here(store, TOWN.world, START, as_of, diary=DIARY)
     return resolve.run(store, TOWN.tables, as_of, SimulatedParties(TOWN.world))
 
 

@@ -43,7 +43,9 @@ def rewrite() -> None:
 
 def app_of_nothing() -> FastAPI:
     """An application without an engine, good for its schema alone."""
-    return create_app(Engine.__new__(Engine), lambda: None)  # type: ignore[arg-type,return-value]
+    engine = Engine.__new__(Engine)
+    engine.store = engine.policy = None  # type: ignore[assignment]
+    return create_app(engine, lambda: None)  # type: ignore[arg-type,return-value]
 
 
 class Client:

@@ -28,6 +28,15 @@ def test_without_a_key_or_a_provider_nothing_is_opened() -> None:
             recogniser(Settings(), store, lambda: NOW)
 
 
+def test_in_development_mode_a_key_that_is_given_tells_who_somebody_is() -> None:
+    with Store("sqlite://") as store:
+        text, key = make(bytes(ENTROPY), "ann", [Scope.EXPERT], micros(NOW))
+        add_key(store, key)
+        found = recogniser(Settings(development=True), store, lambda: NOW)(text)
+        assert found is not None and found.person == "ann" and found.scopes == {Scope.EXPERT}
+        assert recogniser(Settings(development=True), store, lambda: NOW)("wrong") is DEVELOPER
+
+
 def test_only_development_mode_takes_everybody() -> None:
     with Store("sqlite://") as store:
         assert recogniser(Settings(development=True), store, lambda: NOW)(None) is DEVELOPER

@@ -27,7 +27,7 @@ from tests.serving.cases import town
 from tests.serving.homes import POLICY, Small
 from tests.serving.test_app import Client, problem
 
-TOWN = town(260, seed=3, weeks=1)
+TOWN = town(480, seed=3, weeks=1)
 EXPERT, BOTH = (Scope.EXPERT,), (Scope.EXPERT, Scope.INVESTIGATOR)
 PEOPLE = {"ann": EXPERT, "bob": EXPERT, "zoe": BOTH, "ann-again": EXPERT, "reader": (Scope.READ,)}
 PRIVATE = ("customer_id", "order_id", "device_id", "address_id", "payment_id", "phone_id", "photo_hash")
@@ -199,7 +199,7 @@ def test_the_same_key_at_once_leases_once(office: Office) -> None:
 
 def test_pages_hold_every_case_once_in_order_however_long_they_are(office: Office) -> None:
     waiting = office.store.read("cases").query("tier == 'desk'")["claim_id"].tolist()
-    for limit in (7, len(waiting), 100):
+    for limit in (7, 100):
         assert office.listed("ann", "waiting", limit=limit) == waiting
 
 
@@ -209,7 +209,7 @@ def test_a_wrong_question_about_lists_is_named(office: Office) -> None:
 
 
 def test_nobody_holds_more_than_they_may(office: Office) -> None:
-    for _ in range(3):
+    for _ in range(1 + MOST_HELD // 20):
         office.leased("ann", limit=20)
     assert len(office.listed("ann")) == MOST_HELD < len(office.store.read("cases").query("tier == 'desk'"))
     assert office.leased("ann") == [] and len(office.leased("bob")) == 1
