@@ -1,14 +1,17 @@
-"""Where everything is kept: the one folder of an installation, and the one place that reads ``TOUCHSTONE_HOME``."""
+"""Where everything is kept: the one folder of an installation, and the one that reads ``TOUCHSTONE_HOME`` and ``TOUCHSTONE_STORE``."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 VARIABLE = "TOUCHSTONE_HOME"
 """The environment variable that names the folder; without it, ``.touchstone`` in the current folder."""
+
+STORE, STORE_FILE = "TOUCHSTONE_STORE", "TOUCHSTONE_STORE_FILE"
+"""Environment variables with the URL of a case store on a PostgreSQL server, or with the file that holds it (as secrets are mounted)."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Home:
     ----------
     root
         The folder that holds all others.
+    server
+        URL of the case store where it lies on a PostgreSQL server, shared by several machines; empty: a SQLite file in the folder. It
+        may hold a password and is never shown.
 
     Examples
     --------
@@ -28,11 +34,18 @@ class Home:
     """
 
     root: Path
+    server: str = field(default="", repr=False)
 
     @classmethod
     def at(cls, folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> Home:
-        """Return the home at ``folder``, else where the environment says (entry points call this once and pass it on)."""
-        return cls((folder or Path(environment.get(VARIABLE) or ".touchstone")).absolute())
+        """Return the home at ``folder``, else where the environment says (entry points call this once and pass it on).
+
+        Raises
+        ------
+        ValueError
+            If the environment names a store that is none, or names it twice.
+        """
+        return cls((folder or Path(environment.get(VARIABLE) or ".touchstone")).absolute(), _server(environment))
 
     @property
     def raw(self) -> Path:
@@ -86,13 +99,17 @@ class Home:
 
     @property
     def store(self) -> Path:
-        """The file of the case store."""
+        """The file of the case store, unless it lies on a server."""
         return self.root / "store.db"
 
     @property
     def store_url(self) -> str:
-        """The case store: decisions, queue, answers, ledger, audit (SQLite)."""
-        return f"sqlite:///{self.store}"
+        """The case store: decisions, queue, answers, ledger, audit (SQLite, or PostgreSQL where the environment says so)."""
+        return self.server or f"sqlite:///{self.store}"
+
+    def has_store(self) -> bool:
+        """Tell whether there is a case store to read; one on a server is taken to be there."""
+        return bool(self.server) or self.store.is_file()
 
     @property
     def mlflow_url(self) -> str:
@@ -103,3 +120,17 @@ class Home:
     def mlflow_artifacts(self) -> Path:
         """The folder of the tracking store's artifacts."""
         return self.root / "mlartifacts"
+
+
+def _server(environment: Mapping[str, str]) -> str:
+    """Return the URL of the store's server as SQLAlchemy takes it, and nothing where none is named."""
+    named = {name: environment[name] for name in (STORE, STORE_FILE) if environment.get(name)}
+    if len(named) > 1:
+        raise ValueError(f"{STORE}, {STORE_FILE}: expected one of them, found both; unset the other")
+    url = Path(named[STORE_FILE]).read_text(encoding="utf-8").strip() if STORE_FILE in named else named.get(STORE, "")
+    scheme, _, rest = url.partition("://")
+    if named and (scheme not in ("postgres", "postgresql", "postgresql+psycopg") or not rest):
+        # what was found may be a password, so only its beginning is told, and only where it is one of a URL
+        found = f"one of {scheme!r}" if rest else "no URL"
+        raise ValueError(f"{next(iter(named))}: expected a URL such as postgresql://user:password@host/database, found {found}")
+    return f"postgresql+psycopg://{rest}" if named else ""

@@ -67,7 +67,7 @@ def monitor(
     models.bundle.BundleError
         If there is no champion, or it does not fit this code.
     """
-    if not home.store.is_file():
+    if not home.has_store():
         raise FileNotFoundError(f"{home.store}: expected a store of decided claims, found none; run touchstone score first")
     settings = settings or MonitorSettings()
     bundle = Shelf(home.bundles).get("champion", CATALOG.hash)

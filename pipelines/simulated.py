@@ -10,13 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import pandas as pd
+from sqlalchemy import select
 
-from pipelines.home import Home
+from pipelines.home import STORE, Home
 from pipelines.lake import replacing
 from pipelines.parties import SimulatedParties
 from pipelines.simulate import simulate, write
 from pipelines.simulate.market import months_after
 from pipelines.simulate.sealed import read_world
+from serving.schema import DECISIONS_TABLE
+from serving.store import Store
 
 _FILE = "market.json"
 
@@ -82,8 +85,7 @@ def simulate_into(
     FileExistsError
         If decisions were already taken in this home: they belong to another marketplace.
     """
-    if home.store.exists():
-        raise FileExistsError(f"{home.store}: expected a home without decisions, found a case store; choose another --home or move it away")
+    _refuse_decided(home)
     live_from = months_after(start, months - live_months)
     simulated = simulate(orders, claims, seed, start, months, live_from, dirt=dirt)
     write(simulated, home.root)
@@ -91,6 +93,15 @@ def simulate_into(
     with replacing(home.raw / _FILE) as draft:
         draft.write_text(json.dumps(asdict(simulation), indent=1, default=datetime.isoformat) + "\n", encoding="utf-8")
     return simulation
+
+
+def _refuse_decided(home: Home) -> None:
+    if not home.server and home.store.exists():
+        raise FileExistsError(f"{home.store}: expected a home without decisions, found a case store; choose another --home or move it away")
+    if home.server:
+        with Store(home.store_url) as store, store.view() as view:
+            if view.execute(select(DECISIONS_TABLE.c.claim_id).limit(1)).first() is not None:
+                raise FileExistsError(f"{STORE}: expected a store without decisions, found some; name another database")
 
 
 def examined_truths(home: Home) -> pd.DataFrame:
