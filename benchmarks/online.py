@@ -183,9 +183,9 @@ def _readers(history: OnlineHistory, claim: dict[str, Any]) -> dict[str, Callabl
     plans, pages = history.plans, history.pages
     return {
         "windows": lambda: online_windows.read(plans.windows, codes, filed, pages),
-        "the claim itself": lambda: online_claim.read(plans.claim, rows),
+        "the claim itself": lambda: online_claim.read(plans.claim, rows, codes, filed),
         **{f"links: {g}": partial(online_links.read, plans.links, g, codes, filed, pages) for g in plans.links.graphs},
-        **{f"duplicates: {k.name}": partial(online_duplicates.read, k, rows, filed, pages, {}) for k in plans.duplicates.kinds},
+        **{f"duplicates: {k.name}": partial(online_duplicates.read, k, claim, codes, filed, pages, {}) for k in plans.duplicates.kinds},
     }
 
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from numba import njit
 
 from features.history import Ints
+from features.photographs import ones
 
 Words = npt.NDArray[np.uint64]
 
@@ -275,15 +276,6 @@ def _outlines(starts, hashes):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @njit(cache=True, nogil=True)
-def _ones(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Count the bits of a word (Warren, Hacker's Delight, 2nd edition, 5-1)."""
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@njit(cache=True)
 def _all_alike(one, starts, hashes, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     found = np.empty(len(starts) - 1, dtype=np.bool_)
     for other in range(len(found)):
@@ -310,7 +302,7 @@ def _compare(starts, hashes, outlines, bucket, place, begins, texts, first, rati
                     continue
                 compared[other] = text
                 size = starts[other + 1] - starts[other]
-                shared = min(len(mine) - _ones(outlines[text] & ~outlines[other]), size - _ones(outlines[other] & ~outlines[text]))
+                shared = min(len(mine) - ones(outlines[text] & ~outlines[other]), size - ones(outlines[other] & ~outlines[text]))
                 if shared < _needed(len(mine), size, ratio):
                     continue
                 if _alike(mine, hashes[starts[other] : starts[other + 1]], ratio):

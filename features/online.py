@@ -29,7 +29,7 @@ from features.history import NEVER, Floats
 from features.online_claim import DELIVERIES
 from features.online_contents import Told
 from features.online_plans import Plans
-from features.online_rows import HashedFacts, Rows
+from features.online_rows import HashedFacts, Rows, code_of, whole
 from features.online_single import Claim
 from features.online_sources import receive
 from features.online_windows import Asked, Round
@@ -238,11 +238,12 @@ class OnlineHistory:
         """
         rows = Rows({PROBES: {name: (value,) for name, value in claim.items()}}, self.catalog.sources)
         told: dict[str, Told] = {}
-        filed = int(rows.instants(PROBES, "filed_at")[0])
-        codes = {name: int(rows.codes(PROBES, name)[0]) for name in ENTITIES if name in claim}
-        readers = [online_windows.read(self.plans.windows, codes, filed, self.pages), online_claim.read(self.plans.claim, rows)]
+        filed = whole(claim["filed_at"])
+        codes = {name: code_of(claim[name]) for name in ENTITIES if name in claim}
+        readers = [online_windows.read(self.plans.windows, codes, filed, self.pages)]
+        readers += [online_claim.read(self.plans.claim, rows, codes, filed)]
         readers += [online_links.read(self.plans.links, graph, codes, filed, self.pages) for graph in self.plans.links.graphs]
-        readers += [online_duplicates.read(kind, rows, filed, self.pages, told) for kind in self.plans.duplicates.kinds]
+        readers += [online_duplicates.read(kind, claim, codes, filed, self.pages, told) for kind in self.plans.duplicates.kinds]
         windows, own, *others = together(self.pages, readers)
         links, contents = others[: len(self.plans.links.graphs)], others[len(self.plans.links.graphs) :]
         direct = (own, online_links.chosen(self.plans.links, links), online_duplicates.chosen(self.plans.duplicates, contents))

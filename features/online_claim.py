@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numba import njit
 
 from data_contracts import CONTRACTS
 from features.facts import PROBES, RECORDED, FeatureError
 from features.from_claim import CLAIM_FEATURES, FIELDS, KEYS, Field, measure
-from features.history import NEVER, Ints
+from features.history import NEVER, Floats, Ints
 from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on, whole
 from features.online_sources import keep
 from features.online_windows import Round
-from features.pages import END, Key, Pages, rows
+from features.pages import END, Key, Pages, rows, words_of
 from features.spec import ENTITIES, Direct
 
 DELIVERIES = "deliveries"
@@ -80,7 +82,7 @@ def _deliver(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages) -> None:
     keep(pages, _LOGS["orders"], codes, now[:, 0], now[:, 1:], False)
 
 
-def read(plan: ClaimPlan, claim: Rows) -> Round:
+def read(plan: ClaimPlan, claim: Rows, codes: Mapping[str, int], filed: int) -> Round:
     """Compute the features of a claim itself: a reader as in :mod:`features.online_windows`.
 
     Parameters
@@ -89,6 +91,8 @@ def read(plan: ClaimPlan, claim: Rows) -> Round:
         What to compute.
     claim
         The claim, as the table ``probes``.
+    codes, filed
+        Its identifiers as codes, and its filing.
 
     Returns
     -------
@@ -97,24 +101,32 @@ def read(plan: ClaimPlan, claim: Rows) -> Round:
     """
     asked: dict[str, Key] = {}
     for table in plan.columns:
-        named = int(claim.codes(PROBES, KEYS[table])[0]) if claim.has(f"{PROBES}.{KEYS[table]}") else -1
+        named = codes.get(KEYS[table], -1)
         if named >= 0:
             asked[table] = key_of(_LOGS[table], (named,))
     pages = dict(zip(asked, (yield [(key, END) for key in asked.values()]), strict=True))
-    filed = int(claim.instants(PROBES, "filed_at")[0])
     held: dict[str, list[int]] = {}
     for table, page in pages.items():
         if page is not None:
-            row = np.frombuffer(page, dtype="<i8")[-1 - len(plan.columns[table]) :].tolist()
+            row = words_of(page)[-1 - len(plan.columns[table]) :].tolist()
             if NEVER < row[0] < filed:
                 held[table] = row[1:]
-    fields = np.array([_fields(plan, claim, held)], dtype=np.int64)
-    return np.append(measure(fields)[0], np.nan)[_places(plan, claim)]
+    fields = np.array([_fields(plan, claim.tables[PROBES], codes, held)], dtype=np.int64)
+    values: Floats = _chosen(measure(fields), _places(plan, claim))
+    return values
 
 
-def _fields(plan: ClaimPlan, claim: Rows, held: Mapping[str, list[int]]) -> list[int]:
+@njit(cache=True)
+def _chosen(measured, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put the features of one claim in order; undefined where the place lies behind the last."""
+    found = np.empty(len(places), dtype=np.float64)
+    for i in range(len(places)):
+        found[i] = measured[0, places[i]] if places[i] < measured.shape[1] else np.nan
+    return found
+
+
+def _fields(plan: ClaimPlan, told: Mapping[str, Any], codes: Mapping[str, int], held: Mapping[str, list[int]]) -> list[int]:
     """Read every field of the claim at hand, and of the rows that it names and that were known at filing."""
-    told = claim.tables[PROBES]
     found: list[int] = []
     for (table, column, word), missing, place in plan.fields:
         if table != PROBES:
@@ -126,7 +138,7 @@ def _fields(plan: ClaimPlan, claim: Rows, held: Mapping[str, list[int]]) -> list
             value = told[column][0]
             found.append(len((value or "").split()) if word == "*" else int(value == word))
         else:
-            found.append(int(claim.codes(PROBES, column)[0]) if column in ENTITIES else whole(told[column][0]))
+            found.append(codes[column] if column in ENTITIES else whole(told[column][0]))
     return found
 
 

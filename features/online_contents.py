@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numba import njit
 
 from features.history import Ints
 from features.narratives import LOOK_BACK, Shingles, Words, alike, near_narratives, plain_text, shingle, shingles, sign
 from features.online_rows import code, hashed
 from features.pages import END, Key, Pages, join
-from features.photographs import MAX_BITS, near_photographs
+from features.photographs import MAX_BITS, near_photographs, ones
 
 _WIDTHS, _TURNED = (13, 13, 13, 13, 12), 2
 """How a photograph's 64 bits are cut into bands, and in how many of them a bit may be turned.
@@ -72,6 +73,7 @@ class Stories:
     column: str = "narrative"
     log: int = 0x8020
     look_back: int = LOOK_BACK
+    marked: bool = True  # what its like are compared by has to be asked for
 
     def text(self, value: str) -> str:
         """Reduce a text to what makes contents equal, to nothing where there is none."""
@@ -98,8 +100,13 @@ class Stories:
         mine = contents.buckets[0]
         return np.stack([np.arange(len(mine)), mine], axis=1)
 
+    def candidates(self, contents: Contents, words: Ints, bounds: Ints, now: int, until: int) -> Ints:
+        """Return the codes in some buckets that may be near: all from ``now`` to ``until``, and of each bucket the latest before."""
+        found: Ints = _take(words, bounds, now, until, self.look_back)
+        return found
+
     def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
-        """Return those codes whose contents are near a single content."""
+        """Return those candidates whose contents are near a single content."""
         words, bounds = join(marks)
         return codes[alike(contents.sets.hashes, Shingles(bounds, words.view(np.uint64)))]
 
@@ -112,6 +119,7 @@ class Pictures:
     column: str = "photo_hash"
     log: int = 0x8028
     look_back: int = 0  # all are looked at
+    marked: bool = False  # pictures are compared by their codes
 
     def text(self, value: str) -> str:
         """Reduce a text to what makes contents equal, to nothing where there is none."""
@@ -138,10 +146,43 @@ class Pictures:
         """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
         return np.stack([_LOOKED_IN[:, 0], contents.buckets[0][_LOOKED_IN[:, 0]] ^ _LOOKED_IN[:, 1]], axis=1)
 
+    def candidates(self, contents: Contents, words: Ints, bounds: Ints, now: int, until: int) -> Ints:
+        """Return the codes in some buckets that are near; no more has to be known of a picture."""
+        found: Ints = _take_near(words, bounds, until, contents.whole[0], MAX_BITS)
+        return found
+
     def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
-        """Return those codes whose contents are near a single content."""
-        near: Ints = codes[np.bitwise_count(codes.view(np.uint64) ^ contents.whole[0]) <= MAX_BITS]
-        return near
+        """Return the candidates: all of them are near."""
+        return codes
+
+
+@njit(cache=True, nogil=True)
+def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Gather the codes of each page, each once: all from ``now`` to ``until``, and so many of the latest before."""
+    found, count = np.empty(len(words) // 2, dtype=np.int64), 0
+    for page in range(len(bounds) - 1):
+        row, looked = bounds[page + 1] - 2, 0
+        while row > bounds[page] and looked < look_back:
+            if words[row] < until:
+                found[count] = words[row + 1]
+                looked += words[row] < now
+                count += 1
+            row -= 2
+    return np.unique(found[:count])
+
+
+@njit(cache=True, nogil=True)
+def _take_near(words, bounds, until, whole, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Gather the codes of each page that differ from a hash in few bits, each once: all before ``until``."""
+    found, count = np.empty(len(words) // 2, dtype=np.int64), 0
+    for page in range(len(bounds) - 1):
+        for row in range(bounds[page] + 2, bounds[page + 1], 2):
+            if words[row] >= until:
+                break
+            if ones(np.uint64(words[row + 1]) ^ whole) <= most:
+                found[count] = words[row + 1]
+                count += 1
+    return np.unique(found[:count])
 
 
 Kind = Stories | Pictures

@@ -6,22 +6,22 @@ of a content that is known are written down; a new one looks for them in its buc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from features.history import NEVER, Floats, Ints
 from features.online_contents import KINDS, Contents, Kind, Told
-from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on
+from features.online_rows import HashedFacts, Rows, alone, key_of, keys_of, log_on
 from features.online_sources import earlier_pages
 from features.online_windows import Round
-from features.pages import END, OTHER, RAW, Key, Laid, Pages, Row, append, join, rows
+from features.pages import END, OTHER, RAW, Key, Laid, Pages, Row, append, count_before, join, rows, words_of
 from features.spec import DAY_US, Direct
 
 _KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
@@ -29,7 +29,7 @@ _KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
 _NOTHING = bytes(8)
 """How a page begins that is the first of its log."""
 
-_REMEMBERED = 50_000
+_REMEMBERED = 100_000
 _marks: dict[int, bytes] = {}
 """What contents of late are compared by. It is a function of the content, which its code stands for, and so never out of date."""
 
@@ -52,8 +52,9 @@ class DuplicatePlan:
 
 @cache
 def _log(kind: Kind, what: int) -> int:
-    """Return the number of a log: what is known of a content stands together."""
-    return log_on(kind.log + (what if what in (_OWN, _BUCKET) else 0), kind.log + what)
+    """Return the number of a log; the uses of a content and what is near it stand together, the others are asked alone."""
+    number = kind.log + what
+    return alone(number) if what in (_KNOWN, _OWN, _BUCKET) else log_on(kind.log, number)
 
 
 def write(facts: HashedFacts | Rows, plan: DuplicatePlan, pages: Pages, fresh: bool) -> None:
@@ -116,9 +117,10 @@ def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
 def _search(kind: Kind, found: Contents, first: int, pages: Pages) -> Ints:
     """Return the near equals of a content that is first told at an instant."""
     keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
-    codes = _candidates(kind, keys, pages.latest(keys, [first + 1] * len(keys)), first, first + 1, pages)
-    known, unknown = _remembered(kind, codes)
-    return _near(kind, found, codes, known, unknown, pages.latest(unknown, [END] * len(unknown)))
+    words, bounds = _held_before(kind, keys, pages.latest(keys, [first + 1] * len(keys)), first, pages)
+    codes = kind.candidates(found, words, bounds, first, first + 1)
+    asked = _unknown(kind, codes)
+    return _near(kind, found, codes, asked, pages.latest(asked[1], [END] * len(asked[1])))
 
 
 def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages) -> None:
@@ -206,8 +208,8 @@ def _add_uses(kind: Kind, contents: Ints, customers: Ints, times: Ints, pages: P
         append(pages, keys_of(_log(kind, log), codes[order[starts[:-1]]]), starts, times[order], values[order], kinds, fresh)
 
 
-def _candidates(kind: Kind, keys: Sequence[Key], held: Sequence[bytes | None], now: int, until: int, pages: Pages) -> Ints:
-    """Return the codes in some buckets that are near enough in time: from ``now`` to ``until``, and the latest before it."""
+def _held_before(kind: Kind, keys: Sequence[Key], held: Sequence[bytes | None], now: int, pages: Pages) -> tuple[Ints, Ints]:
+    """Lay some buckets end to end, as far back from ``now`` as the kind of content looks."""
     found = list(held)
     for place, page in enumerate(held):
         if page is None or page.startswith(_NOTHING):
@@ -216,52 +218,42 @@ def _candidates(kind: Kind, keys: Sequence[Key], held: Sequence[bytes | None], n
         while mine[0, 0] > 0 and not (kind.look_back and mine[1:, 0].searchsorted(now) >= kind.look_back):
             mine = earlier_pages(keys[place], mine, 2, pages)
             found[place] = mine.tobytes()
-    taken: Ints = _take(*join(found), now, until, kind.look_back)
-    return taken
+    return join(found)
 
 
-@njit(cache=True)
-def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Gather the codes of each page, each once: all from ``now`` to ``until``, and so many of the latest before (0: all)."""
-    found, count = np.empty(len(words) // 2, dtype=np.int64), 0
-    for page in range(len(bounds) - 1):
-        row, looked = bounds[page + 1] - 2, 0
-        while row > bounds[page] and (look_back == 0 or looked < look_back):
-            if words[row] < until:
-                found[count] = words[row + 1]
-                looked += words[row] < now
-                count += 1
-            row -= 2
-    return np.unique(found[:count])
+_Unknown = tuple[list[int], list[Key]]
+"""Contents of which it is not remembered what they are compared by, and the keys under which that is found."""
 
 
-def _remembered(kind: Kind, codes: Ints) -> tuple[dict[int, bytes], list[Key]]:
-    """Return what some contents are compared by, as far as it is remembered, and the keys under which the rest is found."""
-    if not kind.look_back:  # pictures are compared by their codes
-        return {}, []
-    known = {code: mark for code in codes.tolist() if (mark := _marks.get(code)) is not None}
-    return known, [key_of(_log(kind, _KNOWN), (code,)) for code in codes.tolist() if code not in known]
+def _unknown(kind: Kind, codes: Ints) -> _Unknown:
+    """Choose those of which it has to be asked."""
+    if not kind.marked or not len(codes):
+        return [], []
+    unknown = [code for code in codes.tolist() if code not in _marks]
+    return unknown, keys_of(_log(kind, _KNOWN), np.array(unknown, dtype=np.int64)[:, None]) if unknown else []
 
 
-def _near(kind: Kind, found: Contents, codes: Ints, known: dict[int, bytes], asked: Sequence[Key], marks: Sequence[bytes | None]) -> Ints:
-    """Return those codes whose contents are near a single content, given what was remembered and what was asked for."""
-    new = {int.from_bytes(shelf[-8:], "big"): mark or b"" for (shelf, _), mark in zip(asked, marks, strict=True)}
-    if len(_marks) + len(new) > _REMEMBERED:
-        _marks.clear()
-    _marks.update(new)
-    held = known | new
-    return kind.near(found, codes, [held[code] for code in codes.tolist()] if kind.look_back else ())
+def _near(kind: Kind, found: Contents, codes: Ints, asked: _Unknown, marks: Sequence[bytes | None]) -> Ints:
+    """Return those codes whose contents are near a single content, given what was asked for."""
+    if not kind.marked or not len(codes):
+        return codes
+    _marks.update(zip(asked[0], [mark or b"" for mark in marks], strict=True))
+    near = kind.near(found, codes, [_marks[code] for code in codes.tolist()])
+    if len(_marks) > _REMEMBERED:  # the older half is forgotten
+        for code in [*islice(_marks, _REMEMBERED // 2)]:
+            del _marks[code]
+    return near
 
 
-def read(kind: Kind, claim: Rows, now: int, pages: Pages, told: dict[str, Told]) -> Round:
+def read(kind: Kind, claim: Mapping[str, Any], codes: Mapping[str, int], now: int, pages: Pages, told: dict[str, Told]) -> Round:
     """Measure one kind of content of a claim: a reader as in :mod:`features.online_windows`.
 
     Parameters
     ----------
     kind
         Which content.
-    claim
-        The claim, as the table ``probes``.
+    claim, codes
+        The claim, and its identifiers as codes.
     now
         The instant of filing.
     pages
@@ -274,28 +266,25 @@ def read(kind: Kind, claim: Rows, now: int, pages: Pages, told: dict[str, Told])
     ndarray
         (3,) uses by others, by the customer, and days since the latest by others.
     """
-    undefined = np.full(len(_MEASURES), np.nan)
-    if not claim.has(f"probes.{kind.column}", "probes.customer_id"):
-        return undefined
-    customer, text = int(claim.codes("probes", "customer_id")[0]), kind.text(claim.tables["probes"][kind.column][0] or "")
+    customer, text = codes.get("customer_id", -1), kind.text(claim.get(kind.column) or "")
     if customer < 0 or not text:
-        return undefined
+        return np.full(len(_MEASURES), np.nan)
     found = kind.content(text)
-    own_keys = keys_of(_log(kind, _KNOWN), found.codes[:, None]) + keys_of(_log(kind, _NEAR), found.codes[:, None])
+    code = found.codes.item()
+    known_key, near_key = key_of(_log(kind, _KNOWN), (code,)), key_of(_log(kind, _NEAR), (code,))
     keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
-    known, near, *held = yield [(key, now) for key in (*own_keys, *keys)]
+    known, near_page, *held = yield [(key, now) for key in (known_key, near_key, *keys)]
     if known is None:
-        codes = _candidates(kind, keys, held, now, now, pages)
-        remembered, unknown = _remembered(kind, codes)
-        codes = _near(kind, found, codes, remembered, unknown, (yield [(key, END) for key in unknown]) if unknown else ())
+        near = kind.candidates(found, *_held_before(kind, keys, held, now, pages), now, now)
+        asked = _unknown(kind, near)
+        near = _near(kind, found, near, asked, (yield [(key, END) for key in asked[1]]) if asked[1] else ())
     else:
-        codes = _all_before(own_keys[1], near, now, pages)
-    told[kind.name] = Told(found, codes if known is None else None, now, keys)
-    codes = np.append(codes, found.codes)
-    uses = keys_of(_log(kind, _USES), codes[:, None])
-    own = keys_of(_log(kind, _OWN), np.stack([codes, np.full(len(codes), customer)], axis=1))
-    used = yield [(key, now) for key in (*uses, *own)]
-    return _measured(used[: len(uses)], used[len(uses) :], customer, now)
+        near = _all_before(near_key, near_page, now, pages)
+    told[kind.name] = Told(found, near if known is None else None, now, keys)
+    alike = [*near.tolist(), code]
+    uses, own = _log(kind, _USES), _log(kind, _OWN)
+    used = yield [(key_of(uses, (one,)), now) for one in alike] + [(key_of(own, (one, customer)), now) for one in alike]
+    return _measured(used[: len(alike)], used[len(alike) :], customer, now)
 
 
 def _all_before(key: Key, page: bytes | None, now: int, pages: Pages) -> Ints:
@@ -315,14 +304,14 @@ def _measured(uses: Sequence[bytes | None], own: Sequence[bytes | None], custome
     for page in uses:
         if page is None:
             continue
-        told = rows(page, 3)
-        at = int(told[1:, 0].searchsorted(now))
-        total += int(told[0, 0]) + at
-        latest = max(latest, int(told[at, 2] if told[at, 1] == customer else told[at, 0]))
+        told = words_of(page)
+        before = count_before(told, 3, now)
+        total += told[0] + before
+        latest = max(latest, told[3 * before + 2] if told[3 * before + 1] == customer else told[3 * before])
     for page in own:
         if page is not None:
-            told = rows(page, 1)
-            mine += int(told[0, 0]) + int(told[1:, 0].searchsorted(now))
+            told = words_of(page)
+            mine += told[0] + count_before(told, 1, now)
     days = np.nan if latest == NEVER else (now - latest) / DAY_US
     return np.array([total - mine, mine, days], dtype=np.float64)
 

@@ -18,7 +18,7 @@ from numba import njit
 from features.history import Ints
 from features.link_graph import LinkRules
 from features.links import GRAPHS
-from features.online_rows import key_of, keys_of, log_on
+from features.online_rows import alone, key_of, keys_of, log_on
 from features.online_sources import Batch, kept
 from features.pages import END, RAW, SUM, Pages, append, rows
 from features.sources import Events
@@ -26,7 +26,7 @@ from features.sources import Events
 _NETWORK = 0x1002
 """The shelf of what a customer's neighbours are asked for; a component is named after a customer."""
 
-OWN, CLAIMANTS = log_on(_NETWORK, 0x8040), log_on(("product_id",), 0x8041)
+OWN, CLAIMANTS = alone(0x8040), log_on(("product_id",), 0x8041)
 """Logs by customer (claims and abusive ones) and by product (who claimed)."""
 
 LINKED, COMPONENT, TOTALS, MEMBERS = range(4)
@@ -41,8 +41,9 @@ _FIRST = {graph: 0x8050 + 16 * number for number, graph in enumerate(GRAPHS)}
 
 @cache
 def log_of(graph: str, log: int) -> int:
-    """Return the number of a log of a graph."""
-    return log_on(_NETWORK, _FIRST[graph] + log)
+    """Return the number of a log of a graph; of components many are asked, and of nothing else with them."""
+    number = _FIRST[graph] + log
+    return alone(number) if log == COMPONENT else log_on(_NETWORK, number)
 
 
 @cache

@@ -7,6 +7,7 @@ fourth to sixth look for abusive neighbours of neighbours, where the component h
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.history import Floats, Ints
+from features.history import Floats
 from features.link_answers import MEASURES
 from features.link_graph import LinkRules
 from features.link_growth import ONE
@@ -23,7 +24,7 @@ from features.online_link_logs import CLAIMANTS, COMPONENT, LINKED, OWN, TOTALS,
 from features.online_rows import key_of
 from features.online_sources import earlier_pages
 from features.online_windows import Asked, Round
-from features.pages import PAGE_ROWS, Key, Pages, rows
+from features.pages import PAGE_ROWS, Key, Pages, count_before, words_of
 from features.spec import DAY_US, Direct
 
 Entity = tuple[int, int]
@@ -83,11 +84,12 @@ def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: 
     around, label_of, size_then = yield from _surroundings(plan, graph, at, entities, now)
     near = sorted({at.component} | {label_of[met[-1]] for met in at.named.values()})
     others = sorted({other for met in around.values() for other in met} - {customer})
-    asked = [(key_of(log_of(graph, TOTALS), (root,)), now) for root in near]
-    answers = yield asked + [(key_of(OWN, (other,)), now) for other in others]
-    totals = np.sum([_state(page, (1, 0, 0), now) for page in answers[: len(near)]], axis=0)
-    abusive = {o for o, page in zip(others, answers[len(near) :], strict=True) if _state(page, (0, 0), now)[1] > 0}
-    found[:3] = totals - np.array([0, *at.own])
+    total, own = log_of(graph, TOTALS), [(key_of(OWN, (other,)), now) for other in others]
+    answers = yield [(key_of(total, (root,)), now) for root in near] + own
+    totals = [_state(page, (1, 0, 0), now) for page in answers[: len(near)]]
+    abusive = {o for o, page in zip(others, answers[len(near) :], strict=True) if page is not None and _state(page, (0, 0), now)[1] > 0}
+    people, claims, found_abusive = (sum(column) for column in zip(*totals, strict=True))
+    found[:3] = people, claims - at.own[0], found_abusive - at.own[1]
     found[3:7] = _shared(around.values(), customer, abusive, len(others), plan.weights)
     if abusive:
         found[7] = 1
@@ -106,7 +108,7 @@ def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: 
 class _Standpoint(NamedTuple):
     """What the first round tells: the customer's own claims and abusive ones, component now and before, links, the named, a burst."""
 
-    own: list[int]
+    own: Sequence[int]
     component: int
     component_then: int
     linked: list[Entity]
@@ -124,7 +126,7 @@ def _standpoint(
     asked = [(links, now), (label, now), (label, ago), (own, now), (claimants, now), *((_met(graph, e), now) for e in entities)]
     links_page, here, then, own_page, claimants_page, *held = yield asked
     return _Standpoint(
-        _state(own_page, (0, 0), now).tolist(),
+        _state(own_page, (0, 0), now),
         _label(here, customer, now),
         _label(then, customer, ago),
         _latest_links(links, links_page, now, plan.rules, pages),
@@ -146,7 +148,7 @@ def _surroundings(
     met_by = zip(further, answers, strict=False)
     around = at.named | {e: met for e, page in met_by if (met := _customers(page, now, plan.rules)) is not None}
     labels = {o: _label(page, o, now) for o, page in zip(touching, answers[len(further) :], strict=True)}
-    return around, labels, int(_state(totals, (1, 0, 0), ago)[0])
+    return around, labels, _state(totals, (1, 0, 0), ago)[0]
 
 
 def _met(graph: str, entity: Entity) -> Key:
@@ -157,46 +159,48 @@ def _customers(page: bytes | None, now: int, rules: LinkRules) -> list[int] | No
     """Return the customers of an entity before an instant; ``None`` if it has none, or too many to connect anybody."""
     if page is None:
         return None
-    met = rows(page, 2)[1:]
-    held = int(met[:, 0].searchsorted(now))
-    return met[:held, 1].tolist() if held <= rules.hub_customers else None
+    words = words_of(page)
+    held = count_before(words, 2, now)
+    return words[3 : 2 * held + 2 : 2].tolist() if held <= rules.hub_customers else None
 
 
-def _latest(key: Key, page: bytes | None, width: int, now: int, most: int, pages: Pages) -> Ints:
-    """Return about ``most`` latest rows of a log before an instant: all of the instant of the last of them, too."""
+def _latest(key: Key, page: bytes | None, width: int, now: int, most: int, pages: Pages) -> list[list[int]]:
+    """Return the columns of about ``most`` latest rows of a log before an instant: all of the instant of the last of them, too."""
     if page is None:
-        return np.empty((0, width), dtype=np.int64)
-    held = rows(page, width)
-    while held[0, 0] > 0 and held[1:, 0].searchsorted(now) < most:  # an instant is never cut by the end of a page
-        held = earlier_pages(key, held, width, pages)
-    before = held[1 : 1 + int(held[1:, 0].searchsorted(now))]
-    if len(before) > most:
-        before = before[int(before[:, 0].searchsorted(before[-most, 0])) :]
-    return before
+        return [[] for _ in range(width)]
+    words = words_of(page)
+    while words[0] > 0 and count_before(words, width, now) < most:  # an instant is never cut by the end of a page
+        words = words_of(earlier_pages(key, np.asarray(words).reshape(-1, width), width, pages).tobytes())
+    stop, start = count_before(words, width, now), 0
+    if stop > most:
+        start = count_before(words, width, words[width * (stop - most + 1)])
+    return [words[width * (start + 1) + column : width * (stop + 1) : width].tolist() for column in range(width)]
 
 
 def _latest_links(key: Key, page: bytes | None, now: int, rules: LinkRules, pages: Pages) -> list[Entity]:
     """Return the entities that a customer's latest links lead to."""
-    return [(kind, code) for _, kind, code in _latest(key, page, 3, now, rules.followed, pages).tolist()]
+    _, kinds, codes = _latest(key, page, 3, now, rules.followed, pages)
+    return [*zip(kinds, codes, strict=True)]
 
 
 def _claimants(key: Key, page: bytes | None, customer: int, since: int, now: int, rules: LinkRules, pages: Pages) -> list[int]:
     """Return the other customers among the latest claims on a product since an instant."""
-    latest = _latest(key, page, 2, now, rules.burst_claims, pages)
-    return sorted(set(latest[latest[:, 0] >= since, 1].tolist()) - {customer, -1})
+    times, customers = _latest(key, page, 2, now, rules.burst_claims, pages)
+    return sorted({*customers[bisect_left(times, since) :]} - {customer, -1})
 
 
 def _label(page: bytes | None, customer: int, now: int) -> int:
     """Return a customer's component before an instant: his own until he moves."""
-    return int(_state(page, (customer,), now)[0])
+    return _state(page, (customer,), now)[0]
 
 
-def _state(page: bytes | None, otherwise: tuple[int, ...], now: int) -> Ints:
+def _state(page: bytes | None, otherwise: Sequence[int], now: int) -> Sequence[int]:
     """Return what the last row before an instant says, or what stands where there is none."""
     if page is None:
-        return np.array(otherwise, dtype=np.int64)
-    held = rows(page, 1 + len(otherwise))
-    return held[int(held[1:, 0].searchsorted(now)), 1:]
+        return otherwise
+    words, width = words_of(page), 1 + len(otherwise)
+    at = width * count_before(words, width, now)
+    return words[at + 1 : at + width].tolist()
 
 
 def _shared(entities: Iterable[list[int]], customer: int, abusive: set[int], others: int, weights: Sequence[int]) -> tuple[float, ...]:

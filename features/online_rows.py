@@ -30,6 +30,8 @@ from features.spec import ENTITIES, Selection
 NOBODY = -1
 """Code of a missing identifier."""
 
+_ALONE = 1 << 32
+_ODD, _WHOLE, _HALF = 0x9E3779B97F4A7C15, 1 << 64, 1 << 63
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -51,18 +53,52 @@ def log_on(shelf: int | Iterable[str], log: int) -> int:
     return (shelf if isinstance(shelf, int) else sum(1 << ENTITIES.index(name) for name in shelf)) << 16 | log
 
 
+def alone(log: int) -> int:
+    """Return the number of a log that is read without others: it stands on no shelf but under a hash of itself and its identifiers.
+
+    Two of them share a hash as rarely as two identifiers share a code.
+    """
+    return _ALONE | log
+
+
+def shelves_of(by: Iterable[str]) -> bytes:
+    """Return what the names of the shelves of some identifiers begin with: their packed codes (:func:`packed`) follow.
+
+    >>> shelves_of(["customer_id"]) + packed({"customer_id": 2})["customer_id"] == key_of(log_on(["customer_id"], 5), [2])[0]
+    True
+    """
+    return (log_on(by, 0) >> 16).to_bytes(2, "big")
+
+
+def packed(codes: Mapping[str, int]) -> dict[str, bytes]:
+    """Pack identifiers as shelves are named after them; what is missing is left out."""
+    return {name: code.to_bytes(8, "big") for name, code in codes.items() if code >= 0}
+
+
 def key_of(log: int, codes: Sequence[int]) -> Key:
-    """Return the key under which a log (:func:`log_on`) keeps the rows of these identifiers.
+    """Return the key under which a log (:func:`log_on`, :func:`alone`) keeps the rows of these identifiers.
 
     >>> shelf, log = key_of(log_on(1, 5), [2])
     >>> shelf.hex(), log
     ('00010000000000000002', 5)
+    >>> key_of(alone(5), [2])
+    (-7611122177492620181, 0)
     """
+    if log >= _ALONE:
+        number = log
+        for mine in codes:
+            number = number * _ODD + mine
+        return (number + _HALF) % _WHOLE - _HALF, 0
     return (log >> 16).to_bytes(2, "big") + b"".join([mine.to_bytes(8, "big", signed=True) for mine in codes]), log & 0xFFFF
 
 
 def keys_of(log: int, codes: Ints) -> list[Key]:
     """Return the keys of many: (keys, identifiers) codes."""
+    if log >= _ALONE:
+        numbers = np.full(len(codes), log, dtype=np.int64)
+        for column in codes.T:
+            numbers = numbers * np.int64(_ODD - _WHOLE) + column  # what runs over is cut off
+        return [(mine, 0) for mine in numbers.tolist()]
     prefix, number, size = (log >> 16).to_bytes(2, "big"), log & 0xFFFF, 8 * codes.shape[1]
     packed = np.ascontiguousarray(codes, dtype=">i8").tobytes()
     return [(prefix + packed[at : at + size], number) for at in range(0, len(packed), size)]
@@ -80,6 +116,15 @@ class HashedFacts(Facts):
             whole = pd.api.types.is_integer_dtype(held)
             self._seen[where] = np.asarray(held, dtype=np.int64) if whole else hashed(self.texts(table, column))
         return self._seen[where]
+
+
+def code_of(value: Any) -> int:
+    """Return the code of an identifier, of a code itself, or of none.
+
+    >>> code_of("C1") == code("C1"), code_of(5), code_of(None)
+    (True, 5, -1)
+    """
+    return NOBODY if value is None else code(value) if isinstance(value, str) else int(value)
 
 
 def hashed(texts: pa.ChunkedArray) -> Ints:
@@ -186,7 +231,7 @@ class Rows:
         found: Ints | None = self.seen.get(("codes", table, column))
         if found is None:
             held = self.tables[table][column]
-            codes = held if isinstance(held, np.ndarray) else [NOBODY if v is None else code(v) if isinstance(v, str) else v for v in held]
+            codes = held if isinstance(held, np.ndarray) else [code_of(value) for value in held]
             found = np.asarray(codes, dtype=np.int64)
             self.seen["codes", table, column] = found
         return found

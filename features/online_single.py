@@ -20,7 +20,7 @@ from features.online_contents import Told
 from features.online_duplicates import DuplicatePlan, tell
 from features.online_links import LinkPlan
 from features.online_logs import ONCE, Layout, Log
-from features.online_rows import Rows, key_of, log_on
+from features.online_rows import Rows, key_of, packed, shelves_of
 from features.online_sources import CLAIMS, RESOLUTIONS
 from features.pages import END, FIRST, RAW, SUM, Key, Pages, Row, append_each
 from features.sources import SELECTIONS
@@ -64,7 +64,7 @@ class SinglePlan:
             for number, log in enumerate(layout.logs)
             if log.source in fed
         )
-        return cls(lines, {line.log.by: key_of(log_on(line.log.by, 0), ())[0] for line in lines}, fed)
+        return cls(lines, {line.log.by: shelves_of(line.log.by) for line in lines}, fed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +126,8 @@ def _of_windows(claim: Claim, plan: SinglePlan, pages: Pages) -> list[Row]:
     rows, codes = claim.rows, claim.codes
     found: list[Row] = []
     chosen = {name for name, selection in plan.selections.items() if _selected(rows, selection)}
-    packed = {name: code.to_bytes(8, "big") for name, code in codes.items() if code >= 0}
-    held = {by: prefix + b"".join([packed[name] for name in by]) for by, prefix in plan.shelves.items() if packed.keys() >= set(by)}
+    parts = packed(codes)
+    held = {by: prefix + b"".join([parts[name] for name in by]) for by, prefix in plan.shelves.items() if parts.keys() >= set(by)}
     keys: dict[int, Key] = {}
     for line in plan.lines:
         log = line.log

@@ -120,7 +120,7 @@ def earlier_pages(key: Key, held: Ints, width: int, pages: Pages) -> Ints:
     (page,) = pages.latest([key], [int(held[1, 0])])
     if page is None:
         raise FeatureError(
-            f"history: expected a page before {int(held[1, 0])} in log {key[1]} of {key[0].hex()}, found none; fill the store anew"
+            f"history: expected a page before {int(held[1, 0])} in log {key[1]} of {key[0]!r}, found none; fill the store anew"
         )
     return np.concatenate([rows(page, width), held[1:]])
 

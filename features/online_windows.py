@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from features.facts import ratio
 from features.history import Floats, Ints
 from features.online_logs import DISTINCT, EARLIEST, LARGEST, LATEST, SMALLEST, TOLD, Layout
-from features.online_rows import key_of, log_on
+from features.online_rows import packed, shelves_of
 from features.pages import END, Key, Pages, join, rows
 from features.spec import DAY_US, Aggregate, How, Ratio, Windowed
 
@@ -38,7 +37,8 @@ _UNITS: dict[How, int] = {
     "last": HELD,
 }
 
-_HOW, _FAR, _NEAR = 0, 3, 4
+BEHIND, ABSENT = -1, -2
+"""Instead of a page: it has to be asked for still, or the claim does not name whose it is."""
 
 Asked = list[tuple[Key, int]]
 """Pages wanted: (key, strictly before which instant they begin)."""
@@ -60,20 +60,19 @@ class WindowPlan:
 
     Notes
     -----
-    An *edge* is a log and an offset: the rows strictly before ``now − offset``. The edges of a log stand together, the
-    latest first; ``spans`` says of each log where, ``keys`` what its keys begin with and consist of.
+    An *edge* is a log and an offset: the rows strictly before ``now − offset``. The edges of a log are a *span*, the latest first;
+    ``keys`` says of each span its log, on which of the ``shelves`` it stands, and the offset of its latest edge.
     """
 
     layout: Layout
     parts: tuple[Aggregate, ...]
-    edges: tuple[tuple[int, int], ...]
-    spans: tuple[tuple[int, int, int], ...]
-    keys: tuple[tuple[bytes, int, tuple[str, ...]], ...]
+    keys: tuple[tuple[int, int, int], ...]
+    shelves: tuple[tuple[bytes, tuple[str, ...], frozenset[str]], ...]
     table: Ints
     walks: tuple[tuple[int, int], ...]
     offsets: Ints
     span_of: Ints
-    shelves: tuple[tuple[bytes, tuple[str, ...], frozenset[str]], ...]
+    widths: Ints
 
     @classmethod
     def of(cls, layout: Layout, parts: Sequence[Aggregate]) -> WindowPlan:
@@ -84,30 +83,25 @@ class WindowPlan:
             wanted.setdefault(reading.log, set()).update(offset for offset in part.over.edges if offset is not None)
         edges = tuple((log, offset) for log in sorted(wanted) for offset in sorted(wanted[log]))
         place = {edge: i for i, edge in enumerate(edges)}
-        walks: dict[tuple[int, int], None] = {}
-        table = np.empty((len(parts), 6), dtype=np.int64)
+        walks: dict[tuple[int, int], int] = {}
+        table = np.empty((len(parts), 7), dtype=np.int64)
         for i, (part, reading) in enumerate(zip(parts, readings, strict=True)):
             lower, upper = part.over.edges
             far, near = (place[reading.log, edge] if edge is not None else -1 for edge in (lower, upper))
-            table[i] = reading.how, reading.column, layout.logs[reading.log].width, far, near, _UNITS[part.how]
-            if reading.how >= DISTINCT:
-                walks[far, near] = None
-        spans, begin = [], 0
-        for log in sorted(wanted):
-            spans.append((log, begin, begin + len(wanted[log])))
-            begin += len(wanted[log])
-        keys = tuple((*key_of(log_on(layout.logs[log].by, log), ()), layout.logs[log].by) for log, _, _ in spans)
+            walk = walks.setdefault((far, near), len(walks)) if reading.how >= DISTINCT else -1
+            table[i] = reading.how, reading.column, layout.logs[reading.log].width, far, near, _UNITS[part.how], walk
+        spans = sorted(wanted)
+        on = {by: shelf for shelf, by in enumerate(dict.fromkeys(layout.logs[log].by for log in spans))}
         return cls(
             layout,
             tuple(parts),
-            edges,
-            tuple(spans),
-            keys,
+            tuple((log, on[layout.logs[log].by], min(wanted[log])) for log in spans),
+            tuple((shelves_of(by), by, frozenset(by)) for by in on),
             table,
             tuple(walks),
             np.array([offset for _, offset in edges], dtype=np.int64),
-            np.repeat(np.arange(len(spans)), [end - begin for _, begin, end in spans]),
-            tuple(dict.fromkeys((prefix, by, frozenset(by)) for prefix, _, by in keys)),
+            np.repeat(np.arange(len(spans)), [len(wanted[log]) for log in spans]),
+            np.array([layout.logs[log].width for log in spans], dtype=np.int64),
         )
 
 
@@ -130,56 +124,67 @@ def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> 
     ndarray
         (parts,) float64 in the order of ``plan.parts``.
     """
-    packed = {name: code.to_bytes(8, "big") for name, code in codes.items() if code >= 0}
-    shelves = {by: prefix + b"".join([packed[name] for name in by]) for prefix, by, names in plan.shelves if packed.keys() >= names}
-    keys = [(shelves[by], log) if by in shelves else None for _, log, by in plan.keys]
-    found: list[bytes | None] = [None] * len(plan.edges)
-    asked = [(key, now - plan.edges[begin][1], begin) for key, (_, begin, _) in zip(keys, plan.spans, strict=True) if key is not None]
-    for (_, _, edge), page in zip(asked, (yield [(key, before) for key, before, _ in asked]), strict=True):
-        found[edge] = page
-    later: list[tuple[Key, int, int]] = []
-    for key, (log, begin, end) in zip(keys, plan.spans, strict=True):
-        page = found[begin]
-        if key is None or page is None or end == begin + 1:
-            continue
-        words = memoryview(page).cast("q")
-        whole, first = words[0] == 0, words[plan.layout.logs[log].width]
-        for edge in range(begin + 1, end):
-            before = now - plan.edges[edge][1]
-            if whole or first < before:
-                found[edge] = page
-            else:
-                later.append((key, before, edge))
-    for (_, _, edge), page in zip(later, (yield [(key, before) for key, before, _ in later]) if later else (), strict=True):
-        found[edge] = page
-    return _numbers(plan, found, keys, now, pages)
-
-
-def _numbers(plan: WindowPlan, found: list[bytes | None], keys: list[Key | None], now: int, pages: Pages) -> Floats:
-    """Turn the pages of all edges into numbers."""
+    keys = _keys(plan, codes)
+    held: list[bytes | None] = [None] * len(keys)
+    present = [span for span, key in enumerate(keys) if key is not None]
+    for span, page in zip(present, (yield [(keys[span], now - plan.keys[span][2]) for span in present]), strict=True):  # type: ignore[misc]
+        held[span] = page
     absent = np.array([key is None for key in keys])
-    held, lower, upper = found, plan.table[:, _FAR], plan.table[:, _NEAR]
-    for far, near in plan.walks:
-        joined = _joined(plan, found, far, near, keys[plan.span_of[near]], now, pages)
-        if joined is not None:
-            mine = (plan.table[:, _FAR] == far) & (plan.table[:, _NEAR] == near) & (plan.table[:, _HOW] >= DISTINCT)
-            lower, upper, held = np.where(mine & (lower >= 0), len(held), lower), np.where(mine, len(held), upper), [*held, joined]
-    values: Floats = _measure(*join(held), plan.table, lower, upper, plan.offsets, plan.span_of, absent, now)
+    words, bounds = join(held)
+    slots, behind = _slots(words, bounds, plan.offsets, plan.span_of, plan.widths, absent, now)
+    if behind:
+        later = np.flatnonzero(slots == BEHIND)
+        slots[later] = len(held) + np.arange(len(later))
+        edges = zip(plan.span_of[later].tolist(), plan.offsets[later].tolist(), strict=True)
+        held += yield [(keys[span], now - offset) for span, offset in edges]
+    joined = [_joined(plan, held, slots, walk, keys, now, pages) for walk in plan.walks] if plan.walks else []
+    walked = np.array([-1 if page is None else len(held) + i for i, page in enumerate(joined)], dtype=np.int64)
+    if behind or (walked >= 0).any():
+        words, bounds = join([*held, *joined])
+    values: Floats = _measure(words, bounds, plan.table, slots, walked, plan.offsets, now)
     return values
 
 
-def _joined(plan: WindowPlan, found: list[bytes | None], far: int, near: int, key: Key | None, now: int, pages: Pages) -> bytes | None:
-    """Lay the pages of a window into one, ``None`` where one page holds it all."""
-    log = plan.edges[near][0]
-    last = found[near]
-    first = found[far] if far >= 0 else None
+def _keys(plan: WindowPlan, codes: Mapping[str, int]) -> list[Key | None]:
+    """Name the log of every span, ``None`` where the claim lacks an identifier."""
+    parts = packed(codes)
+    shelves = [prefix + b"".join([parts[name] for name in by]) if parts.keys() >= names else None for prefix, by, names in plan.shelves]
+    return [None if (shelf := shelves[on]) is None else (shelf, log) for log, on, _ in plan.keys]
+
+
+def _joined(
+    plan: WindowPlan, held: Sequence[bytes | None], slots: Ints, walk: tuple[int, int], keys: Sequence[Key | None], now: int, pages: Pages
+) -> bytes | None:
+    """Lay the pages of a window whose rows are walked into one, ``None`` where one page holds it all."""
+    far, near = walk
+    span = int(plan.span_of[near])
+    key = keys[span]
+    last = held[slots[near]] if key is not None else None
+    first = held[slots[far]] if far >= 0 and key is not None else None
     if key is None or last is None or first is last or memoryview(last).cast("q")[0] == 0:
         return None
-    width = plan.layout.logs[log].width
+    width = int(plan.widths[span])
     after = -END if first is None else int(rows(first, width)[1, 0])
     middle = pages.between(key, after, int(rows(last, width)[1, 0]))
     chain = [page for page in (first, *middle, last) if page is not None]
-    return chain[0] + b"".join(page[8 * width :] for page in chain[1:])
+    return b"".join([chain[0], *(page[8 * width :] for page in chain[1:])])
+
+
+@njit(cache=True)
+def _slots(words, bounds, offsets, span_of, widths, absent, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Find the page of each edge: that of its span, unless the edge lies behind it; how many do."""
+    slots = np.empty(len(offsets), dtype=np.int64)
+    behind = 0
+    for edge in range(len(offsets)):
+        span = span_of[edge]
+        begin = bounds[span]
+        slots[edge] = ABSENT if absent[span] else span
+        if edge == 0 or span_of[edge - 1] != span or begin == bounds[span + 1]:
+            continue
+        if words[begin] > 0 and words[begin + widths[span]] >= now - offsets[edge]:
+            slots[edge] = BEHIND
+            behind += 1
+    return slots, behind
 
 
 @njit(cache=True)
@@ -210,21 +215,24 @@ def _before(words, begin, end, width, limit):  # type: ignore[no-untyped-def]  #
 
 
 @njit(cache=True)
-def _measure(words, bounds, table, lower, upper, offsets, span_of, absent, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _measure(words, bounds, table, slots, walked, offsets, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Compute each aggregate from the two rows at the ends of its window, or from those between."""
     values = np.empty(len(table), dtype=np.float64)
     for part in range(len(table)):
-        how, column, width, far, near, unit = table[part]
-        if absent[span_of[near]]:
+        how, column, width, far, near, unit, walk = table[part]
+        if slots[near] == ABSENT:
             values[part] = np.nan
             continue
+        upper, lower = slots[near], slots[far] if far >= 0 else -1
+        if walk >= 0 and walked[walk] >= 0:
+            upper, lower = walked[walk], walked[walk] if far >= 0 else -1
         count, answer = 0, 0
-        begin, end = bounds[upper[part]], bounds[upper[part] + 1]
+        begin, end = bounds[upper], bounds[upper + 1]
         if begin < end:
             row = begin + width * _before(words, begin, end, width, now - offsets[near])
             count, answer, from_row = words[begin] + (row - begin) // width, words[row + column], begin
-            if far >= 0 and bounds[lower[part]] < bounds[lower[part] + 1]:
-                start, stop = bounds[lower[part]], bounds[lower[part] + 1]
+            if lower >= 0 and bounds[lower] < bounds[lower + 1]:
+                start, stop = bounds[lower], bounds[lower + 1]
                 from_row = start + width * _before(words, start, stop, width, now - offsets[far])
                 count -= words[start] + (from_row - start) // width
                 if how == TOLD:
@@ -261,14 +269,14 @@ class Combining:
     Parameters
     ----------
     steps
-        (divides, where the results go, left, right): positions in the vector, deeper steps first.
+        (steps, 4) whether it divides, where the result goes, left, right: positions in the vector, deeper steps first.
     size
         Length of the vector.
     chosen
         (features,) where each feature's number stands in the end.
     """
 
-    steps: tuple[tuple[bool, Ints, Ints, Ints], ...]
+    steps: Ints
     size: int
     chosen: Ints
 
@@ -276,30 +284,38 @@ class Combining:
     def of(cls, features: Sequence[Windowed], parts: Sequence[Aggregate]) -> Combining:
         """Prepare features made of ``parts``."""
         place: dict[Windowed, int] = {part: i for i, part in enumerate(parts)}
-        steps: dict[tuple[int, bool], list[tuple[int, int, int]]] = {}
+        steps: list[tuple[int, int, int, int]] = []
 
-        def enter(feature: Windowed) -> tuple[int, int]:
-            """Return where a feature's number will stand, and after how many steps."""
+        def enter(feature: Windowed) -> int:
+            """Return where a feature's number will stand."""
             measured = feature.measured if isinstance(feature, Aggregate) else feature
             if isinstance(measured, Aggregate):
-                return place[measured], 0
-            (left, one), (right, other) = (enter(operand) for operand in measured.operands)
+                return place[measured]
+            left, right = (enter(operand) for operand in measured.operands)
             if measured not in place:
                 place[measured] = len(place)
-                steps.setdefault((max(one, other), isinstance(measured, Ratio)), []).append((place[measured], left, right))
-            return place[measured], 1 + max(one, other)
+                steps.append((isinstance(measured, Ratio), place[measured], left, right))
+            return place[measured]
 
-        chosen = np.array([enter(feature)[0] for feature in features], dtype=np.int64)
-        ordered = (
-            (divides, *(np.array(column) for column in zip(*steps[depth, divides], strict=True))) for depth, divides in sorted(steps)
-        )
-        return cls(tuple(ordered), len(place), chosen)  # type: ignore[arg-type]
+        chosen = np.array([enter(feature) for feature in features], dtype=np.int64)
+        return cls(np.array(steps, dtype=np.int64).reshape(-1, 4), len(place), chosen)
 
     def __call__(self, measured: Floats) -> Floats:
         """Return (features,) numbers from (parts,) ones; what is not finite is undefined."""
-        values = np.empty(self.size, dtype=np.float64)
-        values[: len(measured)] = measured
-        for divides, out, left, right in self.steps:
-            values[out] = ratio(values[left], values[right]) if divides else values[left] - values[right]
-        found = values[self.chosen]
-        return np.where(np.isfinite(found), found, np.nan)
+        values: Floats = _combine(measured, self.steps, self.size, self.chosen)
+        return values
+
+
+@njit(cache=True)
+def _combine(measured, steps, size, chosen):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Take one step after the other, dividing as :func:`features.facts.ratio` does."""
+    values = np.empty(size, dtype=np.float64)
+    values[: len(measured)] = measured
+    for divides, out, left, right in steps:
+        if not divides:
+            values[out] = values[left] - values[right]
+        else:
+            values[out] = values[left] / values[right] if values[right] > 0 else np.nan
+    found = values[chosen]
+    found[~np.isfinite(found)] = np.nan
+    return found

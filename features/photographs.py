@@ -54,16 +54,16 @@ def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:
     return ((hashes[:, None] >> shifts) & np.uint64((1 << _WIDTH) - 1)).astype(np.int64)
 
 
-@njit(cache=True)
-def _bits(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Count the ones of a 64-bit word (Knuth, The Art of Computer Programming 4A, 7.1.3)."""
+@njit(cache=True, nogil=True)
+def ones(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Count the ones of a 64-bit word, for compiled functions (Knuth, The Art of Computer Programming 4A, 7.1.3)."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _found_before(one, other, band):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Whether an earlier band already brought the two together."""
     for earlier in range(band):
@@ -85,7 +85,7 @@ def _search(hashes, keys, starts, orders, limit, room):  # type: ignore[no-untyp
                     other = orders[band, place]
                     if other >= one:
                         break
-                    if _bits(hashes[one] ^ hashes[other]) <= limit and not _found_before(keys[one], keys[other], band):
+                    if ones(hashes[one] ^ hashes[other]) <= limit and not _found_before(keys[one], keys[other], band):
                         if count < room:
                             left[count], right[count] = one, other
                         count += 1

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -224,6 +225,16 @@ HISTORY_SHELVES = Table(
     sqlite_with_rowid=False,
 )
 """What the online features read: the last page of every log by shelf and number, see :mod:`serving.history`."""
+
+HISTORY_LONE = Table(
+    "history_lone",
+    METADATA,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("closed", BigInteger, nullable=False),
+    Column("page", LargeBinary, nullable=False),
+)
+"""The last page of every log that stands alone, by its number: a whole number that is the key itself is found fastest on SQLite."""
 
 HISTORY_PAGES = Table(
     "history_pages",

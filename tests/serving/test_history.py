@@ -24,7 +24,9 @@ from tests.features.tables import random_tables
 from tests.features.test_online import plain
 from tests.strategies import FEW
 
-keys = st.tuples(st.sampled_from([b"", b"a", b"a\x00", b"b"]), st.integers(0, 1))
+shelved = st.tuples(st.sampled_from([b"", b"a", b"a\x00", b"b"]), st.integers(0, 1))
+lone = st.tuples(st.sampled_from([-(2**63), -1, 0, 2**63 - 1]), st.just(0))
+keys = st.one_of(shelved, lone)
 written = st.lists(st.lists(st.tuples(keys, st.integers(-3, 3), st.binary(max_size=3)), max_size=6), max_size=4)
 
 
@@ -32,7 +34,10 @@ written = st.lists(st.lists(st.tuples(keys, st.integers(-3, 3), st.binary(max_si
 @given(batches=written)
 def test_pages_in_the_store_are_found_as_in_memory(store: Store, batches: list[list[Page]]) -> None:
     memory = MemoryPages()
-    asked = [((shelf, log), before) for shelf in (b"", b"a", b"a\x00", b"b", b"c") for log in (0, 1) for before in range(-4, 6)]
+    held = [(shelf, log) for shelf in (b"", b"a", b"a\x00", b"b", b"c") for log in (0, 1)] + [
+        (n, 0) for n in (-(2**63), -1, 0, 5, 2**63 - 1)
+    ]
+    asked = [(key, before) for key in held for before in range(-4, 6)]
     with _undone(store) as tx:
         stored = StorePages(tx).alone()
         for batch in batches:
@@ -139,7 +144,7 @@ class _Dying(StorePages):
 
 def _everything(store: Store) -> list[list[tuple[object, ...]]]:
     with store.view() as tx:
-        tables = ("history_shelves ORDER BY shelf, log", "history_pages ORDER BY shelf, log, first_at")
+        tables = ("history_shelves ORDER BY shelf, log", "history_lone ORDER BY number", "history_pages ORDER BY shelf, log, first_at")
         return [[tuple(row) for row in tx.exec_driver_sql(f"SELECT * FROM {table}")] for table in tables]
 
 

@@ -14,12 +14,15 @@ from pandas.testing import assert_frame_equal
 from sqlalchemy import create_engine, insert, inspect, text
 
 from data_contracts import DECISIONS
+from features.online_rows import alone, key_of
+from features.pages import END
 from models.policy import default_policy
 from serving import audit, migrations
 from serving.decided import capacity, day_of
 from serving.driver import Driver
+from serving.history import StorePages
 from serving.migrations import HEAD, StoreVersionError, version
-from serving.schema import DECISIONS_TABLE, METADATA
+from serving.schema import DECISIONS_TABLE, HISTORY_PAGES, HISTORY_SHELVES, METADATA
 from serving.store import Store, rows_of
 from tests.serving.cases import town
 
@@ -56,6 +59,29 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_with_everything_in_i
         with Store("sqlite://") as anew:
             anew.record_decisions(TOWN.decisions)
             assert_frame_equal(anew.read("experts_taken"), store.read("experts_taken"))
+
+
+def test_logs_that_are_read_alone_are_found_in_a_store_that_kept_them_on_shelves(store_url: str) -> None:
+    shelf, other = bytes.fromhex("8024") + bytes(7) + b"\x05" + (-7).to_bytes(8, "big", signed=True), b"\x00\x01" + bytes(8)
+    held = [(shelf, 0x8024, b"lone"), (other, 6, b"stays")]
+    engine = create_engine(store_url)
+    with engine.begin() as tx:
+        with Operations.context(MigrationContext.configure(tx)):
+            for step in STEPS[:5]:
+                importlib.import_module(f"serving.migrations.versions.{step}").upgrade()
+        tx.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        tx.execute(text("INSERT INTO alembic_version VALUES ('0005')"))
+        last = [{"shelf": s, "log": log, "first_at": 20, "closed": 1, "page": page} for s, log, page in held]
+        tx.execute(insert(HISTORY_SHELVES), last)
+        closed = [{"shelf": s, "log": log, "first_at": 10, "page": page + b"0"} for s, log, page in held]
+        tx.execute(insert(HISTORY_PAGES), closed)
+    engine.dispose()
+    with Store(store_url) as store, store.view() as tx:
+        pages, keys = StorePages(tx), [key_of(alone(0x8024), (5, -7)), (other, 6)]
+        assert pages.latest(keys, [END, END]) == [b"lone", b"stays"]
+        assert pages.latest(keys, [20, 20]) == [b"lone0", b"stays0"]
+        assert [pages.between(key, 0, END) for key in keys] == [[b"lone0", b"lone"], [b"stays0", b"stays"]]
+        assert len(store.read("history_shelves")) == 1
 
 
 def test_of_several_that_open_an_older_store_at_once_one_takes_the_steps(store_url: str) -> None:
