@@ -176,7 +176,7 @@ def load(folder: Path, catalog_hash: str | None = None) -> Bundle:
     classifier = Classifier(Inputs.from_json(json.loads(texts["features.json"])), nodes["abusive"], nodes["unsubstantiated"])
     calibration = Calibration.from_json(json.loads(texts["calibration.json"]))
     usual = Reference.from_json(json.loads(texts[_REFERENCE])) if _REFERENCE in texts else None
-    harmless = Guarantee(**json.loads(texts[_GUARANTEE])) if _GUARANTEE in texts else None
+    harmless = Guarantee.from_json(json.loads(texts[_GUARANTEE])) if _GUARANTEE in texts else None
     return Bundle(classifier, calibration, manifest["catalog_hash"], manifest["trained"], manifest["contract_hash"], usual, harmless)
 
 

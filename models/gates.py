@@ -152,26 +152,39 @@ def accusation_bound(accused: np.ndarray, labels: np.ndarray, stands_for: np.nda
     tuple of float
         Measured share (NaN without a non-abusive claim) and bound (1 where nothing can be said).
 
-    Notes
-    -----
-    A share b or more is refuted as :func:`models.risk.certify` does it, by a bet against "w·1[not abusive]·(1[accused] − b) has a mean of
-    0 or more"; the bound is the least b refuted. The bet's p-value falls with b, so bisection finds it.
-
     Examples
     --------
     >>> share, bound = accusation_bound(np.zeros(400, bool), np.full(400, "valid"), np.ones(400), 0.95)
     >>> share, 0.005 < bound < 0.02
     (0.0, True)
     """
-    innocent = stands_for * (labels != LABELS[ABUSIVE])
-    if not innocent.sum() > 0:
+    return share_bound(accused, stands_for, labels != LABELS[ABUSIVE], confidence)
+
+
+def share_bound(happened: np.ndarray, stands_for: np.ndarray, among: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Return the share of some of the labelled claims to which something happens, and its upper confidence bound.
+
+    Parameters
+    ----------
+    happened, among
+        To which labelled claims it happens, and which of them are asked about, boolean, shape (n,).
+    stands_for, confidence
+        As in :func:`accusation_bound`, which is the share of accused among those that are not abusive.
+
+    Notes
+    -----
+    A share b or more is refuted as :func:`models.risk.certify` does it, by a bet against "w·1[among]·(1[happened] − b) has a mean of
+    0 or more"; the bound is the least b refuted. The bet's p-value falls with b, so bisection finds it.
+    """
+    asked = stands_for * among
+    if not asked.sum() > 0:
         return float("nan"), 1.0
     largest, low, high = float(stands_for.max()), 0.0, 1.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        refuted = p_value(innocent * (accused - middle), -middle * largest, (1 - middle) * largest) <= 1 - confidence
+        refuted = p_value(asked * (happened - middle), -middle * largest, (1 - middle) * largest) <= 1 - confidence
         low, high = (low, middle) if refuted else (middle, high)
-    return float(innocent[accused].sum() / innocent.sum()), high
+    return float(asked[happened].sum() / asked.sum()), high
 
 
 def accusations(

@@ -129,11 +129,22 @@ class Harm:
         Probability with which the labels must show that, in [0.5, 1).
     leaked_share
         Largest share of the dollars paid automatically that may go to claims that are not valid; 1: reported, not enforced.
+    mistaken_valid_share, mistaken_unsubstantiated_share, mistaken_abusive_share
+        Of the claims of each class, the largest share that may be settled automatically as if they were of another class
+        (:mod:`models.sets`); 1: reported, not enforced.
     """
 
     accused_share: float
     confidence: float
     leaked_share: float = 1.0
+    mistaken_valid_share: float = 1.0
+    mistaken_unsubstantiated_share: float = 1.0
+    mistaken_abusive_share: float = 1.0
+
+    @property
+    def mistaken_shares(self) -> tuple[float, float, float]:
+        """The three shares in the order of ``LABELS``."""
+        return self.mistaken_valid_share, self.mistaken_unsubstantiated_share, self.mistaken_abusive_share
 
 
 @dataclass(frozen=True)

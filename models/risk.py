@@ -13,6 +13,7 @@ they are. (Hoeffding–Bentkus bounds, as MAPIE computes them, know no weights.)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,6 +46,9 @@ class Guarantee:
         Weight of the claims at or above the threshold, and of the non-abusive among them.
     pays_up_to_cents
         Above this amount nothing is paid without an expert or evidence (:mod:`models.leaks`); ``None``: prices alone say.
+    sets
+        Least probability of each class at which it belongs to a claim's prediction set, which forbids automatic actions
+        (:mod:`models.sets`); ``None``: no set forbids anything.
     """
 
     threshold: float
@@ -54,6 +58,7 @@ class Guarantee:
     accused: float
     wrongly: float
     pays_up_to_cents: int | None = None
+    sets: tuple[float, ...] | None = None
 
     def allows(self, proba: np.ndarray) -> np.ndarray:
         """Return which claims may be called abusive automatically, boolean, shape (claims,).
@@ -66,6 +71,12 @@ class Guarantee:
     def to_json(self) -> dict[str, Any]:
         """Return the guarantee as plain JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Guarantee:
+        """Read a guarantee back; one of an earlier version lacks what was not promised then."""
+        sets = values.get("sets")
+        return cls(**{**values, "sets": None if sets is None else tuple(sets)})
 
 
 NEVER = 2.0

@@ -27,6 +27,7 @@ from models.review import route as route_by_value
 from models.risk import Guarantee
 from models.rule_effects import fallback, outcome
 from models.rules import Rules, evaluate, recorded, strictest
+from models.sets import forbidden
 
 ReasonsFor = Literal["all", "disputable"]
 """Whose reasons are written: everybody's, or those of claims that somebody will look at again."""
@@ -224,11 +225,13 @@ def written(
 
 
 def _within_bounds(expected: np.ndarray, proba: np.ndarray, amount_cents: np.ndarray, guarantee: Guarantee | None) -> np.ndarray:
-    """Price accusations and payments that the guarantee does not cover out of reach; in place of a payment evidence is asked for."""
+    """Price actions that the guarantee does not cover out of reach; in place of a payment evidence is asked for."""
     if guarantee is None:
         return expected
-    forbidden = ~guarantee.allows(proba)[:, None] & (np.array(AUTOMATIC) == Action.DENY_ABUSIVE.value)
-    bounded = np.where(forbidden, np.inf, expected)
+    uncovered = ~guarantee.allows(proba)[:, None] & (np.array(AUTOMATIC) == Action.DENY_ABUSIVE.value)
+    if guarantee.sets is not None:
+        uncovered |= forbidden(proba, guarantee.sets)
+    bounded = np.where(uncovered, np.inf, expected)
     if guarantee.pays_up_to_cents is None:
         return bounded
     unsure = (cheapest_actions(bounded) == Action.PAY.value) & (amount_cents > guarantee.pays_up_to_cents)

@@ -16,7 +16,7 @@ because both speak about all claims.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from models.out_of_time import calibrate_out_of_time
 from models.policy import Harm
 from models.reference import Reference
 from models.risk import Guarantee, certify
+from models.sets import certified_sets
 from models.settings import TrainingSettings
 from models.splits import Split, Window
 
@@ -79,6 +80,11 @@ class Trained:
     def weights(self) -> np.ndarray:
         """Weight of each row, shape (rows,)."""
         return self.material.weights
+
+    @property
+    def tested(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What promises are tested on: out-of-time probabilities, classes, and how many claims each was drawn for."""
+        return _tested(self.material, self.proba)
 
 
 def train(
@@ -152,16 +158,21 @@ def train(
         found.calibration.kind, found.scores[scored], labels[scored], material.weights[scored], material.likelihood[scored]
     )
     usual = Reference.of(material.features, material.weights, material.inputs)
-    promised = None if harm is None else _certified(material, found.proba, scored, harm)
+    promised = None if harm is None else _certified(material, found.proba, harm)
     return Trained(Bundle(final, refitted, catalog_hash, trained, reference=usual, guarantee=promised), table, found.proba, material)
 
 
-def _certified(material: Material, proba: np.ndarray, scored: np.ndarray, harm: Harm) -> Guarantee:
-    """Test the bound with weights as the claims were drawn, uncapped: a cap would leave out the harm that was seldom looked for."""
-    rows = material.rows
-    stands_for = rows["stands_for" if "stands_for" in rows else "weight"].to_numpy(dtype=np.float64)[scored]
-    largest = float(stands_for.max(initial=1.0))
-    return certify(proba[scored], material.labels[scored], stands_for, largest, harm.accused_share, harm.confidence)
+def _certified(material: Material, proba: np.ndarray, harm: Harm) -> Guarantee:
+    proba, labels, stands_for = _tested(material, proba)
+    promised = certify(proba, labels, stands_for, float(stands_for.max(initial=1.0)), harm.accused_share, harm.confidence)
+    return replace(promised, sets=certified_sets(proba, labels, stands_for, harm))
+
+
+def _tested(material: Material, proba: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weights as the claims were drawn, uncapped: a cap would leave out the harm that was seldom looked for."""
+    rows, scored = material.rows, ~np.isnan(proba[:, 0])
+    stands_for = rows["stands_for" if "stands_for" in rows else "weight"].to_numpy(dtype=np.float64)
+    return proba[scored], material.labels[scored], stands_for[scored]
 
 
 def _compared(

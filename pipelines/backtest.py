@@ -16,9 +16,8 @@ import pandas as pd
 from data_contracts import Action
 from models.baselines import BASELINES
 from models.challengers import ABSENT, absent
-from models.coverage import by_month
+from models.coverage import by_month, missed
 from models.evaluation import PROBABILITIES
-from models.gates import accused
 from models.judgement import judged, with_intervals
 from models.metrics import Interval
 from models.policy import Policy
@@ -112,6 +111,7 @@ def backtest(
             "draws": draws,
             "policy": policy.identifier,
             "accused_share": policy.harm.accused_share,
+            "missed_shares": list(missed(policy.harm)),
         },
     )
     name = f"backtest-{start:%Y-%m-%d}-{end:%Y-%m-%d}"
@@ -211,7 +211,7 @@ def _promises(
         claims["filed_at"].dt.strftime("%Y-%m").to_numpy(dtype=object),
         decided[PROBABILITIES].to_numpy(dtype=np.float64),
         np.array([fold.sets for fold in done.folds])[fold],
-        accused(decided["automatic_action"].to_numpy()),
+        decided["automatic_action"].to_numpy(dtype=object),
         classes,
         weights,
         block,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from data_contracts import LABELS
 from models.bands import reliability_by_band
-from models.coverage import ACCUSED, COVERS, MISS, SIZE
+from models.coverage import ACCUSED, COVERS, DENIED, SIZE
 from models.judgement import MEASURES
 from models.metrics import Interval, reliability
 from pipelines import backtest_pictures, pictures
@@ -25,14 +26,14 @@ def write(path: Path, found: Backtest) -> Path:
         _by_fold(found),
         _figures("Every figure of our model", found.labels),
         _calibration(found.labels),
-        _promises(found.labels, found.how["accused_share"]),
+        _promises(found.labels, found.how),
         _prices(found.prices),
         *([] if found.rules is None else [_rules(found.rules)]),
         _trainings(found),
         _reading(found),
     ]
     if found.truth is not None:
-        sections += _truth(found.truth, found.how["accused_share"])
+        sections += _truth(found.truth, found.how)
     content = {
         "title": "Touchstone backtest",
         "as_of": f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}",
@@ -145,21 +146,25 @@ def _calibration(judgement: Judgement) -> Section:
     )
 
 
-def _promises(judgement: Judgement, limit: float, title: str = "Do promises hold, month by month") -> Section:
+def _promises(judgement: Judgement, how: Mapping[str, Any], title: str = "Do promises hold, month by month") -> Section:
     held = judgement.promises
     covers = {label: [held[month][name] for month in held] for label, name in COVERS.items()}
-    harm = {ACCUSED: [held[month][ACCUSED] for month in held]}
-    columns = (ACCUSED, *COVERS.values(), SIZE)
+    harm = {name: [held[month][name] for month in held] for name in (ACCUSED, DENIED)}
+    columns = (ACCUSED, DENIED, *COVERS.values(), SIZE)
+    sure = ", ".join(f"{1 - share:.0%} of the {label}" for label, share in zip(LABELS, how["missed_shares"], strict=True))
     rows = [(month, *(written("ece" if name == SIZE else name, figures[name]) for name in columns)) for month, figures in held.items()]
     return Section(
         title,
         "What the labels of each training certified, measured on the claims that came after it. Of the claims that are not abusive at most "
-        "the policy's share may be called abusive automatically. A prediction set holds every class that a claim may well be; of each "
-        f"class {1 - MISS[0]:.0%} of the claims should have it in their set. Sets choose no route: they show how far probabilities can be "
-        "trusted while the market drifts. Brackets: 95 % intervals by drawing whole blocks.",
+        f"the policy's share may be called abusive automatically. A prediction set holds every class that a claim may well be: {sure} "
+        "claims should have their class in it. Nothing is settled automatically against a class of the set that the policy binds; the "
+        "others show how far probabilities can be trusted while the market drifts. Brackets: 95 % intervals by drawing whole blocks.",
         [
-            picture(backtest_pictures.by_fold(list(held), covers, money=False, limit=1 - MISS[0]), "Prediction sets that hold the class"),
-            picture(backtest_pictures.by_fold(list(held), harm, money=False, limit=limit), "Claims that are not abusive, called abusive"),
+            picture(backtest_pictures.by_fold(list(held), covers, money=False), "Prediction sets that hold the class"),
+            picture(
+                backtest_pictures.by_fold(list(held), harm, money=False, limit=how["accused_share"]),
+                "Claims called abusive that are not, and valid claims denied",
+            ),
         ],
         ("month", *columns),
         rows,
@@ -230,10 +235,10 @@ def _reading(found: Backtest) -> Section:
     )
 
 
-def _truth(judgement: Judgement, limit: float) -> list[Section]:
+def _truth(judgement: Judgement, how: Mapping[str, Any]) -> list[Section]:
     note = "SIMULATOR'S TRUTH (no real home has this). "
     ways, figures = _ways(judgement, "Against the hidden truth: ways of deciding"), _figures("Against the hidden truth: figures", judgement)
-    bands, held = _calibration(judgement), _promises(judgement, limit, "Against the hidden truth: promises, month by month")
+    bands, held = _calibration(judgement), _promises(judgement, how, "Against the hidden truth: promises, month by month")
     return [
         Section(ways.title, note + "The same decisions, all claims, true classes.", ways.pictures, ways.columns, ways.rows),
         Section(figures.title, note + figures.note, (), figures.columns, figures.rows),

@@ -17,6 +17,7 @@ from models.gates import dollars
 from models.metrics import Interval, reliability
 from models.policy import Policy, label_confusions
 from models.promotion import Verdict, compared
+from models.risk import Guarantee
 from pipelines import pictures
 from pipelines.contest import Contest
 from pipelines.page import Section, picture
@@ -147,8 +148,20 @@ def guarantee(bundle: Bundle, policy: Policy) -> Section:
         ("of them not abusive, weighted", f"{promised.wrongly:,.0f}"),
         ("bound of the policy", f"{policy.harm.accused_share:.1%}"),
         ("paid without an expert up to", "any amount" if promised.pays_up_to_cents is None else dollars(promised.pays_up_to_cents)),
+        *_sets(promised, policy),
     ]
     return Section("Guarantee", note, (), ("what", "value"), rows)
+
+
+def _sets(promised: Guarantee, policy: Policy) -> list[tuple[str, str]]:
+    """Say from which probability on a class that the policy binds stands in the way of settling a claim as another."""
+    if promised.sets is None:
+        return [("classes that stand in the way of settling a claim as another", "none")]
+    return [
+        (f"not settled as if it were not {label}, from P({label}) on; bound", f"{least:.3f}; {share:.1%}")
+        for label, least, share in zip(LABELS, promised.sets, policy.harm.mistaken_shares, strict=True)
+        if least <= 1
+    ]
 
 
 def data(trained: Any) -> Section:

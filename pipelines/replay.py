@@ -17,9 +17,9 @@ import pandas as pd
 from data_contracts import Action
 from models.baselines import Rival, fit_all
 from models.challengers import absent, train_challenger
-from models.coverage import MISS
+from models.coverage import missed
 from models.leaks import with_leaks
-from models.policy import Policy
+from models.policy import Harm, Policy
 from models.review import capacity_left
 from models.risk import class_thresholds
 from models.scorer import Model, score_claims
@@ -139,7 +139,7 @@ def replay(
         trained = _trained(history, cut, settings, policy, num_threads)
         for name, model in _models(trained, challengers, num_threads).items():
             roads.setdefault(name, Road(history, policy, num_threads)).decide(model, here)
-        folds.append(_fold(trained, cut, until, claims.iloc[here], labels))
+        folds.append(_fold(trained, cut, until, claims.iloc[here], labels, policy.harm))
     progress("train and decide, fold by fold", len(cuts), len(cuts))
     return Replay(chosen, {name: pd.concat(road.decided, ignore_index=True) for name, road in roads.items()}, tuple(folds))
 
@@ -238,16 +238,14 @@ def _models(trained: Trained, challengers: Sequence[str], num_threads: int) -> d
     return {OURS: trained.bundle, **{name: Rival(name, predict) for name, predict in (baselines | others).items()}}
 
 
-def _fold(trained: Trained, start: pd.Timestamp, end: pd.Timestamp, claims: pd.DataFrame, labels: pd.Series) -> Fold:
+def _fold(trained: Trained, start: pd.Timestamp, end: pd.Timestamp, claims: pd.DataFrame, labels: pd.Series, harm: Harm) -> Fold:
     rows, found = trained.material.rows, claims["claim_id"].map(labels)
     learned = Window.of(rows["filed_at"], trained.labels, np.ones(len(rows), dtype=bool))
     decided = Window.of(claims["filed_at"], found.to_numpy(dtype=object), found.notna().to_numpy())
-    return Fold(start, end, learned, decided, len(claims), trained.bundle.hash, trained.bundle.calibration.kind, _sets(trained))
+    return Fold(start, end, learned, decided, len(claims), trained.bundle.hash, trained.bundle.calibration.kind, _sets(trained, harm))
 
 
-def _sets(trained: Trained) -> tuple[float, ...]:
+def _sets(trained: Trained, harm: Harm) -> tuple[float, ...]:
     """Certify prediction sets on the scores that no claim's own label had a part in, each label as often as it was drawn for."""
-    scored = ~np.isnan(trained.proba[:, 0])
-    drawn = trained.material.rows["stands_for"].to_numpy(dtype=np.float64)[scored]
-    largest = float(drawn.max(initial=1.0))
-    return tuple(class_thresholds(trained.proba[scored], trained.labels[scored], drawn, largest, MISS).tolist())
+    proba, labels, stands_for = trained.tested
+    return tuple(class_thresholds(proba, labels, stands_for, float(stands_for.max(initial=1.0)), missed(harm)).tolist())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_contracts import LABELS
-from models.coverage import ACCUSED, COVERS, MISS, SIZE, by_month
+from models.coverage import ACCUSED, COVERS, DENIED, MISS, SIZE, by_month
 from models.metrics import Interval
 from models.risk import class_thresholds
 
@@ -18,7 +18,7 @@ def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def measured(proba: np.ndarray, classes: np.ndarray, sets: np.ndarray, months: np.ndarray) -> dict[str, dict[str, Interval]]:
     n = len(classes)
-    nobody, one = np.zeros(n, dtype=bool), np.ones(n)
+    nobody, one = np.full(n, "PAY"), np.ones(n)
     return by_month(months, proba, np.tile(sets, (n, 1)), nobody, classes, one, np.arange(n), np.random.default_rng(0), 100)
 
 
@@ -44,10 +44,11 @@ def test_a_set_without_thresholds_holds_every_class_and_a_class_that_did_not_occ
     assert np.isnan(found[COVERS["abusive"]].estimate) and found[COVERS["abusive"]].draws == 0
 
 
-def test_accusations_are_counted_among_those_who_are_not_abusive_each_by_its_weight() -> None:
-    classes, accused = np.array(["valid", "unsubstantiated", "abusive", "valid"]), np.array([True, False, True, False])
+def test_harm_is_counted_among_those_it_can_befall_each_by_its_weight() -> None:
+    classes = np.array(["valid", "unsubstantiated", "abusive", "valid"])
+    automatic = np.array(["DENY_ABUSIVE", "DENY_UNSUBSTANTIATED", "DENY_ABUSIVE", "REQUEST_EVIDENCE"])
     found = by_month(
-        np.full(4, "2025-01"), np.full((4, 3), 1 / 3), np.zeros((4, 3)), accused, classes, np.array([1.0, 2.0, 50.0, 5.0]), np.arange(4),
+        np.full(4, "2025-01"), np.full((4, 3), 1 / 3), np.zeros((4, 3)), automatic, classes, np.array([1.0, 2.0, 50.0, 5.0]), np.arange(4),
         np.random.default_rng(0), 10,
     )  # fmt: skip
-    assert found["2025-01"][ACCUSED].estimate == pytest.approx(1 / 8)
+    assert found["2025-01"][ACCUSED].estimate == pytest.approx(1 / 8) and found["2025-01"][DENIED].estimate == pytest.approx(1 / 6)

@@ -175,6 +175,7 @@ ONE_CLAIM = st.fixed_dictionaries(
         "audit_rate": st.sampled_from([0.001, 0.05, 1.0]),
         "accusation_multiple": st.sampled_from([5.0, 20.0]),
         "threshold": st.sampled_from([None, 0.0, 0.6, NEVER]),
+        "sets": st.sampled_from([None, (0.3, 0.1, 0.1), (0.2, NEVER, NEVER), (0.0, 0.0, 0.0)]),
         "rules": st.sampled_from(["none", "some", "all"]),
         "confusions": st.sampled_from([None, (np.eye(3), np.full((3, 3), 1 / 3))]),
         "most_reasons": st.integers(0, 5),
@@ -188,7 +189,7 @@ def test_one_vector_is_decided_to_the_last_bit_as_its_row_of_a_frame(trained: Tr
     audit = replace(POLICY.audit, rate=asked["audit_rate"])
     wrongful = replace(POLICY.wrongful, accusation_multiple=asked["accusation_multiple"])
     policy = replace(POLICY, audit=audit, wrongful=wrongful)
-    promised = None if asked["threshold"] is None else Guarantee(asked["threshold"], 0.01, 0.95, 0, 0.0, 0.0)
+    promised = None if asked["threshold"] is None else Guarantee(asked["threshold"], 0.01, 0.95, 0, 0.0, 0.0, sets=asked["sets"])
     bundle = replace(trained.bundle, guarantee=promised)
     rows = slice(asked["row"], asked["row"] + 1)
     matrix, claim, rules = data.matrix[rows], data.claims[rows], {"none": None, "some": SOME, "all": RULES}[asked["rules"]]
