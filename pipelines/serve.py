@@ -18,6 +18,8 @@ from models.rules import Rules
 from models.shelf import Shelf
 from pipelines.filled import LIVE_PORTION, fill_from_lake
 from pipelines.home import Home
+from pipelines.lake import Lake
+from pipelines.lake_records import LakeRecords
 from pipelines.server import run
 from serving.app import create_app, outside_of
 from serving.background import Background
@@ -103,7 +105,8 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
     }
     engine.behind(Background(watching, settings.refresh_seconds))
     engine.behind(Background({"log": store.carry}, CARRY_SECONDS))
-    return create_app(engine, _now, outside_of(settings, recogniser(settings, store, _now), os.environ.get(FOLDER)))
+    records = LakeRecords(Lake(home.root))
+    return create_app(engine, _now, outside_of(settings, recogniser(settings, store, _now), os.environ.get(FOLDER), records))
 
 
 def _now() -> datetime:

@@ -33,12 +33,13 @@ from serving.gate import Bounds, Gate, Recognised, refused
 from serving.limits import Limits
 from serving.line import Answer, Line
 from serving.messages import ClaimBatch, Decisions, Health, Invocation, Predictions, Receipts, Versions, events_of
-from serving.outside_routes import KEY_HEADER, add_cases
+from serving.outside_routes import KEY_HEADER, add_cases, add_resolutions
 from serving.routes_cases import CaseRoutes
 from serving.routes_claims import ClaimRoutes
 from serving.routes_events import EventRoutes
 from serving.routes_mlflow import MlflowRoutes
 from serving.routes_operations import OperationRoutes
+from serving.routes_resolutions import ResolutionRoutes
 from serving.settings import Settings
 from serving.simulated_clock import now_of
 from serving.watch import Watch
@@ -146,7 +147,9 @@ def create_app(engine: Engine, clock: Clock, outside: Outside | None = None) -> 
     claims = ClaimRoutes(engine, line, aside, limits.spend)
     _add_claims(app, claims)
     _add_others(app, EventRoutes(engine, aside, limits.spend, clock), MlflowRoutes(claims), OperationRoutes(engine, aside, watch))
-    add_cases(app, CaseRoutes(engine.store, engine.policy, aside, now_of(clock, outside.simulated)))
+    now = now_of(clock, outside.simulated)
+    add_cases(app, CaseRoutes(engine.store, engine.policy, aside, now))
+    add_resolutions(app, ResolutionRoutes(engine.store, aside, now))
     add_console(app, engine, aside, clock, outside.secure, outside.records)
     return app
 
