@@ -19,6 +19,10 @@ class Scope(StrEnum):
     READ = "read"
     EXPERT = "expert"
     INVESTIGATOR = "investigator"
+    SELLER = "seller"
+    INSURER = "insurer"
+    CUSTOMERS = "customers"
+    RULINGS = "rulings"
     ADMIN = "admin"
 
 

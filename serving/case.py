@@ -144,6 +144,31 @@ _IN_PART = {
 }
 
 
+MAY_SAY: Mapping[Party, frozenset[AnswerKind]] = {
+    Party.CUSTOMER: frozenset({AnswerKind.EVIDENCE_PROVIDED, AnswerKind.APPEAL, AnswerKind.REIMBURSED}),
+    Party.SELLER: frozenset(
+        {
+            AnswerKind.EVIDENCE_REFUTES,
+            AnswerKind.SELLER_PAYS,
+            AnswerKind.SELLER_REJECTS,
+            AnswerKind.INSURANCE_PROOF,
+            AnswerKind.REIMBURSED,
+            AnswerKind.APPEAL,
+        }
+    ),
+    Party.INSURER: frozenset({AnswerKind.INSURER_PAYS, AnswerKind.INSURER_REJECTS}),
+    Party.MARKETPLACE: frozenset(
+        {
+            AnswerKind.EVIDENCE_REFUTES,
+            AnswerKind.REIMBURSED,
+            AnswerKind.APPEAL_GRANTED,
+            AnswerKind.APPEAL_REFUSED,
+            AnswerKind.ABUSE_REVEALED,
+        }
+    ),
+}
+"""Who may say what: a ruling is the marketplace's, and nobody pays with another's money."""
+
 _TAKEN_AT_ITS_WORD = {Label.VALID: Action.PAY, Label.UNSUBSTANTIATED: Action.DENY_UNSUBSTANTIATED, Label.ABUSIVE: Action.DENY_ABUSIVE}
 
 
@@ -183,18 +208,19 @@ def event_of(case: Case, message: Message, compliant: bool) -> Event:
     says, party = message.says, message.party
     if isinstance(says, Label):
         return _FOUND[says]
+    if party is None or says not in MAY_SAY[party]:
+        may = ", ".join(sorted(p.value for p, kinds in MAY_SAY.items() if says in kinds))
+        raise TransitionError(f"{says.value}: expected from {may}, found {party.value if party else 'an expert'}")
     if says is AnswerKind.INSURANCE_PROOF:
         return Event.INSURANCE_PROVEN if compliant else Event.PROOF_INSUFFICIENT
     if says is AnswerKind.APPEAL:
-        if party not in (Party.CUSTOMER, Party.SELLER):
-            raise TransitionError(f"appeal: expected from customer or seller, found {party.value if party else 'an expert'}")
         return Event.CLAIMANT_APPEALS if party is Party.CUSTOMER else Event.SELLER_APPEALS
     whole = Event.CLAIMANT_REPAYS if says is AnswerKind.REIMBURSED and party is Party.CUSTOMER else Event(says.value)
-    return _IN_PART[whole] if whole in _IN_PART and message.amount_cents < _due(case, whole) else whole
+    return _IN_PART[whole] if whole in _IN_PART and message.amount_cents < due_cents(case, whole) else whole
 
 
-def _due(case: Case, event: Event) -> int:
-    """Return the amount that makes a payment complete."""
+def due_cents(case: Case, event: Event) -> int:
+    """Return the amount that makes a payment complete, in cents."""
     if event is Event.CLAIMANT_REPAYS:
         return case.owed(Account.RECEIVABLE_FROM_CUSTOMER)
     if case.state is State.PRESENTED:

@@ -30,7 +30,7 @@ def described(app: FastAPI) -> dict[str, Any]:
                 operation["security"] = []
                 continue
             operation["security"] = [{"key": []}, {"header": []}]
-            operation["x-scope"] = door.scope.value
+            operation["x-scope"] = " or ".join(door.scopes)
             for status, response in documented(401, 403, 429).items():
                 operation["responses"].setdefault(str(status), response)
         app.openapi_schema = schema

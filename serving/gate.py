@@ -101,7 +101,9 @@ class Gate:
         async def out(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent.append(message["status"])
-                message["headers"] = [*message.get("headers", ()), *named]
+                own = list(message.get("headers", ()))
+                held = {name.lower() for name, _ in own}  # pages have a policy of their own, and their pictures may be kept
+                message["headers"] = [*own, *(each for each in named if each[0] not in held)]
             await send(message)
 
         self._inside += 1
@@ -130,9 +132,9 @@ class Gate:
         if call.caller is NOBODY:
             challenge = {"www-authenticate": 'Bearer realm="touchstone"'}
             raise RefusalError(401, Violation("authorization", "Bearer and a valid key", "none that is known"), headers=challenge)
-        if not call.caller.may(where.scope):
+        if not any(call.caller.may(scope) for scope in where.scopes):
             held = ", ".join(sorted(call.caller.scopes)) or "nothing"
-            raise RefusalError(403, Violation("authorization", f"a key with the scope {where.scope.value}", f"one for {held}"))
+            raise RefusalError(403, Violation("authorization", f"a key with the scope {' or '.join(where.scopes)}", f"one for {held}"))
         self.limits.spend(call.caller, 1, now)
 
 

@@ -15,8 +15,9 @@ from models.policy import Policy
 from serving.app import Outside, frame
 from serving.aside import Aside
 from serving.limits import Limits
-from serving.outside_routes import add_cases
+from serving.outside_routes import add_cases, add_resolutions
 from serving.routes_cases import CaseRoutes
+from serving.routes_resolutions import ResolutionRoutes
 from serving.simulated_clock import now_of
 from serving.store import Store
 
@@ -45,5 +46,7 @@ def create_office(store: Store, policy: Policy, clock: Callable[[], datetime], o
         aside.close()
 
     app = frame(life, Limits(outside.per_second), lambda *_: None, outside)
-    add_cases(app, CaseRoutes(store, policy, aside, now_of(clock, outside.simulated)))
+    now = now_of(clock, outside.simulated)
+    add_cases(app, CaseRoutes(store, policy, aside, now))
+    add_resolutions(app, ResolutionRoutes(store, aside, now))
     return app

@@ -13,7 +13,22 @@ from data_contracts.contract import Identifier
 from serving.call import add
 from serving.case_messages import Answered, Escalated, Given, Held, Kept, Leases, Left, Listing, Page, Recused, Renewed, Wanted
 from serving.casefile import CaseFile
+from serving.party_messages import (
+    Accepted,
+    Appealed,
+    CaseListing,
+    Countered,
+    Insured,
+    PartyCase,
+    PartyPage,
+    Proven,
+    Rejected,
+    Repaid,
+    Ruled,
+    Said,
+)
 from serving.routes_cases import CaseRoutes
+from serving.routes_resolutions import ResolutionRoutes
 
 KEY_HEADER = Annotated[
     str | None,
@@ -38,3 +53,22 @@ def add_cases(app: FastAPI, routes: CaseRoutes) -> None:
     ):
         body = {"asked": takes, "idempotency_key": KEY_HEADER}
         add(app, "POST", f"/v1/cases:{name}", handler, answers, body, _REFUSES, summary=summary)
+
+
+def add_resolutions(app: FastAPI, routes: ResolutionRoutes) -> None:
+    """Add what the parties of a claim ask for."""
+    listed, one = {"listing": Annotated[CaseListing, Query()]}, {"claim_id": Identifier}
+    add(app, "GET", "/v1/resolutions", routes.list_resolutions, PartyPage, listed, (422, 503), summary="List claims that concern you")
+    add(app, "GET", "/v1/resolutions/{claim_id}", routes.get_resolution, PartyCase, one, (404, 422, 503), summary="Read such a claim")
+    for name, handler, takes, summary in (
+        ("accept", routes.accept_claim, Accepted, "Pay all that is due"),
+        ("counter", routes.counter_claim, Countered, "Pay a part and contest the rest"),
+        ("reject", routes.reject_claim, Rejected, "Pay nothing"),
+        ("insure", routes.insure_claim, Insured, "Prove an insurance"),
+        ("appeal", routes.appeal_claim, Appealed, "Appeal"),
+        ("prove", routes.prove_claim, Proven, "Bring proof of loss"),
+        ("repay", routes.repay_claim, Repaid, "Pay back"),
+        ("rule", routes.rule_claim, Ruled, "Rule"),
+    ):
+        body = {"asked": takes, "idempotency_key": KEY_HEADER}
+        add(app, "POST", f"/v1/resolutions:{name}", handler, Said, body, _REFUSES, summary=summary)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy.exc import OperationalError
 
-from data_contracts import CLAIMS
 from models.policy import Policy
 from serving.aside import Aside
+from serving.asked import Asked, claim_of, cursor_of, opened, read, read_query
 from serving.auth import Caller, Scope
 from serving.call import Call, Reply
 from serving.case_messages import Answered, Escalated, Given, Held, Listing, Recused, Wanted
@@ -24,11 +21,9 @@ from serving.problem import RefusalError
 from serving.queue import ConflictOfInterestError, QueueError, StaleLeaseError, Tier, UnknownCaseError
 from serving.refusals import BusyError, Violation, shown
 from serving.repeated import once
-from serving.routes_claims import idempotency_key, is_identifier, json_of
+from serving.routes_claims import idempotency_key
 from serving.simulated_clock import Now
 from serving.store import Store, is_busy
-
-Asked = TypeVar("Asked", bound=BaseModel)
 
 _HELD = Violation("token", "that of a lease which is yours and has not ended", "another one, or none")
 
@@ -56,26 +51,20 @@ class CaseRoutes:
 
     async def list_cases(self, call: Call) -> Reply:
         """List the cases that you hold, that you may lease, or that you have answered, page by page in order of their identity."""
-        try:
-            asked = Listing.model_validate(dict(parse_qsl(call.query.decode("latin-1"), keep_blank_values=True)))
-        except ValidationError as error:
-            raise _invalid(error) from None
+        asked = read_query(Listing, call)
         _must_reach(call.caller, asked.tier)
-        after = _opened(asked.cursor)
+        after = opened(asked.cursor)
 
         def work() -> bytes:
             with self._looking(call) as desk:
                 page = desk.page(asked, after)
-            cursor = None if page.next_cursor is None else urlsafe_b64encode(page.next_cursor.encode()).decode()
-            return page.model_copy(update={"next_cursor": cursor}).model_dump_json().encode()
+            return page.model_copy(update={"next_cursor": cursor_of(page.next_cursor)}).model_dump_json().encode()
 
         return Reply(await self.aside.do(work))
 
     async def get_case(self, call: Call) -> Reply:
         """Return the file of a case that you hold."""
-        claim_id = call.path["claim_id"]
-        if not is_identifier(claim_id):
-            raise RefusalError(422, Violation("claim_id", CLAIMS.column("claim_id").expected, shown(claim_id)))
+        claim_id = claim_of(call)
 
         def work() -> bytes | None:
             with self._looking(call) as desk:
@@ -90,7 +79,7 @@ class CaseRoutes:
     async def lease_cases(self, call: Call) -> Reply:
         """Lease the next cases for some days. Urgent ones come first, then those meant for you, then the most valuable per minute."""
         body = await call.json()
-        asked = _read(Wanted, body)
+        asked = read(Wanted, body)
         _must_reach(call.caller, asked.tier)
         return await self._do(call, b"lease\0" + body, lambda desk: desk.lease(asked))
 
@@ -116,7 +105,7 @@ class CaseRoutes:
 
     async def _under(self, call: Call, model: type[Asked], work: Callable[[Desk, Asked], BaseModel]) -> Reply:
         body = await call.json()
-        asked = _read(model, body)
+        asked = read(model, body)
         # One key means one request: the same body at another address is another one.
         return await self._do(call, work.__name__.encode() + b"\0" + body, lambda desk: work(desk, asked))
 
@@ -157,35 +146,3 @@ def _told() -> Iterator[None]:
         raise RefusalError(409, Violation("claim_id", expected, found_words)) from None
     except OperationalError as error:
         raise (BusyError() if is_busy(error) else error) from error
-
-
-def _read(model: type[Asked], body: bytes) -> Asked:
-    """Read a request: 400 if it is no JSON, 422 naming every field that is wrong."""
-    json_of(body)
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise _invalid(error) from None
-
-
-def _invalid(error: ValidationError) -> RefusalError:
-    return RefusalError(422, *(_wrong(one) for one in error.errors(include_url=False)))
-
-
-def _wrong(error: Any) -> Violation:
-    where = ".".join(str(part) for part in error["loc"]) or "body"
-    return Violation(
-        where, error["msg"].removeprefix("Input should be "), "nothing" if error["type"] == "missing" else shown(error["input"])
-    )
-
-
-def _opened(cursor: str | None) -> str:
-    if cursor is None:
-        return ""
-    try:
-        after = urlsafe_b64decode(cursor.encode()).decode()
-    except ValueError:
-        after = ""
-    if not is_identifier(after):
-        raise RefusalError(422, Violation("cursor", "next_cursor of a page before", shown(cursor)))
-    return after

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts import Action, Label, Route
 from data_contracts.resolutions import AnswerKind, Party, Source
-from serving.case import Case, Message, event_at_once, event_of
+from serving.case import MAY_SAY, Case, Message, event_at_once, event_of
 from serving.ledger import Account
 from serving.resolution import LIMIT_CENTS, Event, State, TransitionError
 
@@ -40,7 +40,19 @@ def test_every_answer_of_every_party_means_an_event_or_is_refused_by_name(kind: 
         assert isinstance(event_of(FILED, said(kind, party), True), Event)
     except TransitionError as refusal:
         assert party.value in str(refusal)
-        assert kind is AnswerKind.APPEAL
+        assert kind not in MAY_SAY[party]
+    else:
+        assert kind in MAY_SAY[party]
+
+
+def test_nobody_speaks_for_another_whatever_the_file_of_answers_says() -> None:
+    for party, kind in (
+        (Party.CUSTOMER, AnswerKind.SELLER_PAYS),
+        (Party.SELLER, AnswerKind.APPEAL_GRANTED),
+        (Party.SELLER, AnswerKind.INSURER_PAYS),
+    ):
+        with pytest.raises(TransitionError, match="expected from"):
+            event_of(replace(FILED, state=State.PRESENTED), said(kind, party, 500), True)
 
 
 @pytest.mark.parametrize("label", Label)
