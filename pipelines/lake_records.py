@@ -6,7 +6,7 @@ DuckDB reads the columns asked for and skips what cannot match; nothing is kept 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -17,6 +17,12 @@ from pipelines.lake import Lake
 from serving.console.records import TOLD, Row
 
 
+def _engine() -> duckdb.DuckDBPyConnection:
+    engine = duckdb.connect(config={"threads": 1})
+    engine.execute("SET GLOBAL TimeZone = 'UTC'")
+    return engine
+
+
 @dataclass(frozen=True)
 class LakeRecords:
     """A home's lake as :class:`serving.console.records.Records`.
@@ -25,6 +31,8 @@ class LakeRecords:
     ----------
     lake
         The lake; tables without a batch are empty.
+    engine
+        Reads; it holds nothing, but takes longer to start than most questions to answer.
 
     Examples
     --------
@@ -35,6 +43,7 @@ class LakeRecords:
     """
 
     lake: Lake
+    engine: duckdb.DuckDBPyConnection = field(default_factory=_engine, repr=False, compare=False)
 
     def rows(self, table: str, column: str, values: Collection[str], before: int, most: int) -> list[Row]:
         """See :class:`serving.console.records.Records`."""
@@ -52,20 +61,14 @@ class LakeRecords:
         files = [str(self.lake.root / "lake" / contract.name / f"{batch}.parquet") for batch in self.lake.batches(contract.name)]
         if not files:
             return []
-        with duckdb.connect() as connection:
-            connection.execute("SET threads = 1")
-            connection.execute("SET TimeZone = 'UTC'")
-            held = {
-                name for name, *_ in connection.execute("DESCRIBE SELECT * FROM read_parquet(?, union_by_name = true)", [files]).fetchall()
-            }
-            kept = [name for name in columns if name in held]
-            listed = ", ".join(f'"{name}"' for name in kept)
-            order = f'"{contract.event_time}" DESC, "{contract.key}"'
-            query = f"SELECT {listed} FROM read_parquet(?, union_by_name = true) WHERE {where} ORDER BY {order} LIMIT {int(most)}"
-            found = connection.execute(query, [files, *values]).to_arrow_table()
-        rows = _plain(found).to_pylist()
-        missing = dict.fromkeys(name for name in columns if name not in held)
-        return [missing | row for row in rows] if missing else rows
+        listed = "|".join(columns)
+        order = f'"{contract.event_time}" DESC, "{contract.key}"'
+        held = f"SELECT COLUMNS('^({listed})$') FROM read_parquet(?, union_by_name = true)"  # an older file may lack a column
+        with self.engine.cursor() as connection:
+            query = f"{held} WHERE {where} ORDER BY {order} LIMIT {int(most)}"
+            found = connection.sql(query, params=[files, *values]).to_arrow_table()
+        missing = dict.fromkeys(name for name in columns if name not in found.schema.names)
+        return [missing | row for row in _plain(found).to_pylist()]
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -24,11 +24,12 @@ from serving.console.look_operations import show_operations
 from serving.console.look_queue import show_first_page, show_queue
 from serving.console.roles import MEANING
 from serving.console.visit import Answer, Office, Shown, Visit
+from serving.expert_work import LEASES
 
 
 def show_help(office: Office, visit: Visit) -> Answer:
     """Explain keys, roles and words."""
-    return Shown("help", {"roles": MEANING})
+    return Shown("help", {"roles": MEANING, "lengths": {tier.value: length for tier, length in LEASES.items()}})
 
 
 ANSWERS: Mapping[str, Callable[[Office, Visit], Answer]] = {

@@ -102,8 +102,8 @@ class Console:
         here = places(path)
         chosen = next(((place, found) for place, found in here if place.method == ("GET" if method == "HEAD" else method)), None)
         if chosen is None:
-            _must_be_known(visit, bool(here))
-        place, found = chosen  # type: ignore[misc]
+            raise _unknown(visit, bool(here))
+        place, found = chosen
         if place.roles is not None and visit.session is None:
             back = "" if place.method == "POST" or path == "/" else f"&to={quote(path)}"
             return _redirect(f"/sign-in?said={'ended' if visit.query or visit.form else 'please'}{back}")
@@ -134,11 +134,11 @@ class Console:
         return _page(Shown("wrong", {"words": words}, status), visit, {"retry-after": "1"} if status in (429, 503) else {})
 
 
-def _must_be_known(visit: Visit, other_method: bool) -> None:
-    """Refuse an address that is not there; who has not signed in does not learn that."""
+def _unknown(visit: Visit, other_method: bool) -> WrongError:
+    """Say that an address is not there; who has not signed in does not learn that."""
     if visit.session is None:
-        raise WrongError(401, "Please sign in first.")
-    raise WrongError(405 if other_method else 404, "There is no such page.")
+        return WrongError(401, "Please sign in first.")
+    return WrongError(405 if other_method else 404, "There is no such page.")
 
 
 def _must_reach(place: Place, visit: Visit) -> None:

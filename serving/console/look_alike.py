@@ -40,12 +40,15 @@ class Story:
 
 @dataclass(frozen=True)
 class Picture:
-    """A photograph that is nearly this claim's: whose, when, and in how many of 64 bits the hashes differ."""
+    """A photograph that is nearly this claim's: whose, when, in how many of 64 bits the hashes differ, and both hashes as squares to draw."""
 
     claim_id: str
     same_claimant: bool
     filed_at: int
     bits: int
+    ours: str
+    theirs: str
+    differ: str
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,22 @@ def _pictures(claim: Row, rows: list[Row]) -> tuple[Picture, ...]:
         return ()
     hashes = np.array([int(row["photo_hash"], 16) for row in shown], dtype=np.uint64)
     bits = np.bitwise_count(hashes ^ np.uint64(int(claim["photo_hash"], 16)))
-    near = np.flatnonzero(bits <= MAX_BITS)
-    found = [
-        Picture(shown[k]["claim_id"], shown[k]["customer_id"] == claim["customer_id"], shown[k]["filed_at"], int(bits[k]))
-        for k in near.tolist()
-    ]
+    found = [_picture(claim, shown[k]) for k in np.flatnonzero(bits <= MAX_BITS).tolist()]
     return tuple(sorted(found, key=lambda picture: (picture.bits, -picture.filed_at, picture.claim_id))[:MOST])
+
+
+def _picture(claim: Row, row: Row) -> Picture:
+    ours, theirs = int(claim["photo_hash"], 16), int(row["photo_hash"], 16)
+    differ = ours ^ theirs
+    same = row["customer_id"] == claim["customer_id"]
+    drawn = (squares(ours), squares(theirs), squares(differ))
+    return Picture(row["claim_id"], same, row["filed_at"], differ.bit_count(), *drawn)
+
+
+def squares(bits: int) -> str:
+    """Return the set ones of 64 bits as an SVG path of unit squares, eight in a row, the highest bit first.
+
+    >>> squares(1 << 63 | 1)
+    'M0 0h1v1h-1zM7 7h1v1h-1z'
+    """
+    return "".join(f"M{k % 8} {k // 8}h1v1h-1z" for k in range(64) if bits >> (63 - k) & 1)

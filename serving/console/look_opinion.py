@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 from sqlalchemy import Connection, select
 
 from data_contracts import LABELS
@@ -149,6 +148,8 @@ def _alike(given: np.ndarray, hit: np.ndarray, weight: np.ndarray, at: float) ->
 
 def _interval(share: float, weight: np.ndarray) -> tuple[float, float]:
     """Return a 95 % interval (Wilson) of a weighted share, from as many claims as its weights are worth (Kish)."""
+    from scipy.stats import binomtest  # SciPy's statistics take a second to load: longer than the endpoint may take to start
+
     worth = max(1, round(float(weight.sum() ** 2 / (weight**2).sum())))
     found = binomtest(min(worth, round(share * worth)), worth).proportion_ci(method="wilson")
     return float(found.low), float(found.high)
@@ -157,7 +158,7 @@ def _interval(share: float, weight: np.ndarray) -> tuple[float, float]:
 def words_of(label: str, found: Alike | None) -> str:
     """Say what became of claims with a like probability.
 
-    >>> words_of("abusive", Alike(120, 0.2, 0.3, 0.24, (0.17, 0.33)))
+    >>> words_of("abusive", Alike(120, 0.2, 0.3, 0.24, (0.17, 0.33))).replace("\u00a0", " ")
     'Of 120 examined claims given 20 % to 30 %, 24 % were found abusive (17 % to 33 %).'
     """
     if found is None:

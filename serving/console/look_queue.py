@@ -13,7 +13,7 @@ from serving.clocks import ACKNOWLEDGED_WITHIN, Clock, Level, level
 from serving.console.look_access import blind, is_hidden, visible
 from serving.console.roles import EXPERTS, tiers
 from serving.console.visit import Answer, Office, Sent, Shown, Visit
-from serving.expert_work import MOST_HELD, Desk
+from serving.expert_work import LEASES, MOST_HELD, Desk
 from serving.instants import micros
 from serving.queue import URGENT, CaseState, Tier
 from serving.schema import CASES, EXPERT_ANSWERS
@@ -121,8 +121,10 @@ def _filters(asked: dict[str, str], now: int) -> list[ColumnElement[bool]]:
 
 
 def _order(now: int) -> tuple[Any, ...]:
-    urgent = and_(CASES.c.state.in_(_UNANSWERED), CASES.c.due_at <= now + URGENT)
-    return case((urgent, CASES.c.due_at), else_=now + URGENT + 1), CASES.c.priority.desc(), CASES.c.claim_id
+    unanswered = CASES.c.state.in_(_UNANSWERED)
+    urgent = and_(unanswered, CASES.c.due_at <= now + URGENT)
+    soonest = case((urgent, CASES.c.due_at), (unanswered, now + URGENT + 1), else_=now + URGENT + 2)
+    return soonest, CASES.c.priority.desc(), CASES.c.claim_id
 
 
 def _lines(office: Office, visit: Visit, rows: Sequence[Any]) -> list[Line]:
@@ -169,6 +171,7 @@ def _of_expert(office: Office, visit: Visit) -> Shown:
         "answered": answered,
         "most_held": MOST_HELD,
         "most_at_once": MOST_AT_ONCE,
+        "lengths": {tier.value: length for tier, length in LEASES.items()},
     }
     return Shown("desk", content)
 

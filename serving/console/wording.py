@@ -59,12 +59,13 @@ def percent(share: float | None, digits: int = 0) -> str:
     """Return a share in percent.
 
     >>> percent(0.125, 1), percent(0.004), percent(0.0)
-    ('12.5 %', '< 1 %', '0 %')
+    ('12.5\\xa0%', '<\\xa01\\xa0%', '0\\xa0%')
     """
     if share is None or isnan(share):
         return "–"
     least = 0.5 * 10**-digits / 100
-    return f"< {10**-digits:g} %" if 0 < share < least else f"{100 * share:.{digits}f} %"
+    told = f"< {10**-digits:g} %" if 0 < share < least else f"{100 * share:.{digits}f} %"
+    return told.replace(" ", "\u00a0")  # the sign never begins a line
 
 
 def day(at: int | None) -> str:
