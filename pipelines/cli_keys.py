@@ -22,9 +22,13 @@ What = Literal["create", "list", "rotate", "revoke"]
 def keys(
     what: Annotated[What, typer.Argument(help="create, list, rotate (a new key beside the old, which ends later) or revoke.")],
     key: Annotated[str | None, typer.Argument(help="The key's identifier, for rotate and revoke.")] = None,
-    name: Annotated[str | None, typer.Option(help="Who will hold the key.")] = None,
+    name: Annotated[str | None, typer.Option(help="Who will hold the key; of a seller or insurer the identity that claims know.")] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="What its holder may do: score, events, read, expert, admin; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="What its holder may do: score, events, read, expert, investigator, admin; "
+            "or for whom they speak: seller, insurer, customers, rulings; may be repeated."
+        ),
     ] = None,
     days: Annotated[int, typer.Option(help="Days until the key ends; 0: never.", min=0)] = 365,
     per_second: Annotated[int | None, typer.Option(help="Requests per second on average; default: as the endpoint's settings say.")] = None,
@@ -34,6 +38,8 @@ def keys(
     """Make, list, rotate or revoke the API keys of the scoring endpoint. A key is shown once; only its hash is kept.
 
     Example: touchstone keys create --name claims-service --scope score --scope read
+
+    Example: touchstone keys create --name S0042 --scope seller
     """
     from serving.store import Store
 

@@ -26,6 +26,10 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+PARTY_SCOPES = frozenset({Scope.SELLER, Scope.INSURER, Scope.CUSTOMERS, Scope.RULINGS})
+"""Who holds one of these speaks for a party to claims, and for no other."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Somebody who was recognised.

@@ -13,15 +13,18 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import insert, select, update
 
-from serving.auth import Caller, Scope
+from data_contracts.contract import Identifier
+from serving.auth import PARTY_SCOPES, Caller, Scope
 from serving.schema import API_KEYS
 from serving.store import Store
 
 ENTROPY = 38
 """Random bytes that a key is made of: 6 for the identifier, 32 for the secret."""
 
+_IDENTITY: TypeAdapter[str] = TypeAdapter(Identifier)
 _MARK = "tsk"
 _NOBODY = hashlib.sha256(b"").digest()
 
@@ -82,7 +85,8 @@ def make(
     Raises
     ------
     ValueError
-        If there is too little entropy, no name or no scope, or the key would never be valid.
+        If there is too little entropy, no name or no scope, the key would never be valid, or it would speak for several parties or for
+        nobody whom claims can name.
 
     Examples
     --------
@@ -99,9 +103,26 @@ def make(
         raise ValueError("key: expected an end after now, found one before: it would never be valid")
     if per_second is not None and per_second < 1:
         raise ValueError(f"key: expected at least 1 request per second, found {per_second}")
+    _check_party(name, held)
     key_id, secret = entropy[:6].hex(), urlsafe_b64encode(entropy[6:]).decode().rstrip("=")
     digest = hashlib.sha256(secret.encode()).digest()
     return f"{_MARK}_{key_id}_{secret}", Key(key_id, name, digest, held, now, expires_at, None, per_second)
+
+
+def _check_party(name: str, scopes: frozenset[Scope]) -> None:
+    speaks = scopes & PARTY_SCOPES
+    if len(speaks) > 1:
+        raise ValueError(f"key: expected one that speaks for a single party, found {', '.join(sorted(speaks))}; make a key for each")
+    if speaks & {Scope.SELLER, Scope.INSURER} and not _is_identity(name):
+        raise ValueError(f"key: expected the {min(speaks)}'s identity as the name, as claims have it, found {name!r}")
+
+
+def _is_identity(name: str) -> bool:
+    try:
+        _IDENTITY.validate_python(name)
+    except ValidationError:
+        return False
+    return True
 
 
 def add_key(store: Store, key: Key) -> None:

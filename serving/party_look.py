@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from data_contracts.resolutions import Party
+from serving.case import APPLIED
 from serving.instants import moment
-from serving.party_messages import CaseListing, PartyCase, PartyListed, PartyPage, Statement, Which
+from serving.party_messages import CaseListing, Effect, PartyCase, PartyListed, PartyPage, Statement, Which
 from serving.party_work import NotYoursError, Speaker, may_say, whole_cents
 from serving.present import present
 from serving.resolution import RESOLVED, State
@@ -89,4 +90,9 @@ def _said(tx: Connection, speaker: Speaker, claim_id: str) -> list[Statement]:
     query = select(mine.answer_id, mine.verb, mine.said_at, RECEIPTS.c.disposition).select_from(joined)
     rows = tx.execute(query.where(mine.claim_id == claim_id, mine.party == speaker.party.value, mine.speaker == speaker.name))
     ordered = sorted(rows, key=lambda row: (row.said_at, row.answer_id))
-    return [Statement(answer_id=r.answer_id, verb=r.verb, said_at=moment(r.said_at), effect=r.disposition) for r in ordered]
+    return [Statement(answer_id=r.answer_id, verb=r.verb, said_at=moment(r.said_at), effect=_effect(r.disposition)) for r in ordered]
+
+
+def _effect(disposition: str | None) -> Effect | None:
+    """Tell whether it counted; why not would tell in what state the claim was."""
+    return None if disposition is None else Effect.APPLIED if disposition == APPLIED else Effect.TOO_LATE

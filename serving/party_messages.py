@@ -162,13 +162,22 @@ class PartyPage(BaseModel):
     next_cursor: str | None = Field(description="asks for the next page; null on the last")
 
 
+class Effect(StrEnum):
+    """What became of something that was said."""
+
+    APPLIED = "applied"
+    TOO_LATE = "too_late"
+
+
 class Statement(BaseModel):
     """What you said before."""
 
     answer_id: str = Field(description="its key")
     verb: Verb = Field(description="what")
     said_at: datetime = Field(description="when")
-    effect: str | None = Field(description="applied, or why it could not be; null until the claim is next carried forward")
+    effect: Effect | None = Field(
+        description="whether it counted, or something else had come before; null until the claim is carried forward"
+    )
 
 
 class PartyCase(PartyListed):

@@ -48,11 +48,11 @@ class UnsayableError(ValueError):
 
 
 class AmountError(ValueError):
-    """A part that is not less than the whole; ``due`` is the whole in cents."""
+    """An amount that does not fit what is said; ``expected`` is one that would, ``cents`` what was given."""
 
-    def __init__(self, due: int) -> None:
-        super().__init__(f"amount_cents: expected less than the {due} that are due")
-        self.due = due
+    def __init__(self, expected: str, cents: int) -> None:
+        super().__init__(f"amount_cents: expected {expected}, found {cents}")
+        self.expected, self.cents = expected, cents
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def say(tx: Connection, speaker: Speaker, verb: Verb, asked: About, now: int) ->
     UnsayableError
         If the claim as it stands does not know such a thing from them.
     AmountError
-        If a part is not less than the whole.
+        If a part is not less than the whole, or money comes with a ruling that is about none.
     """
     row = tx.execute(
         select(PROCEEDINGS.c.seller_id).where(PROCEEDINGS.c.claim_id == asked.claim_id, speaker.sees()).with_for_update()
@@ -187,11 +187,13 @@ def _cents(speaker: Speaker, verb: Verb, asked: About, case: Case) -> int:
     whole = whole_cents(speaker.party, case)
     if verb is Verb.ACCEPT:
         return whole
-    if isinstance(asked, Countered) and whole <= asked.amount_cents and whole > 0:
-        raise AmountError(whole)
-    if isinstance(asked, Repaid | Ruled):
-        return min(asked.amount_cents, whole) if isinstance(asked, Repaid) or asked.ruling is Ruling.WITHHELD else 0
-    return asked.amount_cents if isinstance(asked, Countered) else 0
+    if isinstance(asked, Countered):
+        if 0 < whole <= asked.amount_cents:
+            raise AmountError(f"less than the {whole} that are due; else accept", asked.amount_cents)
+        return asked.amount_cents
+    if isinstance(asked, Ruled) and (asked.ruling is Ruling.WITHHELD) != (asked.amount_cents > 0):
+        raise AmountError("what was withheld with the ruling withheld, and 0 with any other", asked.amount_cents)
+    return min(asked.amount_cents, whole) if isinstance(asked, Repaid | Ruled) else 0
 
 
 def _keep(tx: Connection, speaker: Speaker, verb: Verb, asked: About, answer_id: str, now: int) -> None:

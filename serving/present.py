@@ -6,6 +6,8 @@ expert's finding, which needs prices, and whether a proof of insurance is good, 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from data_contracts.resolutions import AnswerKind
@@ -33,5 +35,10 @@ def present(tx: Connection, claim_id: str, now: int) -> Case:
     if case.state in _REVIEWED:
         return case
     waiting, taken = messages(tx, [claim_id], now)
-    said = [one for one in waiting.get(claim_id, ()) if one.party is not None and one.says is not AnswerKind.INSURANCE_PROOF]
-    return advance(case, said, taken.get(claim_id, set()), now, lambda _: (), lambda *_: True).case
+    before = now - 1  # what is said at the very deadline is in time, so a clock that ends now has not run out
+    said = [
+        replace(one, at=min(one.at, before))
+        for one in waiting.get(claim_id, ())
+        if one.party is not None and one.says is not AnswerKind.INSURANCE_PROOF
+    ]
+    return advance(case, said, taken.get(claim_id, set()), before, lambda _: (), lambda *_: True).case

@@ -134,8 +134,6 @@ def _told() -> Iterator[None]:
         found = Violation("claim_id", f"a claim on which you may {error.verb.value} now", f"one on which you may {may}")
         raise RefusalError(409, found) from None
     except AmountError as error:
-        raise RefusalError(
-            422, Violation("amount_cents", f"less than the {error.due} that are due; else accept", "as much or more")
-        ) from None
+        raise RefusalError(422, Violation("amount_cents", error.expected, str(error.cents))) from None
     except OperationalError as error:
         raise (BusyError() if is_busy(error) else error) from error

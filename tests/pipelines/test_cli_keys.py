@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.resolutions import Party
 from serving.auth import Scope
 from serving.keys import Keyring, kept_keys
+from serving.party_work import Speaker
 from serving.store import Store
 from tests.console import Finished, touchstone
 
@@ -65,12 +67,24 @@ def test_a_rotated_key_has_a_successor_with_the_same_scopes_and_ends_a_little_la
     assert ring(tmp_path, after)(old) is None and ring(tmp_path, after)(new) is not None
 
 
+def test_a_key_of_a_seller_speaks_for_the_seller_it_is_named_after_and_still_does_after_its_exchange(keys: Keys, tmp_path: Path) -> None:
+    old = keys("create", "--name", "S0042", "--scope", "seller").out.strip()
+    new = keys("rotate", old.split("_")[1]).out.strip()
+    speakers = [Speaker.of(caller) for text in (old, new) if (caller := ring(tmp_path, now(tmp_path))(text)) is not None]
+    assert speakers == [Speaker(Party.SELLER, "S0042")] * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("create", "--scope", "score"), "expected a name"),
         (("create", "--name", "n"), "at least one scope"),
-        (("create", "--name", "n", "--scope", "root"), "expected some of score, events, read, expert, investigator, admin, found root"),
+        (
+            ("create", "--name", "n", "--scope", "root"),
+            "expected some of score, events, read, expert, investigator, seller, insurer, customers, rulings, admin, found root",
+        ),
+        (("create", "--name", "S1", "--scope", "seller", "--scope", "rulings"), "single party, found rulings, seller"),
+        (("create", "--name", "S 1", "--scope", "seller"), "the seller's identity"),
         (("revoke",), "identifier of a valid key"),
         (("rotate", "000000000000"), "identifier of a valid key"),
     ],

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.auth import Caller, Scope
+from serving.auth import PARTY_SCOPES, Caller, Scope
 from serving.keys import ENTROPY, Keyring, add_key, end_key, kept_keys, make
 from serving.store import Store
 
-SCOPES = st.sets(st.sampled_from(Scope), min_size=1)
+SCOPES = st.sets(st.sampled_from(Scope), min_size=1).filter(lambda scopes: len(scopes & PARTY_SCOPES) < 2)
 BYTES = st.binary(min_size=ENTROPY, max_size=ENTROPY)
 
 
@@ -22,6 +22,15 @@ BYTES = st.binary(min_size=ENTROPY, max_size=ENTROPY)
 def test_a_key_is_recognised_as_whom_it_was_made_for(entropy: bytes, scopes: set[Scope], rate: int | None) -> None:
     text, key = make(entropy, "somebody", scopes, now=0, per_second=rate)
     assert Keyring(lambda: {key.key_id: key}, lambda: 1)(text) == Caller(key.key_id, frozenset(scopes), rate, "somebody")
+
+
+@pytest.mark.parametrize("name", ["", "two words", "é", "a/b", "x" * 65])
+def test_a_key_that_speaks_for_a_party_is_named_as_claims_name_it_and_speaks_for_one(name: str) -> None:
+    for scope in (Scope.SELLER, Scope.INSURER):
+        with pytest.raises(ValueError, match="expected a name" if not name else f"{scope.value}'s identity"):
+            make(bytes(ENTROPY), name, [scope], now=0)
+    with pytest.raises(ValueError, match="found rulings, seller"):
+        make(bytes(ENTROPY), "S1", [Scope.RULINGS, Scope.SELLER], now=0)
 
 
 @given(BYTES, st.integers(0, 60), st.sampled_from(string.ascii_letters + string.digits + "_-"))
