@@ -39,13 +39,10 @@ def near_photographs(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
     keys = bands_of(hashes)
     never = np.zeros(len(hashes), dtype=np.int64)
     tables = [group(keys[:, band], never, 1 << _WIDTH) for band in range(_BANDS)]
-    starts, orders = np.stack([t.starts for t in tables]), np.stack([t.order for t in tables])
-    room = 1024
-    while True:
-        left, right, count = _search(hashes, keys, starts, orders, MAX_BITS, room)
-        if count <= room:
-            return left[:count], right[:count]
-        room = count
+    # A bucket's hashes lie side by side: asking memory for each by itself would cost more than all comparisons.
+    bands = [(np.int64(band), table.starts, table.order, hashes[table.order]) for band, table in enumerate(tables)]
+    found = [_pairs(*band) for band in bands]
+    return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
 
 
 def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:
@@ -63,30 +60,42 @@ def ones(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
+def _pairs(band: np.int64, starts: Ints, rows: Ints, held: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
+    """Find the pairs that no earlier band brings together."""
+    room = 1024
+    while True:
+        left, right, count = _search(band, starts, rows, held, MAX_BITS, room)
+        if count <= room:
+            return left[:count], right[:count]
+        room = count
+
+
 @njit(cache=True, nogil=True)
-def _found_before(one, other, band):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Whether an earlier band already brought the two together."""
-    for earlier in range(band):
-        differing = one[earlier] ^ other[earlier]
-        if differing & (differing - 1) == 0:
+def _found_before(differing, band):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Whether an earlier band already brought two together that differ in these bits."""
+    for _ in range(band):
+        turned = differing & np.uint64((1 << _WIDTH) - 1)
+        if turned & (turned - np.uint64(1)) == 0:
             return True
+        differing >>= np.uint64(_WIDTH)
     return False
 
 
 @njit(cache=True, nogil=True)
-def _search(hashes, keys, starts, orders, limit, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _search(band, starts, rows, held, limit, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Compare each bucket with itself and with those one bit away."""
     left, right = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
     count = 0
-    for one in range(len(hashes)):
-        for band in range(keys.shape[1]):
-            for flip in range(17):  # the band itself, then each of its 16 bits turned
-                key = keys[one, band] if flip == 16 else keys[one, band] ^ (1 << flip)
-                for place in range(starts[band, key], starts[band, key + 1]):
-                    other = orders[band, place]
-                    if other >= one:
-                        break
-                    if ones(hashes[one] ^ hashes[other]) <= limit and not _found_before(keys[one], keys[other], band):
+    for key in range(len(starts) - 1):
+        for flip in range(_WIDTH + 1):  # each bit turned, then the bucket itself
+            other = key if flip == _WIDTH else key ^ (1 << flip)
+            if other < key:
+                continue  # the two buckets have met
+            for one in range(starts[key], starts[key + 1]):
+                for place in range(one + 1 if other == key else starts[other], starts[other + 1]):
+                    differing = held[one] ^ held[place]
+                    if ones(differing) <= limit and not _found_before(differing, band):
                         if count < room:
-                            left[count], right[count] = one, other
+                            left[count], right[count] = max(rows[one], rows[place]), min(rows[one], rows[place])
                         count += 1
     return left, right, count

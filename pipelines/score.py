@@ -14,6 +14,8 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_contracts import Action, Route
 from features.catalog import CATALOG
@@ -171,8 +173,10 @@ def undecided(
     ours = ours[(ours["filed_at"] < as_of) & ((ours["filed_at"] >= since) if since is not None else True)]
     if resolutions is not None:
         ours = ours[~ours["claim_id"].isin(resolutions.loc[resolutions["known_at"] < as_of, "claim_id"])]
-    open_ = ours[~ours["claim_id"].isin(store.decided(ours["claim_id"]))]
-    return open_.sort_values(["filed_at", "claim_id"])
+    open_ = ours[~ours["claim_id"].isin(store.decided(ours["claim_id"].tolist()))]
+    filed = pa.table({"filed_at": pa.array(open_["filed_at"]), "claim_id": pa.array(open_["claim_id"])})
+    order = pc.sort_indices(filed, [("filed_at", "ascending"), ("claim_id", "ascending")]).to_numpy()
+    return open_ if (order[1:] > order[:-1]).all() else open_.iloc[order]
 
 
 def _feature_rows(home: Home, tables: Tables | None, claims: pd.DataFrame, pending: pd.DataFrame, threads: int) -> FeatureRows:
