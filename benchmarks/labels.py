@@ -64,10 +64,10 @@ def measure(seed: int) -> pd.DataFrame:
     return found.assign(seed=seed)
 
 
-def paired(rows: pd.DataFrame, measure: str, peer: str) -> dict[str, float]:
-    """Return the mean difference weighted − peer over the marketplaces, with its 95 % interval (Student's t, a marketplace as the unit)."""
-    table = rows.pivot_table(index="seed", columns="reading", values=measure, aggfunc="first")
-    difference = (table["weighted"] - table[peer]).to_numpy(dtype=np.float64)
+def paired(rows: pd.DataFrame, measure: str, peer: str, ours: str = "weighted", by: str = "reading") -> dict[str, float]:
+    """Return the mean difference ours − peer over the marketplaces, with its 95 % interval (Student's t, a marketplace as the unit)."""
+    table = rows.pivot_table(index="seed", columns=by, values=measure, aggfunc="first")
+    difference = (table[ours] - table[peer]).to_numpy(dtype=np.float64)
     half = float(t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / np.sqrt(len(difference)))
     mean = float(difference.mean())
     return {"mean": mean, "low": mean - half, "high": mean + half}

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from benchmarks._pieces import piece
 from benchmarks._record import record
+from benchmarks.labels import paired
 from data_contracts import LABELS, Action
 from models.consequences import Consequences, consequences
 from models.costs import AUTOMATIC
@@ -60,6 +61,9 @@ SHARES = (
 )
 """``valid_denied``: in the end; ``valid_fallback_denies``: if no expert answered; ``*_mistaken``: settled without an expert as another."""
 
+TOLD = ("cost_cents", "alone_cents", "valid_denied", "valid_fallback_denies")
+"""What is told with an interval: money with experts and without, and wrongful denials of valid claims likewise."""
+
 
 def main() -> int:
     """Run every seed, print the table and write ``results/sets.json``."""
@@ -67,11 +71,15 @@ def main() -> int:
     table = pd.DataFrame(rows)
     means = table.groupby("way", sort=False)[["cost_cents", "alone_cents", *SHARES]].mean()
     ratios = against_prices(table)
-    _print(means, ratios)
+    _print(means, ratios, table)
     metrics = {f"{name}_{_plain(way)}": float(means.loc[way, name]) for way in WAYS for name in means}
     metrics |= {f"bounds_broken_{_plain(way)}": int(table.loc[table["way"] == way, "broken"].sum()) for way in WAYS}
+    differences = {
+        f"{name}_{_plain(way)}_less_prices": paired(table, name, PRICES, way, "way") for way in WAYS if way != PRICES for name in TOLD
+    }
     size = {"orders": ORDERS, "claims": CLAIMS, "seeds": list(SEEDS), "ways": {way: list(shares) for way, shares in WAYS.items()}}
-    record("sets", {"metrics": metrics, "ratios": ratios, "rows": rows, "size": size}, ("lightgbm", "numpy", "pandas"))
+    result = {"metrics": metrics, "ratios": ratios, "differences": differences, "rows": rows, "size": size}
+    record("sets", result, ("lightgbm", "numpy", "pandas"))
     return 0
 
 
@@ -155,7 +163,7 @@ def _plain(way: str) -> str:
     return way.replace(" %", "").replace(" ", "_")
 
 
-def _print(means: pd.DataFrame, ratios: Mapping[str, float]) -> None:
+def _print(means: pd.DataFrame, ratios: Mapping[str, float], rows: pd.DataFrame) -> None:
     table = Table(title=f"Prediction sets that route: live claims of {len(SEEDS)} marketplaces, sealed truth", title_justify="left")
     for head in ("bound", "$ a claim", "against prices", "alone", *(name.replace("_", " ") for name in SHARES)):
         table.add_column(head, justify="left" if head == "bound" else "right")
@@ -170,6 +178,13 @@ def _print(means: pd.DataFrame, ratios: Mapping[str, float]) -> None:
             *(f"{row[name]:.2%}" for name in SHARES),
         )
     Console(width=170).print(table)
+    for way in (way for way in WAYS if way != PRICES):
+        money, denied = (paired(rows, name, PRICES, way, "way") for name in ("cost_cents", "valid_denied"))
+        print(
+            f"{way} less {PRICES}, mean of {len(SEEDS)} marketplaces and 95 % interval: $ a claim {money['mean'] / 100:+.2f} "
+            f"({money['low'] / 100:+.2f} to {money['high'] / 100:+.2f}); valid claims denied {denied['mean']:+.2%} "
+            f"({denied['low']:+.2%} to {denied['high']:+.2%})"
+        )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from models.shadow import Shadowed, beside
 from models.shelf import Shelf
 from pipelines.home import Home
 from pipelines.page import Section
+from pipelines.past import Readable
 from serving.instants import micros
 from serving.schema import SHADOW_DECISIONS
 from serving.standing import Standing
@@ -57,7 +58,7 @@ def keep(store: Store, decided: pd.DataFrame) -> int:
 
 
 def compared(
-    store: Store, policy: Policy, decisions: pd.DataFrame, claims: pd.DataFrame, standing: Standing, known: pd.DataFrame, seed: int = 0
+    store: Readable, policy: Policy, decisions: pd.DataFrame, claims: pd.DataFrame, standing: Standing, known: pd.DataFrame, seed: int = 0
 ) -> tuple[Shadowed, ...]:
     """Compare every challenger's stored decisions with the champion's; arguments as in :func:`models.shadow.beside`."""
     shadows = store.read(SHADOW_DECISIONS.name)

@@ -167,12 +167,13 @@ def resolve(
 
 
 def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:
-    """Write one self-contained HTML page with pictures about everything decided so far.
+    """Write one self-contained HTML page with pictures about everything decided by an instant, as it stood then.
 
     Example: touchstone report --as-of 2025-09-01
     """
     from pipelines.evaluate import evaluate
     from pipelines.lake import Lake
+    from pipelines.past import Past
     from pipelines.received import export_received
     from pipelines.report import report as run
     from pipelines.simulated import Simulation
@@ -182,7 +183,8 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
     with Store(where.store_url) as store, errors.status("writing the report"):
         export_received(where, store)
         tables = Lake(where.root).tables()
-        page = run(where, as_of, prices, store, tables, evaluate(where, prices, store, tables) if Simulation.exists(where) else None)
+        judged = evaluate(where, prices, Past(store, as_of), tables) if Simulation.exists(where) else None
+        page = run(where, as_of, prices, store, tables, judged)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pipelines.engine import Carrier, Engine, memory_of
 from pipelines.home import Home
-from pipelines.terminal import HomeOption, SummaryFile, console, errors, show, steps
+from pipelines.terminal import HomeOption, PolicyFile, SummaryFile, console, errors, read_policy, show, steps
 
 
 def simulate(
@@ -105,8 +105,11 @@ def _guard(features: str | None, sample: int, seed: int, home: Home) -> None:
 def ingest(
     file: Annotated[Path, typer.Argument(help="A .csv or .parquet file of claims, one per row.")],
     mapping: Annotated[Path, typer.Option(help="TOML file that says what the columns mean.")],
-    train: Annotated[bool, typer.Option("--train", help="Also train, and judge on later claims.")] = False,
+    train: Annotated[
+        bool, typer.Option("--train", help="Also train, judge on later claims, keep the bundle, decide claims without a label.")
+    ] = False,
     holdout_ids: Annotated[Path | None, typer.Option(help="With --train: CSV of claim numbers to judge on as well.")] = None,
+    policy: PolicyFile = None,
     summary: SummaryFile = None,
     home: HomeOption = None,
 ) -> None:
@@ -115,13 +118,16 @@ def ingest(
     Example: touchstone ingest claims.csv --mapping pipelines/mappings/travelers.toml --train --holdout-ids ids.csv
     """
     from pipelines.ingest import ingest as run
+    from pipelines.kept_source import keep
     from pipelines.train_ingested import train_ingested
 
     found = run(Home.at(home), file, mapping)
     facts: dict[str, Any] = dict(found.summary())
     if train:
         with errors.status("training, with settings chosen inside the training rows"):
-            facts |= train_ingested(found, holdout_ids).summary()
+            trained = train_ingested(found, holdout_ids)
+            kept = keep(found, read_policy(policy), trained.time_split.tried[0].hyperparameters)
+            facts |= trained.summary() | kept.summary()
     show(f"Ingested {file.name}", facts, summary)
 
 

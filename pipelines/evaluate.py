@@ -11,9 +11,9 @@ from features.facts import Tables
 from models.evaluation import PROBABILITIES, Costs, Quality, costs, quality
 from models.policy import Policy
 from pipelines.home import Home
+from pipelines.past import Readable
 from pipelines.simulate.sealed import read_truth
 from serving.standing import Standing
-from serving.store import Store
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,12 @@ class Evaluation:
     proba: np.ndarray
 
 
-def evaluate(home: Home, policy: Policy, store: Store, tables: Tables, seed: int = 0) -> Evaluation:
-    """Judge every decision of the store against the truth."""
-    decisions = store.read("decisions").merge(read_truth(home.root)[["claim_id", "truth"]], on="claim_id", validate="one_to_one")
+def evaluate(home: Home, policy: Policy, store: Readable, tables: Tables, seed: int = 0) -> Evaluation:
+    """Judge every decision of the store, or of its past (:class:`pipelines.past.Past`), against the truth; ``ValueError`` without any."""
+    decided = store.read("decisions")
+    if decided.empty:
+        raise ValueError("expected decided claims to judge, found none by then; run touchstone score first")
+    decisions = decided.merge(read_truth(home.root)[["claim_id", "truth"]], on="claim_id", validate="one_to_one")
     filed = tables["claims"][["claim_id", "customer_id", "seller_id", "filed_at", "amount_cents"]]
     rows = decisions.merge(filed, on="claim_id", validate="one_to_one")
     truth, proba = rows["truth"].to_numpy(dtype=object), rows[PROBABILITIES].to_numpy()
@@ -57,7 +60,7 @@ def true_classes(home: Home) -> pd.Series:
     return classes
 
 
-def first_answers(store: Store) -> pd.DataFrame:
+def first_answers(store: Readable) -> pd.DataFrame:
     """Return ``claim_id`` and ``label`` of the first answer of an expert to each case."""
     answers = store.read("expert_answers").sort_values(["answered_at", "answer_id"])
     return answers.drop_duplicates("claim_id")[["claim_id", "label"]]

@@ -129,14 +129,14 @@ def replay(
     claims = history.claims
     chosen = np.flatnonzero(((claims["filed_at"] >= start) & (claims["filed_at"] < end)).to_numpy())
     if not len(chosen):
-        raise ValueError(f"backtest: expected claims filed from {start:%Y-%m-%d} to {end:%Y-%m-%d}, found none in {history.name}")
+        raise ValueError(f"{history.name}: expected claims filed from {start:%Y-%m-%d} to {end:%Y-%m-%d}, found none in {history.name}")
     labels = history.settled().set_index("claim_id")["label"]
     roads: dict[str, Road] = {}
     folds = []
     for done, (cut, until) in enumerate(zip(cuts, [*cuts[1:], pd.Timestamp(end)], strict=True)):
         progress("train and decide, fold by fold", done, len(cuts))
         here = chosen[((claims["filed_at"].iloc[chosen] >= cut) & (claims["filed_at"].iloc[chosen] < until)).to_numpy()]
-        trained = _trained(history, cut, settings, policy, num_threads)
+        trained = grown_by(history, cut, settings, policy, num_threads)
         for name, model in _models(trained, challengers, num_threads).items():
             roads.setdefault(name, Road(history, policy, num_threads)).decide(model, here)
         folds.append(_fold(trained, cut, until, claims.iloc[here], labels, policy.harm))
@@ -181,6 +181,8 @@ class Road:
     ----------
     history, policy, num_threads
         As in :func:`replay`.
+    most_reasons
+        Reason groups named per claim; 0: none, which spares the cost of explaining.
     decided, taken
         Decisions of every day so far, and those of them that went to an expert.
     """
@@ -188,6 +190,7 @@ class Road:
     history: History
     policy: Policy
     num_threads: int
+    most_reasons: int = 0
     decided: list[pd.DataFrame] = field(default_factory=list)
     taken: list[pd.DataFrame] = field(default_factory=list)
 
@@ -202,17 +205,28 @@ class Road:
             taken = pd.concat(self.taken[-32:]) if self.taken else _NOBODY
             capacity = capacity_left(self.policy, taken, decided_at)
             found = score_claims(
-                model, self.policy, features, here, insured, capacity, decided_at, most_reasons=0, num_threads=self.num_threads
+                model,
+                self.policy,
+                features,
+                here,
+                insured,
+                capacity,
+                decided_at,
+                most_reasons=self.most_reasons,
+                num_threads=self.num_threads,
             )
             self.decided.append(found)
             self.taken.append(found.loc[found["action"].isin(_REVIEWED), list(_NOBODY.columns)])
 
 
-def _trained(history: History, cut: pd.Timestamp, settings: TrainingSettings | None, policy: Policy, num_threads: int) -> Trained:
+def grown_by(history: History, cut: pd.Timestamp, settings: TrainingSettings | None, policy: Policy, num_threads: int = 1) -> Trained:
+    """Train on the labels known before an instant, with every promise of the policy; ``ValueError`` if there are none."""
     known = history.known(cut)
     if not (known["weight"] > 0).any():
         first = history.settled()["known_at"].min()
-        raise ValueError(f"backtest: expected labels known before {cut:%Y-%m-%d}, found none; the first was known on {first:%Y-%m-%d}")
+        raise ValueError(
+            f"{history.name}: expected labels known before {cut:%Y-%m-%d}, found none; the first was known on {first:%Y-%m-%d}"
+        )
     trained = train(
         history.matrix,
         history.claims,

@@ -21,8 +21,9 @@ from pipelines.evaluate import Evaluation
 from pipelines.harm_section import bounds
 from pipelines.home import Home
 from pipelines.page import Section, picture, write_page
+from pipelines.past import Past
 from pipelines.wording import dollars
-from serving.ledger import balances, borne
+from serving.ledger import borne
 from serving.queue import CaseState
 from serving.standing import Standing
 from serving.store import Store
@@ -36,11 +37,12 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
     home
         Bundles and reports.
     as_of
-        The instant the page speaks of.
+        The instant the page speaks of: decisions, answers and postings count up to and including it, labels that were known before it. The
+        champion's features are those of today's champion.
     policy
         Prices and capacity.
     store
-        Decisions, queue, ledger.
+        Decisions, queue, ledger; they may go on beyond that instant.
     tables
         The lake's tables.
     evaluation
@@ -49,11 +51,12 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
     Raises
     ------
     ValueError
-        If nothing has been decided yet.
+        If nothing was decided by then.
     """
-    decisions = store.read("decisions")
+    past = Past(store, as_of)
+    decisions = past.read("decisions")
     if decisions.empty:
-        raise ValueError("report: expected decided claims in the store, found none; run touchstone score first")
+        raise ValueError(f"report: expected claims decided by {as_of:%Y-%m-%d %H:%M}, found none in the store; run touchstone score first")
     filed = tables["claims"][["claim_id", "seller_id", "customer_id", "kind", "filed_at", "amount_cents"]]
     rows = decisions.merge(filed, on="claim_id", validate="one_to_one")
     known = as_known(tables["resolutions"], tables["claims"], as_of)
@@ -62,9 +65,9 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
         _quality(rows, known, evaluation),
         _costs(policy, rows, tables, evaluation),
         _harm(policy, rows, known),
-        *_beside(policy, rows, known, tables, store),
-        _money(store),
-        _queue(store, as_of),
+        *_beside(policy, rows, known, tables, past),
+        _money(past),
+        _queue(past),
         _features(home),
     ]
     content = {
@@ -72,7 +75,7 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
         "as_of": f"{as_of:%Y-%m-%d}",
         "subtitle": f"{len(rows):,} claims decided from {rows['filed_at'].min():%d %B %Y} to {rows['filed_at'].max():%d %B %Y}; "
         f"as known on {as_of:%d %B %Y}.",
-        "cards": _cards(rows, store, evaluation),
+        "cards": _cards(rows, past, evaluation),
         "sections": sections,
         "examples": _examples(rows),
         "footer": f"Model {rows['bundle'].iloc[-1][:12]}, policy {policy.identifier}. Money in US dollars, times in UTC.",
@@ -80,13 +83,13 @@ def report(home: Home, as_of: datetime, policy: Policy, store: Store, tables: Ta
     return write_page(home.reports / "report.html", content, "report.html.j2")
 
 
-def _cards(rows: pd.DataFrame, store: Store, evaluation: Evaluation | None) -> list[dict[str, str]]:
+def _cards(rows: pd.DataFrame, past: Past, evaluation: Evaluation | None) -> list[dict[str, str]]:
     reviewed = rows["action"].isin((Action.DESK.value, Action.INVESTIGATE.value))
     cards = [
         {"name": "claims decided", "value": f"{len(rows):,}"},
         {"name": "claimed in all", "value": dollars(rows["amount_cents"].sum())},
         {"name": "decided without an expert", "value": f"{1 - reviewed.mean():.0%}"},
-        {"name": "answers by experts", "value": f"{len(store.read('expert_answers')):,}"},
+        {"name": "answers by experts", "value": f"{len(past.read('expert_answers')):,}"},
     ]
     if evaluation is not None:
         found = evaluation.quality.auc_abusive
@@ -175,14 +178,13 @@ def _harm(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame) -> Section:
     return bounds(policy, found["automatic_action"].to_numpy(), found["amount_cents"].to_numpy(), labels, drawn)
 
 
-def _beside(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame, tables: Tables, store: Store) -> list[Section]:
-    found = beside.compared(store, policy, rows, tables["claims"], Standing(tables["seller_events"]), known)
+def _beside(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame, tables: Tables, past: Past) -> list[Section]:
+    found = beside.compared(past, policy, rows, tables["claims"], Standing(tables["seller_events"]), known)
     return [beside.section(found)] if found else []
 
 
-def _money(store: Store) -> Section:
-    with store.view() as tx:
-        totals = {account.replace("_", " "): float(cents) for account, cents in borne(balances(tx)).items() if cents}
+def _money(past: Past) -> Section:
+    totals = {account.replace("_", " "): float(cents) for account, cents in borne(past.balances()).items() if cents}
     return Section(
         "Who bore the money",
         "From the ledger: every cent paid out and who carries it so far. All postings balance to zero.",
@@ -190,9 +192,9 @@ def _money(store: Store) -> Section:
     )
 
 
-def _queue(store: Store, as_of: datetime) -> Section:
-    cases = store.read("cases")
-    answered = store.read("expert_answers").groupby("claim_id")["answered_at"].min().rename("ended_at")
+def _queue(past: Past) -> Section:
+    cases, as_of = past.read("cases"), past.as_of
+    answered = past.read("expert_answers").groupby("claim_id")["answered_at"].min().rename("ended_at")
     cases = cases.merge(answered, left_on="claim_id", right_index=True, how="left", validate="one_to_one")
     day = pd.Timedelta(days=1)
     age = ((cases["ended_at"].fillna(pd.Timestamp(as_of)) - cases["opened_at"]) / day).to_numpy(dtype=float)
