@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.history import Floats
+from features.history import NEVER, Floats
 from features.link_answers import MEASURES
 from features.link_graph import LinkRules
 from features.link_growth import ONE
 from features.links import GRAPHS, names_of
 from features.online_link_logs import CLAIMANTS, COMPONENT, LINKED, OWN, TOTALS, log_of, met_log
-from features.online_rows import key_of
+from features.online_rows import key_of, keys_of
 from features.online_sources import earlier_pages
 from features.online_windows import Asked, Round
 from features.pages import PAGE_ROWS, Key, Pages, count_before, words_of
@@ -143,11 +143,11 @@ def _surroundings(
     further = [entity for entity in at.linked if entity not in entities]
     touching = sorted({met[-1] for met in at.named.values()} | set(at.claimants))
     asked = [(_met(graph, entity), now) for entity in further]
-    asked += [(key_of(log_of(graph, COMPONENT), (other,)), now) for other in touching]
+    asked += [(key, now) for key in keys_of(log_of(graph, COMPONENT), np.array(touching, dtype=np.int64)[:, None])]
     *answers, totals = yield [*asked, (key_of(log_of(graph, TOTALS), (at.component_then,)), ago)]
     met_by = zip(further, answers, strict=False)
     around = at.named | {e: met for e, page in met_by if (met := _customers(page, now, plan.rules)) is not None}
-    labels = {o: _label(page, o, now) for o, page in zip(touching, answers[len(further) :], strict=True)}
+    labels = {o: o if page is None else _label(page, o, now) for o, page in zip(touching, answers[len(further) :], strict=True)}
     return around, labels, _state(totals, (1, 0, 0), ago)[0]
 
 
@@ -164,12 +164,16 @@ def _customers(page: bytes | None, now: int, rules: LinkRules) -> list[int] | No
     return words[3 : 2 * held + 2 : 2].tolist() if held <= rules.hub_customers else None
 
 
-def _latest(key: Key, page: bytes | None, width: int, now: int, most: int, pages: Pages) -> list[list[int]]:
-    """Return the columns of about ``most`` latest rows of a log before an instant: all of the instant of the last of them, too."""
+def _latest(key: Key, page: bytes | None, width: int, now: int, most: int, pages: Pages, since: int = NEVER) -> list[list[int]]:
+    """Return the columns of about ``most`` latest rows of a log before an instant: all of the instant of the last of them, too.
+
+    Of those before ``since`` not all need be there.
+    """
     if page is None:
         return [[] for _ in range(width)]
     words = words_of(page)
-    while words[0] > 0 and count_before(words, width, now) < most:  # an instant is never cut by the end of a page
+    # an instant is never cut by the end of a page
+    while words[0] > 0 and words[width] >= since and count_before(words, width, now) < most:
         words = words_of(earlier_pages(key, np.asarray(words).reshape(-1, width), width, pages).tobytes())
     stop, start = count_before(words, width, now), 0
     if stop > most:
@@ -185,7 +189,7 @@ def _latest_links(key: Key, page: bytes | None, now: int, rules: LinkRules, page
 
 def _claimants(key: Key, page: bytes | None, customer: int, since: int, now: int, rules: LinkRules, pages: Pages) -> list[int]:
     """Return the other customers among the latest claims on a product since an instant."""
-    times, customers = _latest(key, page, 2, now, rules.burst_claims, pages)
+    times, customers = _latest(key, page, 2, now, rules.burst_claims, pages, since)
     return sorted({*customers[bisect_left(times, since) :]} - {customer, -1})
 
 

@@ -3,8 +3,8 @@
 What a claim asks for is mostly the last page of a log. Those stand together by *shelf* (all logs of one customer, one
 seller): one look-up brings the shelf. Logs that are read without others (buckets, components) have a table of their own with a
 whole number for a key, which SQLite finds in a third of the time. A page that is closed moves to a third table, asked only for
-what lies further back. What was read is remembered for the transaction,
-so that appending a claim that was just read reads next to nothing, and what is written is written once (:meth:`StorePages.flush`).
+what lies further back. What was read is remembered for the transaction, so that appending a claim that was just read reads next to
+nothing, and what is written is written once (:meth:`StorePages.flush`).
 
 The statements go to the driver itself, inside the caller's transaction: what SQLAlchemy adds to a statement costs as much as
 forty of the look-ups. Two dialects are known, because that is where the ways to pass many keys at once differ.
@@ -35,7 +35,7 @@ AT_ONCE = 8_192
 REMEMBERED = 100_000
 """Shelves remembered within a transaction after they were written down; more are forgotten."""
 
-_STEP = 16
+_STEP, _STEP_BEHIND = 16, 4
 _LOCK = 0x70A6E5
 _SHELF = "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {shelves} p WHERE p.shelf = q.k"
 _LONE = "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {lone} p WHERE p.number = q.k"
@@ -86,13 +86,14 @@ class StorePages:
         if self._dialect not in ("sqlite", "postgresql"):
             raise ValueError(f"history: expected a store on SQLite or PostgreSQL, found {self._dialect}")
         self._cursor: Any = tx.connection.cursor()
-        self._shelves: dict[bytes | int, dict[int, Last]] = {}
+        self._seen: set[bytes | int] = set()
+        self._lasts: dict[Key, Last] = {}
         self._changed: dict[Key, None] = {}
 
     def recall(self, other: StorePages) -> StorePages:
         """Remember what other pages remember: only where nobody has written to the history since the end of their transaction."""
-        if len(other._shelves) <= REMEMBERED:
-            self._shelves = other._shelves
+        if len(other._seen) <= REMEMBERED:
+            self._seen, self._lasts = other._seen, other._lasts
         return self
 
     def alone(self) -> StorePages:
@@ -106,20 +107,13 @@ class StorePages:
 
     def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`features.pages.Pages`."""
-        shelves = self._shelves
-        missing = [shelf for shelf, _ in keys if shelf not in shelves]
+        seen = self._seen
+        missing = [key[0] for key in keys if key[0] not in seen]
         if missing:
             self._fetch(missing)
-        found: list[bytes | None] = []
-        behind: list[int] = []
-        for (shelf, log), limit in zip(keys, before, strict=True):
-            last = shelves[shelf].get(log)
-            if last is None or last[0] >= limit:
-                if last is not None and last[1]:
-                    behind.append(len(found))
-                found.append(None)
-            else:
-                found.append(last[2])
+        lasts = [*map(self._lasts.get, keys)]
+        found = [last[2] if last is not None and last[0] < limit else None for last, limit in zip(lasts, before, strict=True)]
+        behind = [i for i, page in enumerate(found) if page is None and (last := lasts[i]) is not None and last[1]]
         for start in range(0, len(behind), AT_ONCE):
             asked = behind[start : start + AT_ONCE]
             for place, page in zip(asked, self._before([_behind(keys[i]) for i in asked], [before[i] for i in asked]), strict=True):
@@ -128,13 +122,13 @@ class StorePages:
 
     def _fetch(self, shelves: Iterable[bytes | int]) -> None:
         """Remember shelves that were not read yet; one that is empty as well."""
-        held: dict[bytes | int, dict[int, Last]] = {shelf: {} for shelf in shelves}
-        self._read(_SHELF, "bytea", [shelf for shelf in held if not isinstance(shelf, int)], held)
-        self._read(_LONE, "bigint", [shelf for shelf in held if isinstance(shelf, int)], held)
-        self._shelves |= held
+        wanted = dict.fromkeys(shelves)
+        self._read(_SHELF, "bytea", [shelf for shelf in wanted if type(shelf) is bytes])
+        self._read(_LONE, "bigint", [shelf for shelf in wanted if type(shelf) is int])
+        self._seen.update(wanted)
 
-    def _read(self, statement: str, kind: str, wanted: Sequence[bytes | int], held: dict[bytes | int, dict[int, Last]]) -> None:
-        """Fill in what the shelves of one table hold."""
+    def _read(self, statement: str, kind: str, wanted: Sequence[bytes | int]) -> None:
+        """Remember what the shelves of one table hold."""
         for start in range(0, len(wanted), AT_ONCE):
             part = wanted[start : start + AT_ONCE]
             if self._dialect == "postgresql":
@@ -142,8 +136,7 @@ class StorePages:
             else:
                 size = -(-len(part) // _STEP) * _STEP  # few statements, so that the driver keeps them prepared
                 self._cursor.execute(_listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
-            for shelf, log, first, closed, page in self._cursor.fetchall():
-                held[shelf][log] = (first, closed, page)
+            self._lasts.update({(shelf, log): (first, closed, page) for shelf, log, first, closed, page in self._cursor.fetchall()})
 
     def _before(self, keys: Sequence[tuple[bytes, int]], before: Sequence[int]) -> list[bytes | None]:
         if self._dialect == "postgresql":
@@ -152,16 +145,16 @@ class StorePages:
                 _statement(f"SELECT ({_BEFORE}) FROM {{asked}}", rows), ([k for k, _ in keys], [n for _, n in keys], [*before])
             )
         else:
-            size = -(-len(keys) // _STEP) * _STEP
+            size = -(-len(keys) // _STEP_BEHIND) * _STEP_BEHIND
             filled = chain.from_iterable((*key, limit) for key, limit in zip(keys, before, strict=True))
             self._cursor.execute(_listed(f"SELECT ({_BEFORE}) FROM {{asked}}", size, 3), (*filled, *(None,) * (3 * (size - len(keys)))))
         return [page for (page,) in self._cursor.fetchall()[: len(keys)]]
 
     def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """See :class:`features.pages.Pages`."""
-        if key[0] not in self._shelves:
+        if key[0] not in self._seen:
             self._fetch([key[0]])
-        first, closed, page = self._shelves[key[0]].get(key[1], (before, 0, b""))
+        first, closed, page = self._lasts.get(key, (before, 0, b""))
         found: list[bytes] = []
         if closed:
             self._cursor.execute(_statement(_BETWEEN, mark="?" if self._dialect == "sqlite" else "%s"), (*_behind(key), after, before))
@@ -171,26 +164,25 @@ class StorePages:
     def put(self, pages: Iterable[Page]) -> None:
         """See :class:`features.pages.Pages`; remembered until :meth:`flush`."""
         written = list(pages)
-        self._fetch([key[0] for key, _, _ in written if key[0] not in self._shelves])
+        self._fetch([key[0] for key, _, _ in written if key[0] not in self._seen])
         closing: list[tuple[bytes, int, int, bytes]] = []
         for key, first, page in written:
-            shelf, log = self._shelves[key[0]], key[1]
-            last = shelf.get(log)
+            last = self._lasts.get(key)
             if last is None or first == last[0]:
-                shelf[log] = (first, last[1] if last else 0, page)
+                self._lasts[key] = (first, last[1] if last else 0, page)
             elif first > last[0]:
                 closing.append((*_behind(key), last[0], last[2]))
-                shelf[log] = (first, 1, page)
+                self._lasts[key] = (first, 1, page)
             else:
                 closing.append((*_behind(key), first, page))
-                shelf[log] = (last[0], 1, last[2])
+                self._lasts[key] = (last[0], 1, last[2])
             self._changed[key] = None
         self._run(_CLOSE, closing)
 
     def put_new(self, keys: Sequence[Key], laid: Laid) -> None:
         """See :class:`features.pages.Pages`; written at once, and nothing is remembered."""
         self.flush()
-        self._shelves.clear()
+        self._forget()
         last = laid.last
         closed = np.append(False, ~last[:-1])
         for start in range(0, len(last), AT_ONCE):
@@ -202,10 +194,14 @@ class StorePages:
 
     def flush(self) -> None:
         """See :class:`features.pages.Pages`: write down every changed shelf, once."""
-        self._keep((key, self._shelves[key[0]][key[1]]) for key in self._changed)
+        self._keep((key, self._lasts[key]) for key in self._changed)
         self._changed.clear()
-        if len(self._shelves) > REMEMBERED:
-            self._shelves.clear()
+        if len(self._seen) > REMEMBERED:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._seen.clear()
+        self._lasts.clear()
 
     def _keep(self, pages: Iterable[tuple[Key, Last]]) -> None:
         """Write last pages, in the order in which they lie."""
