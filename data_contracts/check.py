@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_contracts.contract import WRITTEN_INSTANT, Column, Contract, ContractError
 
@@ -253,7 +254,7 @@ def _check_keys(typed: pd.DataFrame, contract: Contract, reasons: _Reasons, take
     """Quarantine repetitions: of the otherwise sound rows of one key, the first in time stays, whatever the order of the file."""
     key = typed[contract.key]
     if taken is not None and len(taken):
-        known = (taken.unique().get_indexer(key) >= 0) & key.notna().to_numpy()
+        known = (_places(pd.Series(taken), key) >= 0) & key.notna().to_numpy()
         reasons.add(known, f"{contract.key}: expected a new key, this one is already in the lake", key)
     shared = typed[(key.duplicated(keep=False) & key.notna()).to_numpy(dtype=bool)]
     sound = shared[~reasons.bad[shared.index]]
@@ -276,22 +277,43 @@ def _check_references(typed: pd.DataFrame, contract: Contract, reasons: _Reasons
         if rule.table not in parents:
             continue
         here = typed[rule.column]
-        place = pd.Index(parents[rule.table][rule.column]).get_indexer(here)
+        place = _places(parents[rule.table][rule.column], here)
         named = here.notna().to_numpy()
         lost = named & (place < 0)
         reasons.add(lost, f"{rule.column}: expected a row of {rule.table}", here)
         found = named & ~lost
-        parent = parents[rule.table].iloc[np.where(found, place, 0)] if len(parents[rule.table]) else None
-        if parent is None:
+        if not len(parents[rule.table]):
             continue
+        compared = {*rule.agree, *(theirs for _, theirs in rule.not_before)} & set(parents[rule.table].columns)
+        parent = parents[rule.table][sorted(compared)].take(np.where(found, place, 0)).reset_index(drop=True)
         for name in (n for n in rule.agree if n in typed.columns):
-            differs = found & typed[name].notna().to_numpy() & (typed[name].to_numpy() != parent[name].to_numpy())
+            unequal = (typed[name].reset_index(drop=True) != parent[name]).fillna(True).to_numpy(dtype=bool)
+            differs = found & typed[name].notna().to_numpy() & unequal
             reasons.add(differs, f"{name}: expected the {name} of the row of {rule.table} that {rule.column} names", typed[name])
         for own, theirs in rule.not_before:
             if own not in typed.columns:
                 continue
-            early = found & (typed[own].reset_index(drop=True) < parent[theirs].reset_index(drop=True)).to_numpy(dtype=bool)
+            early = found & (typed[own].reset_index(drop=True) < parent[theirs]).to_numpy(dtype=bool)
             reasons.add(early, f"{own}: expected not before {theirs} of {rule.table}", typed[own])
+
+
+def _places(held: pd.Series, wanted: pd.Series) -> np.ndarray:
+    """Return for each key that is wanted the row that holds it, −1 where none does.
+
+    Only what is wanted is indexed, and all that is held is looked up in it once: a lake holds many more rows than a file brings.
+    """
+    coded = _text(wanted).dictionary_encode()
+    place = pc.index_in(_text(held), value_set=coded.dictionary)
+    rows = np.flatnonzero(place.is_valid().to_numpy(zero_copy_only=False))
+    row_of = np.full(len(coded.dictionary) + 1, -1, dtype=np.int64)  # the last is that of no key
+    row_of[place.drop_null().to_numpy()] = rows
+    found: np.ndarray = row_of[coded.indices.fill_null(-1).to_numpy()]
+    return found
+
+
+def _text(keys: pd.Series) -> pa.Array:
+    text = pa.array(keys, from_pandas=True).cast(pa.large_string())
+    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
 
 
 def to_arrow(frame: pd.DataFrame, contract: Contract) -> pa.Table:
