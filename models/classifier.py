@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
@@ -90,7 +89,7 @@ class Node:
     @cached_property
     def booster(self) -> Any:
         """The LightGBM booster, parsed once."""
-        return lgb.Booster(model_str=self.model)
+        return _lightgbm().Booster(model_str=self.model)
 
     @cached_property
     def forest(self) -> Forest:
@@ -308,18 +307,19 @@ class _Growth:
         )
         data = self._dataset(answer, train, parameters)
         stoppable = answer[stop].any() and not answer[stop].all()
-        booster = lgb.train(
+        library = _lightgbm()
+        booster = library.train(
             parameters,
             data,
             num_boost_round=self.hyper.max_rounds if stoppable else self.hyper.unstopped_rounds,
             valid_sets=[self._dataset(answer, stop, parameters, data)] if stoppable else None,
-            callbacks=[lgb.early_stopping(self.hyper.patience, verbose=False)] if stoppable else None,
+            callbacks=[library.early_stopping(self.hyper.patience, verbose=False)] if stoppable else None,
         )
         rounds = booster.best_iteration if stoppable else booster.current_iteration()
         return Node(_without_parameters(booster.model_to_string(num_iteration=rounds)), int(rounds))
 
     def _dataset(self, answer: np.ndarray, rows: np.ndarray, parameters: dict[str, Any], like: Any = None) -> Any:
-        return lgb.Dataset(
+        return _lightgbm().Dataset(
             self.encoded if rows.all() else self.encoded[rows],  # no second copy of a matrix that is used whole
             answer[rows].astype(np.float64),
             weight=self.weights[rows],
@@ -327,6 +327,13 @@ class _Growth:
             categorical_feature=list(self.inputs.categorical) or "auto",
             params=parameters,
         )
+
+
+def _lightgbm() -> Any:
+    """Import LightGBM where trees are grown: it brings scikit-learn and SciPy, more than a second that whoever only decides can spare."""
+    import lightgbm
+
+    return lightgbm
 
 
 def _without_parameters(text: str) -> str:

@@ -6,7 +6,7 @@ Nothing beside it and its :mod:`models.stages` turns probabilities into actions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from models.rule_judge import Judge
 from models.rules import Rules
 from models.stages import Model, Priced, Routed, figures, price, priced_by, ruled, send, sent, written
 
-__all__ = ["Model", "Scorer", "probabilities", "score_claims"]
+__all__ = ["Model", "Scorer", "Seen", "probabilities", "score_claims"]
 
 
 def probabilities(bundle: Bundle, matrix: pd.DataFrame, num_threads: int = 1) -> pd.DataFrame:
@@ -104,11 +104,33 @@ def score_claims(
     return written(bundle, policy, priced, routed, matrix, claims, pd.Timestamp(decided_at), most_reasons, num_threads)
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the trees say of one claim.
+
+    Parameters
+    ----------
+    row, encoded
+        Its numbers, and those of them that are the model's inputs; float64.
+    scores
+        Log-probabilities before calibration, shape (3,).
+    contributions
+        What each input adds to the log-odds of abuse, shape (inputs,); ``None``: nobody asked why.
+    """
+
+    row: np.ndarray
+    encoded: np.ndarray
+    scores: np.ndarray
+    contributions: np.ndarray | None
+
+
 class Scorer:
     """Decides one claim after the other with the same model, prices and rules; safe to call from several threads.
 
     It is the same road: the arrays of one claim pass the functions that the arrays of a batch pass, without the frames around them. Trees,
-    rules and words are prepared once, so that a claim takes less than a millisecond.
+    rules and words are prepared once, so that a claim takes less than a millisecond. Whoever has several claims takes the three steps of
+    :meth:`score_one` for all of them: :meth:`see`, which may run beside other work, :meth:`price` for all at once, and :meth:`decide`
+    one after the other.
 
     Parameters
     ----------
@@ -183,35 +205,48 @@ class Scorer:
         RuntimeError
             If the decision breaks its own contract: a bug here or a claim that its contract would not have accepted.
         """
+        seen = self.see(vector, explain)
+        (priced,) = self.price([seen], [claim], [insured])
+        return self.decide(seen, priced, claim, capacity, decided_at)
+
+    def see(self, vector: np.ndarray, explain: bool = True) -> Seen:
+        """Do the first step of :meth:`score_one`: walk the trees. It leaves the interpreter to other threads nearly all the time."""
         row = np.asarray(vector, dtype=np.float64)
         if row.shape != (self._columns,):
             raise ValueError(f"vector: expected {self._columns} numbers, found the shape {row.shape}")
         encoded = row[self._inputs]
-        priced = self._priced(encoded, claim, insured)
+        classifier, rows = self._bundle.classifier, encoded[None, :]
+        explained = classifier.explained(rows)[0] if explain and self._most_reasons > 0 else None
+        return Seen(row, encoded, classifier.scores(rows)[0], explained)
+
+    def price(self, seen: Sequence[Seen], claims: Sequence[Mapping[str, Any]], insured: Sequence[bool]) -> list[Priced]:
+        """Do the second step: price some claims, each by itself; together they cost little more than one."""
+        proba = self._bundle.calibration.proba(np.array([one.scores for one in seen]))
+        amounts = np.array([claim["amount_cents"] for claim in claims])
+        ids = [claim["claim_id"] for claim in claims]
+        priced = priced_by(self._policy, self._bundle.guarantee, proba, amounts, np.array(insured), ids, self._confusions)
+        return [priced.rows(slice(place, place + 1)) for place in range(len(seen))]
+
+    def decide(self, seen: Seen, priced: Priced, claim: Mapping[str, Any], capacity: Capacity, decided_at: datetime) -> Decision:
+        """Do the last step: what is done with the claim as far as experts are free, and everything put into words."""
         routed = sent(self._policy, priced, capacity)
         if self._judge is None:
             routed = replace(routed, verdicts=[None])
         else:
-            verdicts = self._judge.verdicts(row, claim, decided_at)
+            verdicts = self._judge.verdicts(seen.row, claim, decided_at)
             routed = ruled(routed, np.array([self._judge.strictest(verdicts)]), [self._judge.recorded(verdicts)])
-        return self._written(priced, routed, claim, decided_at, self._reasons(encoded) if explain else "")
+        return self._written(priced, routed, claim, decided_at, self._reasons(seen))
 
-    def _priced(self, encoded: np.ndarray, claim: Mapping[str, Any], insured: bool) -> Priced:
-        proba = self._bundle.calibration.proba(self._bundle.classifier.scores(encoded[None, :]))
-        asked = np.array([claim["amount_cents"]]), np.array([insured]), (claim["claim_id"],)
-        return priced_by(self._policy, self._bundle.guarantee, proba, *asked, self._confusions)
-
-    def _reasons(self, encoded: np.ndarray) -> str:
-        if self._most_reasons <= 0:
+    def _reasons(self, seen: Seen) -> str:
+        if seen.contributions is None:
             return ""
         bundle = self._bundle
-        contributions = bundle.classifier.explained(encoded[None, :])[0]
 
         def value(place: int) -> object:
-            categories, number = bundle.inputs.features[place].categories, float(encoded[place])
+            categories, number = bundle.inputs.features[place].categories, float(seen.encoded[place])
             return categories[int(number)] if categories and number >= 0 else number
 
-        return investigator_reason(value, contributions, bundle.inputs, self._most_reasons, bundle.reference, self._words)
+        return investigator_reason(value, seen.contributions, bundle.inputs, self._most_reasons, bundle.reference, self._words)
 
     def _written(self, priced: Priced, routed: Routed, claim: Mapping[str, Any], decided_at: datetime, reasons: str) -> Decision:
         action = str(routed.action[0])
@@ -236,6 +271,6 @@ class Scorer:
 
     def _warm(self) -> None:
         """Read the trees and load what is compiled, so that the first claim does not wait for it."""
-        nothing = np.full(len(self._inputs), np.nan)
-        self._priced(nothing, {"claim_id": "", "amount_cents": 0}, insured=False)
-        self._reasons(nothing)
+        seen = self.see(np.full(self._columns, np.nan))
+        self.price([seen], [{"claim_id": "", "amount_cents": 0}], [False])
+        self._reasons(seen)

@@ -7,8 +7,9 @@ has passed can never change again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from features.history import Floats
 from features.online import OnlineHistory, Read
 from models.policy import Policy
 from models.review import Capacity
-from models.scorer import Scorer
+from models.scorer import Scorer, Seen
 from serving import audit
 from serving.decided import capacity, day_of, takes_capacity
 from serving.driver import Driver
@@ -56,6 +57,18 @@ class Decider:
 
     scorer: Scorer
     bundle: str
+    beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "trees"))
+
+    def seeing(self, vector: Floats, beside: bool) -> Callable[[], Seen]:
+        """Let the trees be walked, now or beside what else is to be done, and return what waits for it.
+
+        What nobody has begun when it is asked for is done by who asks: both processors are at work then.
+        """
+        if not beside:
+            seen = self.scorer.see(vector)
+            return lambda: seen
+        begun = self.beside.submit(self.scorer.see, vector)
+        return lambda: self.scorer.see(vector) if begun.cancel() else begun.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,7 @@ class Draft:
     asked: Asked
     decision: Decision
     read: Read
+    seen: Seen
     insured: bool
     capacity: Capacity
     watermark: int
@@ -175,14 +189,19 @@ def draft(
         In the order of the group. A claim that fails fails alone.
     """
     around = Around.of(reading.driver, group)
-    found: list[Found] = []
+    found: dict[int, Found] = {}
+    looks: list[_Look] = []
     for asked in group:
         try:
             first = answered(asked, around)
-            found.append(_drafted(reading, asked, around, decider, now, skew, before.get(asked.place)) if first is None else first)
+            if first is None:
+                looks.append(_looked(reading, asked, around, decider, now, skew, before.get(asked.place), len(group) > 1))
+            else:
+                found[asked.place] = first
         except Exception as error:  # whatever it is concerns this claim alone
-            found.append(error)
-    return found
+            found[asked.place] = error
+    found |= zip((look.asked.place for look in looks), _drafted(reading, looks, around, decider, now), strict=True)
+    return [found[asked.place] for asked in group]
 
 
 def answered(asked: Asked, around: Around) -> bytes | None:
@@ -209,23 +228,51 @@ def answered(asked: Asked, around: Around) -> bytes | None:
     return answer
 
 
-def _drafted(reading: Reading, asked: Asked, around: Around, decider: Decider, now: datetime, skew: timedelta, old: Draft | None) -> Draft:
-    claim = asked.claim
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A claim that was looked at: its features, whether its seller is insured, what the trees say, and an earlier draft if it may hold."""
+
+    asked: Asked
+    read: Read
+    insured: bool
+    seen: Callable[[], Seen]
+    old: Draft | None
+
+
+def _looked(
+    reading: Reading, asked: Asked, around: Around, decider: Decider, now: datetime, skew: timedelta, old: Draft | None, in_company: bool
+) -> _Look:
+    """Read a claim's features; in company the trees are walked while the next claim is read."""
     _must_be_sound(asked, around, now, skew)
-    standing = around.rows.get(named(STANDING, claim.seller_id))
+    standing = around.rows.get(named(STANDING, asked.claim.seller_id))
     insured = standing is not None and is_insured(standing.held, asked.values["filed_at"])
-    decided_at = max(now, claim.filed_at)
-    day = day_of(micros(decided_at))
-    left = reading.capacity_on(day)
     keeps = old is not None and old.holds_vector(reading.watermark)
     read = old.read if old is not None and keeps else reading.history.read(asked.values)
-    if old is not None and keeps and old.insured == insured and old.decider is decider and enough(old.capacity) == enough(left):
-        decision = old.decision
-    else:
-        decision = decider.scorer.score_one(read.vector, vars(claim), insured, left, decided_at)
-    reading.took(decision, day)
-    is_known = named("claims", claim.claim_id) in around.rows
-    return Draft(asked, decision, read, insured, left, reading.watermark, decider, is_known)
+    if old is not None and keeps and old.insured == insured and old.decider is decider:
+        return _Look(asked, read, insured, lambda: old.seen, old)
+    return _Look(asked, read, insured, decider.seeing(read.vector, in_company), None)
+
+
+def _drafted(reading: Reading, looks: Sequence[_Look], around: Around, decider: Decider, now: datetime) -> list[Draft]:
+    """Price claims together, and send one after the other where there is a place left."""
+    if not looks:
+        return []
+    seen = [look.seen() for look in looks]
+    claims = [vars(look.asked.claim) for look in looks]
+    priced = decider.scorer.price(seen, claims, [look.insured for look in looks])
+    drafts = []
+    for look, mine, price, claim in zip(looks, seen, priced, claims, strict=True):
+        decided_at = max(now, look.asked.claim.filed_at)
+        day = day_of(micros(decided_at))
+        left = reading.capacity_on(day)
+        if look.old is not None and enough(look.old.capacity) == enough(left):
+            decision = look.old.decision
+        else:
+            decision = decider.scorer.decide(mine, price, claim, left, decided_at)
+        reading.took(decision, day)
+        is_known = named("claims", look.asked.claim.claim_id) in around.rows
+        drafts.append(Draft(look.asked, decision, look.read, mine, look.insured, left, reading.watermark, decider, is_known))
+    return drafts
 
 
 def enough(left: Capacity) -> tuple[int, int]:
