@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from random import Random
 
 from fastapi import FastAPI
 
@@ -25,11 +26,17 @@ from serving.app import create_app, outside_of
 from serving.background import Background
 from serving.engine import Engine
 from serving.filling import Progress
+from serving.instants import micros
 from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
 from serving.store import CARRY_SECONDS, Store
 from serving.watch import FOLDER
+from serving.webhook_delivery import Delivery
+from serving.webhook_sending import Sender
+
+_ROUNDS = 20
+"""Of webhooks sent before there is a rest: who stops the endpoint need not wait for a long outbox."""
 
 
 def prepare(home: Home, progress: Progress | None = None) -> int:
@@ -105,6 +112,8 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
     }
     engine.behind(Background(watching, settings.refresh_seconds))
     engine.behind(Background({"log": store.carry}, CARRY_SECONDS))
+    delivery = Delivery(store, Sender(settings.reach), lambda: micros(_now()), Random(os.urandom(16)))
+    engine.behind(Background({"webhooks": partial(delivery.run, _ROUNDS)}, settings.refresh_seconds))
     records = LakeRecords(Lake(home.root))
     return create_app(engine, _now, outside_of(settings, recogniser(settings, store, _now), os.environ.get(FOLDER), records))
 

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from data_contracts import CLAIMS
 from serving.call import Call
+from serving.identities import is_identifier
 from serving.problem import RefusalError
 from serving.refusals import Violation, shown
-from serving.routes_claims import is_identifier, json_of
+from serving.routes_claims import json_of
 
 Asked = TypeVar("Asked", bound=BaseModel)
 

@@ -15,6 +15,7 @@ from serving.queue import CaseState, ConflictOfInterestError, Lease, QueueError,
 from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS
 from serving.schema_parties import ESCALATIONS
 from serving.ties import Tie
+from serving.webhooks import announce, case_opened
 
 _AT_ONCE = 1_000
 
@@ -117,6 +118,7 @@ def escalate(tx: Connection, held: Lease, now: int, minutes: Mapping[str, int] =
     )
     tx.execute(delete(ASSIGNMENTS).where(ASSIGNMENTS.c.claim_id == held.claim_id))
     tx.execute(insert(ESCALATIONS).values(claim_id=held.claim_id, expert=held.holder, at=now))
+    announce(tx, [case_opened(held.claim_id, Tier.INVESTIGATION.value, now, row.due_at, "escalated")])
 
 
 def declare(tx: Connection, tie: Tie, now: int) -> tuple[str, ...]:

@@ -13,18 +13,16 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import insert, select, update
 
-from data_contracts.contract import Identifier
 from serving.auth import PARTY_SCOPES, Caller, Scope
+from serving.identities import is_identifier
 from serving.schema import API_KEYS
 from serving.store import Store
 
 ENTROPY = 38
 """Random bytes that a key is made of: 6 for the identifier, 32 for the secret."""
 
-_IDENTITY: TypeAdapter[str] = TypeAdapter(Identifier)
 _MARK = "tsk"
 _NOBODY = hashlib.sha256(b"").digest()
 
@@ -113,16 +111,8 @@ def _check_party(name: str, scopes: frozenset[Scope]) -> None:
     speaks = scopes & PARTY_SCOPES
     if len(speaks) > 1:
         raise ValueError(f"key: expected one that speaks for a single party, found {', '.join(sorted(speaks))}; make a key for each")
-    if speaks & {Scope.SELLER, Scope.INSURER} and not _is_identity(name):
+    if speaks & {Scope.SELLER, Scope.INSURER} and not is_identifier(name):
         raise ValueError(f"key: expected the {min(speaks)}'s identity as the name, as claims have it, found {name!r}")
-
-
-def _is_identity(name: str) -> bool:
-    try:
-        _IDENTITY.validate_python(name)
-    except ValidationError:
-        return False
-    return True
 
 
 def add_key(store: Store, key: Key) -> None:

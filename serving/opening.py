@@ -9,11 +9,10 @@ from sqlalchemy import Connection, insert
 
 from data_contracts import Action
 from serving.driver import Driver
-from serving.instants import moment
 from serving.queue import MINUTES, CaseState, Tier, priority
 from serving.resolution import DEADLINES, State
 from serving.schema import CASES
-from serving.webhooks import Happening, Kind, announce
+from serving.webhooks import announce, case_opened
 
 Parties = Mapping[str, tuple[str, str]]
 """Claim → (customer, seller)."""
@@ -65,12 +64,7 @@ def open_cases(
         )
     if rows:
         tx.execute(insert(CASES), rows)
-        announce(tx, [_opened(row) for row in rows])
-
-
-def _opened(row: Mapping[str, Any]) -> Happening:
-    told = {"claim_id": row["claim_id"], "tier": row["tier"], "due_at": moment(row["due_at"]).isoformat()}
-    return Happening(Kind.CASE_OPENED, f"{row['claim_id']}.opened", row["opened_at"], told, (row["tier"],))
+        announce(tx, [case_opened(row["claim_id"], row["tier"], row["opened_at"], row["due_at"]) for row in rows])
 
 
 def _parties(tx: Connection, claim_ids: list[str]) -> Parties:

@@ -6,38 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from data_contracts.resolutions import Party
 from serving.case import APPLIED
 from serving.instants import moment
 from serving.party_messages import CaseListing, Effect, PartyCase, PartyListed, PartyPage, Statement, Which
+from serving.party_stage import WITHDRAWN, stage
 from serving.party_work import NotYoursError, Speaker, may_say, whole_cents
 from serving.present import present
 from serving.resolution import RESOLVED, State
 from serving.schema import CLAIMS_TABLE, PROCEEDINGS, RECEIPTS
 from serving.schema_parties import STATEMENTS
-
-_TO_SELLERS = {
-    State.PROOF_AWAITED,
-    State.PRESENTED,
-    State.REIMBURSEMENT_DEMANDED,
-    State.SELLER_APPEALED,
-    State.WITHHOLDING,
-    State.SETTLED,
-    State.CLOSED,
-}
-
-WITHDRAWN = "withdrawn"
-"""What a seller or insurer is told of a claim that is not asked of them any more: why is between the marketplace and its customer."""
-
-
-def stage(party: Party, state: State) -> str:
-    """Return the name of a state as a party is told it.
-
-    >>> stage(Party.SELLER, State.DENIED_ABUSIVE), stage(Party.CUSTOMER, State.DENIED_ABUSIVE), stage(Party.SELLER, State.PRESENTED)
-    ('withdrawn', 'denied_abusive', 'presented')
-    """
-    told = party in (Party.CUSTOMER, Party.MARKETPLACE) or state in _TO_SELLERS
-    return state.value if told else WITHDRAWN
 
 
 def page_of(tx: Connection, speaker: Speaker, asked: CaseListing, after: str) -> PartyPage:

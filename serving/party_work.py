@@ -20,6 +20,7 @@ from serving.case import Case, Message, due_cents, event_of
 from serving.driver import Driver
 from serving.instants import moment
 from serving.party_messages import About, Countered, Insured, Repaid, Ruled, Ruling, Said, Verb
+from serving.party_stage import PRESENTED
 from serving.present import present
 from serving.resolution import Event, State, TransitionError, follow
 from serving.schema import ANSWERS_TABLE, CASE_EVENTS, PROCEEDINGS
@@ -27,9 +28,6 @@ from serving.schema_parties import SELLER_INSURERS, STATEMENTS
 
 PARTY = "party"
 """Kind of entry of the audit log: what a party said."""
-
-PRESENTED = (State.PROOF_AWAITED, State.PRESENTED, State.REIMBURSEMENT_DEMANDED)
-"""States from which on the seller knows of a claim: nobody hears of one that may not be valid."""
 
 SPEAKS = {Scope.SELLER: Party.SELLER, Scope.INSURER: Party.INSURER, Scope.CUSTOMERS: Party.CUSTOMER, Scope.RULINGS: Party.MARKETPLACE}
 """For whom a key speaks; customers' words come by the marketplace's own service, which knows them."""

@@ -17,8 +17,10 @@ from data_contracts.resolutions import AnswerKind, Outcome, Party
 from serving import ledger, queue
 from serving.case import Advance, Case, Message, Receipt, Resolved
 from serving.ledger import Account
+from serving.party_stage import changes
 from serving.resolution import FINAL, Event, State
 from serving.schema import ANSWERS_TABLE, CASE_EVENTS, DECISIONS_TABLE, EXPERT_ANSWERS, PROCEEDINGS, RECEIPTS, RESOLUTIONS_TABLE
+from serving.webhooks import announce
 
 
 class UnknownClaimError(ValueError):
@@ -202,6 +204,7 @@ def write(tx: Connection, advances: Iterable[tuple[Case, Advance]], known_at: in
         for resolved in (*(step.resolved for step in after.steps if step.resolved), *after.noted)
     ]
     _insert(tx, RESOLUTIONS_TABLE, rows)
+    announce(tx, changes(tx, moved, known_at))
     queue.withdraw(tx, [after.case.claim_id for _, after in moved if _left_to_its_clock(after)])
 
 

@@ -20,6 +20,7 @@ from models.policy import Policy
 from serving import ties
 from serving.instants import DAY
 from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS
+from serving.webhooks import announce, case_answered
 
 URGENT = 5 * DAY
 """A case due within this time goes before every case that is not, the earliest due first: nothing starves before its deadline."""
@@ -215,6 +216,7 @@ def answer(tx: Connection, held: Lease, label: Label, minutes: int, fee_cents: i
         )
     )
     _set_state(tx, held.claim_id, CaseState.ANSWERED)
+    announce(tx, [case_answered(held.claim_id, answer_id, now)])
     return answer_id
 
 

@@ -18,13 +18,13 @@ from serving.auth import Caller
 from serving.call import Call, Reply
 from serving.engine import Engine
 from serving.gate import refused
+from serving.identities import is_identifier
 from serving.line import TOGETHER, Answer, FullError, LateError, Line
 from serving.messages import MOST_ROWS
 from serving.problem import RefusalError, body_refused
 from serving.refusals import Violation, shown, violations_of
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 Spend = Callable[[Caller, int, float], None]
 """Takes from a caller's limit, or refuses."""
@@ -135,15 +135,6 @@ def json_of(body: bytes) -> Any:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise RefusalError(400, Violation("body", "JSON in UTF-8", shown(str(error)))) from None
-
-
-def is_identifier(text: str) -> bool:
-    """Tell whether a text can be an identity.
-
-    >>> is_identifier("C-1"), is_identifier("C 1")
-    (True, False)
-    """
-    return _IDENTIFIER.fullmatch(text) is not None
 
 
 def idempotency_key(call: Call) -> str | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, get_args
 
 from serving.store import Synchronous
+from serving.webhook_address import Reach
 
 PREFIX = "TOUCHSTONE_SERVE_"
 """Begins the name of every environment variable of the endpoint."""
@@ -74,6 +75,8 @@ class Settings:
         Files (PEM) for HTTPS; without them it speaks HTTP.
     jwks, token_issuer, token_audience
         File or ``https`` address of a JWK set, and what tokens must say in ``iss`` and ``aud``; without them only keys are taken.
+    webhook_networks
+        Networks that webhooks may be sent to although they are not public, with commas between them, such as ``10.1.0.0/16``.
     log_level
         How much the journal tells: debug, info, warning or error.
     tracing
@@ -109,6 +112,7 @@ class Settings:
     jwks: str = ""
     token_issuer: str = ""
     token_audience: str = ""
+    webhook_networks: str = ""
     log_level: str = "info"
     tracing: bool = False
 
@@ -152,6 +156,11 @@ class Settings:
         """The skew as a length of time."""
         return timedelta(seconds=self.clock_skew_seconds)
 
+    @property
+    def reach(self) -> Reach:
+        """How far webhooks may go."""
+        return Reach.of(self.webhook_networks, self.development)
+
     def _out_of_range(self) -> list[str]:
         problems = []
         for name, (low, high) in _RANGES.items():
@@ -164,6 +173,10 @@ class Settings:
             lacking = [PREFIX + name.upper() for name in names if not getattr(self, name)]
             if 0 < len(lacking) < len(names):
                 problems.append(f"{', '.join(lacking)}: expected a value, found none; they are only of use together")
+        try:
+            self.reach  # noqa: B018  # read once, so that a mistake is told with the others
+        except ValueError as error:
+            problems.append(f"{PREFIX}WEBHOOK_NETWORKS: {error}")
         return problems + self._of_host()
 
     def _of_host(self) -> list[str]:

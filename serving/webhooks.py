@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -41,7 +42,7 @@ class Kind(StrEnum):
     """What is told."""
 
     CASE_OPENED = "case.opened"
-    CASE_WITHDRAWN = "case.withdrawn"
+    CASE_ANSWERED = "case.answered"
     RESOLUTION_CHANGED = "resolution.changed"
 
 
@@ -92,6 +93,22 @@ def announce(tx: Connection, happened: Sequence[Happening]) -> int:
     return len(rows)
 
 
+def case_opened(claim_id: str, tier: str, at: int, due_at: int, because: str = "opened") -> Happening:
+    """Return that a case waits for the experts of a tier, from an instant on and until another (microseconds UTC)."""
+    told = {"claim_id": claim_id, "tier": tier, "due_at": moment(due_at).isoformat()}
+    return Happening(Kind.CASE_OPENED, f"{claim_id}.{because}", at, told, (tier, MARKETPLACE))
+
+
+def case_answered(claim_id: str, answer_id: str, at: int) -> Happening:
+    """Return that an expert has answered a case; the marketplace alone is told, for a second look must not be known as one."""
+    return Happening(Kind.CASE_ANSWERED, f"{answer_id}.answered", at, {"claim_id": claim_id, "answer_id": answer_id}, (MARKETPLACE,))
+
+
+def resolution_changed(claim_id: str, seq: int, at: int, audiences: tuple[str, ...]) -> Happening:
+    """Return that a claim has moved on; where it stands is told by the API, to each as much as they may know."""
+    return Happening(Kind.RESOLUTION_CHANGED, f"{claim_id}.{seq}.changed", at, {"claim_id": claim_id}, audiences)
+
+
 def _endpoints(tx: Connection, audiences: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     asked = sorted(audiences)
@@ -108,7 +125,7 @@ def _endpoints(tx: Connection, audiences: Iterable[str]) -> dict[str, list[str]]
 def _message(one: Happening, endpoint: str) -> dict[str, Any]:
     body = {"type": one.kind.value, "timestamp": moment(one.at).isoformat(), "data": dict(one.data)}
     return {
-        "message_id": f"msg_{one.key}.{endpoint}",
+        "message_id": "msg_" + blake2b(f"{one.key}\0{endpoint}".encode(), digest_size=16).hexdigest(),  # what signs holds no full stop
         "endpoint_id": endpoint,
         "kind": one.kind.value,
         "body": json.dumps(body, separators=(",", ":")).encode(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -29,8 +30,11 @@ from pipelines.serve import compose, serve
 from serving.recognition import LockedError
 from serving.settings import Settings, SettingsError
 from serving.store import Store
+from serving.webhook_endpoints import add_endpoint
+from serving.webhooks import MARKETPLACE, announce, case_answered
 from tests.console import touchstone
 from tests.serving.homes import POLICY, Small, body, claim, small
+from tests.serving.receiver import receiving
 
 ROOT = Path(__file__).parents[2]
 NEW = {"claim_id": "C-new"}
@@ -103,14 +107,19 @@ def test_without_a_champion_or_with_wrong_settings_nothing_is_served(tmp_path: P
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
-def test_killed_without_warning_and_started_again_it_answers_the_same_byte_for_byte(mine: Small) -> None:
+def test_killed_without_warning_and_started_again_it_answers_the_same_byte_for_byte_and_sends_what_is_in_the_outbox(mine: Small) -> None:
     asked = body(mine.live) | NEW
     with served(mine.home, signal.SIGKILL) as client:
         first = client.post("/v1/claims:score", json=asked)
         assert first.status_code == 200, first.text
-    with served(mine.home, signal.SIGTERM) as client:
-        assert client.post("/v1/claims:score", json=asked).content == first.content
-        assert client.get("/v1/decisions/C-new").content == first.content
+    with receiving() as receiver:
+        with Store(mine.home.store_url, "NORMAL") as store, store.write() as tx:
+            add_endpoint(tx, "e1", "tests", MARKETPLACE, receiver.url, bytes(32), 0)
+            announce(tx, [case_answered("C1", "C1.1", 0)])
+        with served(mine.home, signal.SIGTERM) as client:
+            assert client.post("/v1/claims:score", json=asked).content == first.content
+            assert client.get("/v1/decisions/C-new").content == first.content
+        assert [json.loads(body)["data"]["claim_id"] for _, _, body in receiver.came] == ["C1"]
         assert client.post("/v1/claims:score", json=asked | {"amount_cents": 7}).status_code == 409
     with Store(mine.home.store_url, "NORMAL") as store:
         assert export_received(mine.home, store) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from serving.settings import LOOPBACK, PREFIX, Settings, SettingsError
 
-WORDS = {"synchronous": "NORMAL", "log_level": "debug", "host": "::1"}
+WORDS = {"synchronous": "NORMAL", "log_level": "debug", "host": "::1", "webhook_networks": "10.0.0.0/8"}
 
 
 def other(name: str, default: Any) -> str:
