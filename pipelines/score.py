@@ -28,6 +28,7 @@ from models.rules import Rules
 from models.shelf import Shelf
 from models.stages import ReasonsFor, Routed, price, send, written
 from pipelines import beside
+from pipelines.batch_ahead import ahead
 from pipelines.batch_export import append_decisions, mend_decisions
 from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
 from pipelines.build import build, kept_matrix
@@ -108,7 +109,7 @@ def score(
     progress
         Told how far the run is.
     num_threads
-        Threads for features and boosters; results do not depend on it.
+        Threads for features and boosters; from two on, the next piece is decided while one is written down. Results do not depend on it.
     rules
         Rules beside the model, if there are any.
     carrier
@@ -139,17 +140,15 @@ def score(
             shadow = None if challenger is None else replace(road, bundle=challenger)
             rows = _feature_rows(home, tables, read["claims"], pending, num_threads)
             taken = _taken(store.read("decisions", {"action": _REVIEWED}))
-            for places in _pieces(pending["filed_at"], piece):
-                claims = pending.iloc[places]
-                matrix, before = rows.rows(places), taken
-                decisions, taken = road.decide(matrix, claims, before, pd.Timestamp(as_of))
+            found = _decided(road, shadow, rows, pending, taken, pd.Timestamp(as_of), piece)
+            for done, claims, decisions, besides in found if num_threads == 1 else ahead(found):
                 if store.record_decisions(decisions, minutes_of(policy), _parties(claims, decisions)) == len(decisions):
                     append_decisions(lake, decisions)
-                if shadow is not None:
-                    beside.keep(store, shadow.decide(matrix, claims, before, pd.Timestamp(as_of))[0])
+                if besides is not None:
+                    beside.keep(store, besides)
                 counts.update(decisions["action"].value_counts().to_dict())
                 if progress is not None:
-                    progress(places.stop, len(pending))
+                    progress(done, len(pending))
         left = undecided(store, pending, as_of)
         mend_decisions(home, store)
     return Scored(len(pending) - len(left), {str(action): counts[action] for action in sorted(counts)}, len(left))
@@ -235,6 +234,22 @@ class _Road:
             self.bundle, self.policy, priced, routed, matrix, claims, at, num_threads=self.num_threads, reasons_for=self.reasons_for
         )
         return decisions, taken
+
+
+def _decided(
+    road: _Road,
+    shadow: _Road | None,
+    rows: FeatureRows,
+    pending: pd.DataFrame,
+    taken: pd.DataFrame,
+    as_of: pd.Timestamp,
+    piece: int,
+) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]]:
+    """Decide piece after piece: how far it is, the claims, the decisions on them, and those of a challenger if there is one."""
+    for places in _pieces(pending["filed_at"], piece):
+        claims, matrix, before = pending.iloc[places], rows.rows(places), taken
+        decisions, taken = road.decide(matrix, claims, before, as_of)
+        yield places.stop, claims, decisions, None if shadow is None else shadow.decide(matrix, claims, before, as_of)[0]
 
 
 def _taken(reviewed: pd.DataFrame) -> pd.DataFrame:

@@ -189,9 +189,12 @@ def test_a_rules_file_is_read_from_the_command_line_and_its_faults_are_code_2(ma
     assert failed.code == 2 and "rule r.when: expected" in failed.err
 
 
-def test_pieces_of_any_size_give_the_same_decisions(decided: Market, small: Market, tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pieces_of_any_size_decided_ahead_or_not_give_the_same_decisions(
+    decided: Market, small: Market, tmp_path: Path, threads: int
+) -> None:
     market = small.copy(tmp_path / "home")
-    score(market.home, until(market), tight(), market.simulation.live_from, piece=3)
+    score(market.home, until(market), tight(), market.simulation.live_from, piece=3, num_threads=threads)
     for name in ("decisions", "cases"):
         assert_frame_equal(stored(market)[name], stored(decided)[name])
 
