@@ -19,8 +19,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
@@ -36,6 +36,7 @@ from rich.console import Console
 
 from benchmarks._record import record
 from data_contracts import Action
+from data_contracts.decisions import Route
 from models.policy import default_policy
 from pipelines.home import STORE, Home
 from pipelines.lake import Lake
@@ -51,8 +52,8 @@ from tests.postgres import running
 KILLS, BATCHES, CALLERS, AGAIN = 50, 2, 3, 40
 """Processes killed, batches at work, callers of the endpoint, and claims asked for again and again."""
 
-STEP, LONGEST = timedelta(hours=6), 1.5
-"""How far a batch goes at once, and the longest wait before a kill (seconds)."""
+STEP, LONGEST, PATIENCE = timedelta(hours=6), 1.5, 120
+"""How far a batch goes at once; the longest wait before a kill, from the first answer after the last one, and for that answer (seconds)."""
 
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
 
@@ -63,6 +64,11 @@ class Told:
 
     digests: dict[str, set[bytes]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def answers(self) -> int:
+        """How many decisions were told, again or for the first time."""
+        return self.counts["answers 200"]
 
 
 def prepare(folder: Path, url: str) -> list[Home]:
@@ -97,16 +103,38 @@ def endpoint(home: Home) -> Iterator[tuple[str, psutil.Process]]:
     environment = os.environ | {STORE: home.server, "TOUCHSTONE_SERVE_PARITY_PER_MILLE": "1000", "TOUCHSTONE_SERVE_LOG_LEVEL": "error"}
     server = subprocess.Popen([*call, "--home", str(home.root)], env=environment)
     try:
-        for _ in range(1_200):
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                    break
-            except httpx.HTTPError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}", psutil.Process(server.pid)
+        address = f"http://127.0.0.1:{port}"
+        _until(lambda: _is_ready(address), "an endpoint that is ready")
+        yield address, psutil.Process(server.pid)
     finally:
         server.terminate()
         server.wait()
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _until(done: Callable[[], bool], awaited: str) -> None:
+    """Wait for something that must come."""
+    end = time.monotonic() + PATIENCE
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"expected {awaited} within {PATIENCE} s, found none")
+        time.sleep(0.1)
+
+
+def workers_of(server: psutil.Process) -> list[psutil.Process]:
+    """Return the endpoint's workers that live: not its resource tracker, nor one killed a moment ago."""
+    found = []
+    for child in server.children():
+        with suppress(psutil.NoSuchProcess):  # a zombie is one as well
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def ask(address: str, bodies: list[str], seed: int, told: Told, stop: Event) -> None:
@@ -174,12 +202,14 @@ def trial(homes: list[Home], bodies: list[str], kills: int, seed: int) -> tuple[
         callers = [Thread(target=ask, args=(address, bodies, seed + number, told, stop)) for number in range(CALLERS)]
         for caller in callers:
             caller.start()
-        stack.callback(lambda: [caller.join() for caller in callers])
+            stack.callback(caller.join)
         stack.callback(stop.set)
         for _ in range(kills):
+            before = told.answers
+            _until(lambda before=before: told.answers > before, "an answer")  # type: ignore[misc]
             time.sleep(rng.uniform(0.0, LONGEST))
             number = int(rng.integers(-BATCHES, BATCHES))
-            workers = [child for child in server.children() if "spawn_main" in " ".join(child.cmdline())]
+            workers = workers_of(server)
             if number >= 0:
                 batches.kill(number)
             elif workers:
@@ -216,7 +246,7 @@ def judged(homes: list[Home], bodies: list[str], told: Told) -> dict[str, int]:
 
 
 def _of_capacity(decisions: Any) -> int:
-    return int((decisions["action"].isin(_REVIEWED) & (decisions["route"] != "RULE")).sum())
+    return int((decisions["action"].isin(_REVIEWED) & (decisions["route"] != Route.RULE.value)).sum())
 
 
 def again(home: Home, told: Told, bodies: list[str]) -> int:

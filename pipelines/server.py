@@ -40,7 +40,8 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
         Where to listen, with how many processes, and how.
     """
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
+
+    from pipelines.supervisor import Supervisor
 
     config = config_of(build, settings)
     journal.keep(settings.log_level)
@@ -49,7 +50,7 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="touchstone-metrics") as folder:
         os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        Supervisor(config, sockets=[config.bind_socket()]).run()
 
 
 def config_of(build: Callable[[], FastAPI], settings: Settings) -> uvicorn.Config:
