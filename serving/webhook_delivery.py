@@ -152,7 +152,8 @@ def wait(attempts: int, rng: Random) -> int:
     >>> 2.5 * SECOND <= wait(1, Random(0)) <= 7.5 * SECOND
     True
     """
-    return round(min(_FIRST * _FACTOR ** (attempts - 1), _LONGEST) * rng.uniform(0.5, 1.5))
+    middle: int = min(_FIRST * _FACTOR ** (attempts - 1), _LONGEST)
+    return round(middle * rng.uniform(0.5, 1.5))
 
 
 def dead_letters(tx: Connection) -> list[Letter]:

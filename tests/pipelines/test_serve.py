@@ -119,8 +119,8 @@ def test_killed_without_warning_and_started_again_it_answers_the_same_byte_for_b
         with served(mine.home, signal.SIGTERM) as client:
             assert client.post("/v1/claims:score", json=asked).content == first.content
             assert client.get("/v1/decisions/C-new").content == first.content
-        assert [json.loads(body)["data"]["claim_id"] for _, _, body in receiver.came] == ["C1"]
-        assert client.post("/v1/claims:score", json=asked | {"amount_cents": 7}).status_code == 409
+            assert client.post("/v1/claims:score", json=asked | {"amount_cents": 7}).status_code == 409
+        assert [json.loads(content)["data"]["claim_id"] for _, _, content in receiver.came] == ["C1"]
     with Store(mine.home.store_url, "NORMAL") as store:
         assert export_received(mine.home, store) == 1
     assert "C-new" in set(Lake(mine.home.root).read("claims")["claim_id"])
