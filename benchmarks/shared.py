@@ -35,8 +35,7 @@ import psutil
 from rich.console import Console
 
 from benchmarks._record import record
-from data_contracts import Action
-from data_contracts.decisions import Route
+from data_contracts import Action, Route
 from models.policy import default_policy
 from pipelines.home import STORE, Home
 from pipelines.lake import Lake
