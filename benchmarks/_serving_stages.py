@@ -13,8 +13,8 @@ from data_contracts.claims import Claim
 from models.policy import default_policy
 from models.review import Capacity
 from models.scorer import Scorer
-from serving.draft import Around, Asked, Reading
 from serving.engine import Engine
+from serving.reading import Around, Asked, Reading
 from serving.store import Store
 
 TIMED = 400

@@ -1,9 +1,13 @@
-"""Drafts written down: claims, decisions, keys and history of a group, in the transaction of the caller."""
+"""A group written down: its claims and their history, then its decisions, and its keys; all in the transaction of the caller.
+
+Claims come first: while they become history the trees say what is to be decided on them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import blake2b
 from itertools import count
 from typing import Any
@@ -15,9 +19,10 @@ from data_contracts import CLAIMS
 from features.facts import RECORDED
 from serving import known
 from serving.decided import write_decisions
-from serving.draft import Asked, Draft, Reading
+from serving.draft import Decider, Draft, Look, settle
 from serving.driver import Driver
 from serving.known import kept_of, named
+from serving.reading import Asked, Reading
 from serving.schema import CLAIMS_TABLE, PARITY_SAMPLES
 from serving.written import plain
 
@@ -31,18 +36,29 @@ class Written:
 
 
 def write(
-    tx: Connection, reading: Reading, drafts: Sequence[Draft], minutes: Mapping[str, int], sample: float, earliest: int
-) -> list[Written]:
-    """Write a group of drafts.
+    tx: Connection,
+    reading: Reading,
+    looks: Mapping[int, Look],
+    decider: Decider,
+    now: datetime,
+    minutes: Mapping[str, int],
+    sample: float,
+    earliest: int,
+) -> dict[int, Written]:
+    """Write claims down, decide them, and write the decisions down.
 
     Parameters
     ----------
     tx
         A write transaction that holds the locks of audit log and history.
     reading
-        What it knows.
-    drafts
-        That hold.
+        What it knows; the audit log's new head is noted there.
+    looks
+        Claims that wait for their decision, by place.
+    decider
+        Decides.
+    now
+        The present instant.
     minutes
         Expected expert minutes per case by tier.
     sample
@@ -52,21 +68,29 @@ def write(
 
     Returns
     -------
-    list of Written
-        In the same order.
+    dict
+        What was written, by place.
     """
-    driver = reading.driver
-    rows = _recorded([one.asked.values for one in drafts], [one.is_known for one in drafts], max(reading.watermark + 1, earliest))
-    new = [(row, one) for row, one in zip(rows, drafts, strict=True) if not one.is_known]
-    driver.add(CLAIMS_TABLE, [tuple(row[column.name] for column in CLAIMS.columns) for row in rows])
-    known.keep(driver, [(named("claims", row["claim_id"]), kept_of("claims", row), one.asked.print) for row, one in new])
-    bodies, reading.head = write_decisions(tx, [plain(one.decision) for one in drafts], minutes, reading.head)
-    samples = [one for one in drafts if drawn(one.asked.claim.claim_id, sample)]
+    if not looks:
+        return {}
+    _keep_claims(reading, list(looks.values()), earliest)
+    drafts = settle(reading, looks, decider, now)
+    bodies, reading.head = write_decisions(tx, [plain(one.decision) for one in drafts.values()], minutes, reading.head)
+    samples = [one for one in drafts.values() if drawn(one.asked.claim.claim_id, sample)]
     if samples:
         catalog = reading.history.catalog.hash
-        driver.add(PARITY_SAMPLES, [(one.asked.claim.claim_id, catalog, packed(one.vector), None) for one in samples])
+        reading.driver.add(PARITY_SAMPLES, [(one.asked.claim.claim_id, catalog, packed(one.vector), None) for one in samples])
+    return {place: Written(one, body) for (place, one), body in zip(drafts.items(), bodies, strict=True)}
+
+
+def _keep_claims(reading: Reading, looks: Sequence[Look], earliest: int) -> None:
+    """Keep new claims and let them become history, while their trees are walked."""
+    driver = reading.driver
+    rows = _recorded([one.asked.values for one in looks], [one.is_known for one in looks], max(reading.watermark + 1, earliest))
+    new = [(row, one) for row, one in zip(rows, looks, strict=True) if not one.is_known]
+    driver.add(CLAIMS_TABLE, [tuple(row[column.name] for column in CLAIMS.columns) for row in rows])
+    known.keep(driver, [(named("claims", row["claim_id"]), kept_of("claims", row), one.asked.print) for row, one in new])
     reading.history.append_reads([replace(one.read, claim={**one.read.claim, RECORDED: (row[RECORDED],)}) for row, one in new])
-    return [Written(one, body) for one, body in zip(drafts, bodies, strict=True)]
 
 
 def keep_keys(driver: Driver, group: Sequence[Asked]) -> None:

@@ -32,13 +32,14 @@ from models.scorer import Scorer, probabilities
 from serving import audit
 from serving.background import Background
 from serving.claimed import Written, keep_keys, write
-from serving.draft import Asked, Decider, Draft, Found, Reading, draft
+from serving.draft import Answer, Decider, Draft, Look, look, settle
 from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
 from serving.grouped import apart, spans
 from serving.history import StorePages
 from serving.instants import micros
 from serving.queue import minutes_of
+from serving.reading import Asked, Reading
 from serving.refusals import BusyError, ConflictError, InvalidClaimError, InvalidRowError, RefusedError, Violation, shown
 from serving.schema import CLAIMS_TABLE
 from serving.shadow import Shadow
@@ -61,9 +62,6 @@ __all__ = [
 AHEAD = timedelta(milliseconds=100)
 """Where processes decide side by side, what one of them has decided is history from so long after now: later than any claim
 was filed that another one is reading at this moment, so that its features are final when they are read."""
-
-Answer = bytes | Exception
-"""What became of a claim: the answer as it goes out, or why there is none."""
 
 Done = Answer | Written
 
@@ -212,29 +210,29 @@ class Engine:
 
     def _decided(self, group: list[Asked], now: datetime) -> list[Answer]:
         decider, parts = self._decider, spans(group)
-        first: dict[int, Found] = {}
-        head = None
+        drafts: dict[int, Draft] = {}
+        done: dict[int, Done] = {}
         if self._side_by_side:
             with self.store.view() as view:
                 reading = self._last = Reading(view, self._history, self.policy, self._last)
-                first = dict(zip((one.place for one in parts[0]), self._draft(reading, parts[0], decider, now, {}), strict=True))
-            head = reading.head
-        done: dict[int, Done] = {place: one for place, one in first.items() if not isinstance(one, Draft)}
+                looks, answers = self._look(reading, parts[0], decider, now, {})
+                drafts = settle(reading, looks, decider, now)
+            done |= answers
         if len(done) < len(group) or any(one.key is not None for one in group):
-            done = self._written(parts, first, head, decider, now)
+            done = self._written(parts, drafts, decider, now)
         found = [done[one.place] for one in group]
         self._counts.update(_counted(one) for one in found)
         if self._shadow is not None:
             self._shadow.give(one.draft for one in found if isinstance(one, Written))
         return [one.body if isinstance(one, Written) else one for one in found]
 
-    def _draft(self, reading: Reading, group: list[Asked], decider: Decider, now: datetime, old: Mapping[int, Draft]) -> list[Found]:
-        return draft(reading, group, decider, now, self._clock_skew, old)
+    def _look(
+        self, reading: Reading, group: list[Asked], decider: Decider, now: datetime, old: Mapping[int, Draft]
+    ) -> tuple[dict[int, Look], dict[int, Answer]]:
+        return look(reading, group, decider, now, self._clock_skew, old)
 
-    def _written(
-        self, parts: list[list[Asked]], first: Mapping[int, Found], head: audit.Head | None, decider: Decider, now: datetime
-    ) -> dict[int, Done]:
-        """Write the drafts that still hold; make anew those that do not, and those that wait for others to be history first."""
+    def _written(self, parts: list[list[Asked]], drafts: Mapping[int, Draft], decider: Decider, now: datetime) -> dict[int, Done]:
+        """Write drafts that still hold; draft anew what does not, and what waits for others to be history first."""
         done: dict[int, Done] = {}
         earliest = micros(now + AHEAD) if self._side_by_side else NEVER
         last, self._last = self._last, None  # what a transaction that fails has remembered is forgotten
@@ -243,15 +241,10 @@ class Engine:
             StorePages(tx).alone()
             for part in parts:
                 reading = last = Reading(tx, self._history, self.policy, last)
-                if part is parts[0] and reading.head == head:
-                    mine = [first[asked.place] for asked in part]
-                else:
-                    old = {place: one for place, one in first.items() if isinstance(one, Draft)} if part is parts[0] else {}
-                    mine = self._draft(reading, part, decider, now, old)
-                drafts = [one for one in mine if isinstance(one, Draft)]
-                written = iter(write(tx, reading, drafts, self._minutes, self._sample, earliest) if drafts else ())
-                keep_keys(reading.driver, [asked for asked, one in zip(part, mine, strict=True) if not isinstance(one, Exception)])
-                done |= {a.place: next(written) if isinstance(one, Draft) else one for a, one in zip(part, mine, strict=True)}
+                looks, answers = self._look(reading, part, decider, now, drafts if part is parts[0] else {})
+                done |= answers
+                done |= write(tx, reading, looks, decider, now, self._minutes, self._sample, earliest)
+                keep_keys(reading.driver, [asked for asked in part if not isinstance(done[asked.place], Exception)])
         self._last = last
         self._counts["commits"] += 1
         return done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from serving.draft import Asked
+from serving.reading import Asked
 
 TOGETHER = timedelta(seconds=10)
 """Claims filed within this time of each other may be recorded when the last of them is filed: none is history for another one then."""

@@ -92,7 +92,7 @@ class Shadow:
     def _row(self, draft: Draft) -> dict[str, object]:
         first = draft.decision
         found = self._scorer.score_one(
-            draft.vector, dict(draft.asked.claim), draft.insured, draft.capacity, first.decided_at, explain=False
+            draft.vector, dict(draft.asked.claim), draft.look.insured, draft.capacity, first.decided_at, explain=False
         )
         return {
             "claim_id": first.claim_id,
