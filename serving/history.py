@@ -189,12 +189,12 @@ class StorePages:
             part = slice(start, start + AT_ONCE)
             told = zip(laid.between(start, start + AT_ONCE), last[part].tolist(), closed[part].tolist(), strict=True)
             pages = [(keys[key], (first, int(behind), page), mine) for (key, first, page), mine, behind in told]
-            self._keep((key, held) for key, held, mine in pages if mine)
+            self._keep([(key, held) for key, held, mine in pages if mine])
             self._run(_CLOSE, [(*_behind(key), held[0], held[2]) for key, held, mine in pages if not mine])
 
     def flush(self) -> None:
         """See :class:`features.pages.Pages`: write down every changed shelf, once."""
-        self._keep((key, self._lasts[key]) for key in self._changed)
+        self._keep([(key, self._lasts[key]) for key in self._changed])
         self._changed.clear()
         if len(self._seen) > REMEMBERED:
             self._forget()
@@ -203,17 +203,10 @@ class StorePages:
         self._seen.clear()
         self._lasts.clear()
 
-    def _keep(self, pages: Iterable[tuple[Key, Last]]) -> None:
+    def _keep(self, pages: Sequence[tuple[Key, Last]]) -> None:
         """Write last pages, in the order in which they lie."""
-        lone: list[tuple[int, int, int, bytes]] = []
-        shelved: list[tuple[bytes, int, int, int, bytes]] = []
-        for (shelf, log), last in pages:
-            if isinstance(shelf, int):
-                lone.append((shelf, *last))
-            else:
-                shelved.append((shelf, log, *last))
-        self._run(_KEEP, sorted(shelved))
-        self._run(_KEEP_LONE, sorted(lone))
+        self._run(_KEEP, sorted([(*key, *last) for key, last in pages if type(key[0]) is bytes]))
+        self._run(_KEEP_LONE, sorted([(key[0], *last) for key, last in pages if type(key[0]) is int]))
 
     def _run(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
