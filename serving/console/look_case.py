@@ -19,7 +19,7 @@ from serving.console.roles import EXPERTS, Role
 from serving.console.users import every_user
 from serving.console.visit import Answer, Office, Shown, Visit
 from serving.ledger import balances_of, borne
-from serving.queue import CaseState, Tier
+from serving.queue import MEANT_FOR, CaseState, Tier
 from serving.schema import ASSIGNMENTS, EXPERT_ANSWERS, PROCEEDINGS
 
 
@@ -99,7 +99,8 @@ def _overseen(tx: Connection, visit: Visit, row: Any) -> dict[str, Any]:
     answers = tx.execute(select(EXPERT_ANSWERS).where(EXPERT_ANSWERS.c.claim_id == row.claim_id).order_by(EXPERT_ANSWERS.c.token)).all()
     proceeding = tx.execute(select(PROCEEDINGS).where(PROCEEDINGS.c.claim_id == row.claim_id)).one_or_none()
     balances = balances_of(tx, [row.claim_id]).get(row.claim_id, {})
-    meant = tx.execute(select(ASSIGNMENTS.c.expert).where(ASSIGNMENTS.c.claim_id == row.claim_id)).scalar_one_or_none()
+    kept = (ASSIGNMENTS.c.claim_id == row.claim_id, ASSIGNMENTS.c.planned_at > visit.now - MEANT_FOR)
+    meant = tx.execute(select(ASSIGNMENTS.c.expert).where(*kept)).scalar_one_or_none()
     waits = row.state == CaseState.OPEN or (row.state == CaseState.LEASED and row.lease_expires_at <= visit.now)
     is_operations = visit.role is Role.OPERATIONS
     fits = EXPERTS if row.tier == Tier.DESK else {Role.INVESTIGATOR}

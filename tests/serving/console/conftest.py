@@ -27,6 +27,14 @@ def house(market: Small, furnished: tuple[Path, datetime], tmp_path: Path) -> It
         yield House(market, store, furnished[1])
 
 
+@pytest.fixture
+def twin(market: Small, furnished: tuple[Path, datetime], tmp_path: Path) -> Iterator[House]:
+    """Another one that is just like :func:`house`."""
+    shutil.copytree(furnished[0], tmp_path / "twin")
+    with store_at(tmp_path / "twin") as store:
+        yield House(market, store, furnished[1])
+
+
 @pytest.fixture(scope="module")
 def shown(market: Small, furnished: tuple[Path, datetime], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """To look at only."""
