@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,8 @@ def _difference(happened: np.ndarray, hidden: np.ndarray) -> Difference:
 
 def _share(happened: np.ndarray) -> tuple[float, float, float]:
     """Return a share with Wilson's 95 % interval."""
+    from scipy.stats import norm  # loaded where it is used: it takes a second, and the endpoint has no need of it to start
+
     n, share, z = len(happened), float(happened.mean()), float(norm.ppf(0.975))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))

@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 Level = Literal["quiet", "moderate", "large"]
 
@@ -208,6 +207,8 @@ def adjusted(p_values: np.ndarray) -> np.ndarray:
     """
     values: np.ndarray = np.asarray(p_values, dtype=np.float64)
     if len(values):
+        from scipy import stats  # loaded where it is used: it takes a second, and the endpoint has no need of it to start
+
         values = np.asarray(stats.false_discovery_control(values), dtype=np.float64)
     return values
 
@@ -291,6 +292,8 @@ def _past(name: str, quiet: Sequence[tuple[pd.DataFrame, pd.DataFrame]], bins: i
 
 
 def _judged(name: str, reference: pd.DataFrame, current: pd.DataFrame, ordinary: _Ordinary, settings: DriftSettings) -> dict[str, object]:
+    from scipy import stats
+
     before, now = _values(reference, name), _values(current, name)
     moved = movement(before, now, settings.bins)
     expected = moved.chance * ordinary.overdispersion

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from models.opinions import CLASSES, Answers, Consensus, softmax
 
@@ -78,6 +77,8 @@ def leanings(answers: Answers, found: Consensus, features: np.ndarray, spread: f
     >>> known.on(np.array([[-0.5], [0.5]]), np.zeros((2, 3)))[:, 0, 0, 2].round(1).tolist()
     [0.0, 1.0]
     """
+    from scipy.optimize import minimize  # loaded where it is used: the endpoint has no need of it to start
+
     count = features.shape[1]
     weights, levels = np.zeros((answers.experts, CLASSES, count)), np.zeros((answers.experts, CLASSES, CLASSES))
     shown = np.zeros((len(answers.case), CLASSES)) if answers.shown is None else answers.shown

@@ -24,7 +24,7 @@ def test_the_console_script_is_installed() -> None:
     assert scripts["touchstone"] == "pipelines.cli:main"
 
 
-@pytest.mark.parametrize("slow", ["mlflow", "great_expectations"])
+@pytest.mark.parametrize("slow", ["mlflow", "great_expectations", "lightgbm", "sklearn", "scipy.stats", "scipy.optimize"])
 def test_importing_the_endpoint_loads_no_slow_library(slow: str) -> None:
     program = f"import sys, serving.app; sys.exit({slow!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
