@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._pieces import piece
 from benchmarks._record import record
 from features.catalog import CATALOG
 from models.bundle import load
@@ -38,7 +39,7 @@ ORDERS, CLAIMS = 300_000, 20_000
 
 def main() -> int:
     """Run every seed, print the table and write ``results/loop.json``."""
-    rows = [measure(seed) for seed in (*CHOSEN_ON, *FRESH)]
+    rows = [piece("loop", measure, seed) for seed in (*CHOSEN_ON, *FRESH)]
     _print(rows)
     groups = {"chosen_on": [row for row in rows if row["seed"] in CHOSEN_ON], "fresh": [row for row in rows if row["seed"] in FRESH]}
     metrics: dict[str, float] = {}

@@ -23,6 +23,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._pieces import piece
 from benchmarks._record import record
 from features.catalog import CATALOG
 from features.matrix import build_matrix
@@ -118,8 +119,8 @@ class Lived:
 def main() -> int:
     """Run every seed, print the rates and write ``results/monitor.json``."""
     began = time.monotonic()
-    rows = [measure(seed) for seed in SEEDS]
-    large = [estimate(seed) for seed in LARGE_SEEDS]
+    rows = [piece("monitor", measure, seed) for seed in SEEDS]
+    large = [piece("monitor", estimate, seed) for seed in LARGE_SEEDS]
     quiet = [row["quiet"] for row in rows]
     metrics: dict[str, Any] = {
         "false_alarm_rate_20_seeds": float(np.mean([row["alarm"] for row in quiet])),
@@ -132,7 +133,8 @@ def main() -> int:
     }
     for name in PLANTS:
         metrics[f"detection_rate_{name}"] = float(np.mean([row["planted"][name] for row in rows if row["planted"]]))
-    record("monitor", {"metrics": metrics, "rows": rows, "large": large}, ("lightgbm", "pandas", "numpy", "scipy"))
+    ratios = _against_true(quiet, CLAIMS) | _against_true(large, LARGE_CLAIMS)
+    record("monitor", {"metrics": metrics, "ratios": ratios, "rows": rows, "large": large}, ("lightgbm", "pandas", "numpy", "scipy"))
     _print(metrics)
     return 0
 
@@ -182,6 +184,11 @@ def _against_truth(home: Home, decisions: pd.DataFrame, measures: Mapping[str, f
 def _errors(rows: list[dict[str, Any]], claims: int) -> dict[str, float]:
     gaps = {what: np.array([row[f"estimated_{what}"] - row[f"true_{what}"] for row in rows]) for what in ("auc", "share")}
     return {f"estimated_{what}_mean_absolute_error_{claims}_claims": float(np.abs(gap).mean()) for what, gap in gaps.items()}
+
+
+def _against_true(rows: list[dict[str, Any]], claims: int) -> dict[str, float]:
+    sums = {key: sum(row[key] for row in rows) for key in ("estimated_auc", "true_auc", "estimated_share", "true_share")}
+    return {f"estimated_{what}_vs_true_{claims}_claims": sums[f"estimated_{what}"] / sums[f"true_{what}"] for what in ("auc", "share")}
 
 
 def _live(home: Home, seed: int) -> Lived:

@@ -56,8 +56,10 @@ def main(trees: int = TREES, rows: int = ROWS, turns: int = TURNS, theirs: int =
     metrics["megabytes"] = (
         sum(array.nbytes for node in nodes for array in (*node.forest, *node.paths) if isinstance(array, np.ndarray)) / 1e6
     )
-    metrics |= one_row(nodes, values, turns) | many_rows(nodes, values[:rows], theirs)
-    stages = road(classifier, matrix, values, turns)
+    alone, many = one_row(nodes, values, turns), many_rows(nodes, values[:rows], theirs)
+    steps = road(classifier, matrix, values, turns)
+    metrics |= {row["what"]: row["median_ms"] for row in alone} | many
+    stages = {row["what"]: 1e3 * row["median_ms"] for row in steps}
     result = {
         "metrics": metrics | {"decision_ms": stages["decided with reasons and rules"] / 1e3},
         "ratios": {
@@ -67,6 +69,7 @@ def main(trees: int = TREES, rows: int = ROWS, turns: int = TURNS, theirs: int =
             "margins_batch_vs_lightgbm": metrics["lightgbm_margins_batch_row_ms"] / metrics["margins_batch_row_ms"],
         },
         "stages_us": stages,
+        "rows": [*alone, *steps, *({"what": name, "ms": value} for name, value in many.items() if name.endswith("_ms"))],
         "libraries": libraries(nodes[0], values[:1000]),
         "model": {"trees": trees, "leaves": LEAVES, "columns": len(CATALOG)},
     }
@@ -103,10 +106,10 @@ def grown(matrix: pd.DataFrame, trees: int) -> Classifier:
     return Classifier(inputs, *nodes)
 
 
-def one_row(nodes: tuple[Node, Node], values: np.ndarray, turns: int) -> dict[str, float]:
+def one_row(nodes: tuple[Node, Node], values: np.ndarray, turns: int) -> list[dict[str, Any]]:
     """Take turns with LightGBM, row by row, over all trees."""
     first = nodes[0]
-    return _medians(
+    return _by_turns(
         {
             "contributions_ms": lambda i: [contributions(node.forest, node.paths, values[i : i + 1]) for node in nodes],
             "contributions_of_abuse_ms": lambda i: contributions(first.forest, first.paths, values[i : i + 1]),
@@ -156,8 +159,8 @@ def lightgbm(node: Node, rows: np.ndarray, **what: bool) -> np.ndarray:
     return np.asarray(node.booster.predict(rows, num_threads=1, **what))
 
 
-def road(classifier: Classifier, matrix: pd.DataFrame, values: np.ndarray, turns: int) -> dict[str, float]:
-    """Return microseconds of the whole road for one claim, and of its parts; the frame of one claim beside it."""
+def road(classifier: Classifier, matrix: pd.DataFrame, values: np.ndarray, turns: int) -> list[dict[str, Any]]:
+    """Measure the whole road for one claim, and its parts; the frame of one claim beside it."""
     usual = Reference.of(matrix, np.ones(len(matrix)), classifier.inputs)
     bundle = Bundle(classifier, Calibration("nested", (1.1, 0.9), (0.1, -0.1)), "0" * 64, reference=usual)
     policy, rules = default_policy(), example_rules([feature.name for feature in CATALOG])
@@ -178,7 +181,7 @@ def road(classifier: Classifier, matrix: pd.DataFrame, values: np.ndarray, turns
         "decided with reasons and rules": lambda i: ruled.score_one(values[i], claims[i], True, ROOM, AT),
         "a frame of one claim": framed,
     }
-    return {name: 1e3 * milliseconds for name, milliseconds in _medians(calls, turns).items()}
+    return _by_turns(calls, turns)
 
 
 def libraries(node: Node, values: np.ndarray) -> dict[str, Any]:
@@ -196,15 +199,18 @@ def libraries(node: Node, values: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _medians(calls: Mapping[str, Callable[[int], Any]], turns: int) -> dict[str, float]:
-    """Let calls take turns, a row each; return the median milliseconds of each, without its first turn."""
+def _by_turns(calls: Mapping[str, Callable[[int], Any]], turns: int) -> list[dict[str, Any]]:
+    """Let calls take turns, a row each; return the milliseconds of each without its first turn: the median, and those of one in ten."""
     spent: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(turns + 1):
         for name, call in calls.items():
             begin = time.thread_time()
             call(turn)
             spent[name].append(1e3 * (time.thread_time() - begin))
-    return {name: float(np.median(times[1:])) for name, times in spent.items()}
+    quantiles = {name: [float(value) for value in np.quantile(times[1:], (0.5, 0.1, 0.9))] for name, times in spent.items()}
+    return [
+        {"what": name, "median_ms": mid, "low_ms": low, "high_ms": high, "turns": turns} for name, (mid, low, high) in quantiles.items()
+    ]
 
 
 def _print(result: dict[str, Any]) -> None:
