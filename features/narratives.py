@@ -23,6 +23,7 @@ from features.history import Ints
 from features.photographs import ones
 
 Words = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int32]
 
 ALIKE = (3, 5)
 """Two narratives are nearly the same from a Jaccard similarity of 3/5 on."""
@@ -32,6 +33,9 @@ LOOK_BACK = 64
 everybody fills in anew, each use meets at least so many earlier ones, not all."""
 
 _RUN, _BANDS, _ROWS, _SEED = 3, 32, 4, 20210901
+
+_OUTLINE, _SIZE_AT, _LARGE = np.uint64((1 << 56) - 1), np.uint64(56), 255
+"""Which bits of a brief (:func:`briefs`) mark elements, where its size begins, and the size from which on it is not told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,34 +145,18 @@ def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | N
     bands, whole = sign(sets)
     by_time = np.lexsort((whole, first))
     held = np.ones(len(first), dtype=bool) if told is None else told
+    # What a text asks of its buckets lies side by side: all bands of one text are asked for together.
+    bucket = np.empty((_BANDS, int(held.sum())), dtype=np.int32)
+    place, begins = (np.empty((len(first), _BANDS), dtype=np.int32) for _ in range(2))
     with ThreadPoolExecutor(threads) as pool:
-        ordered = list(pool.map(lambda band: _placed(band, by_time, held), bands))
-        bucket, place, begins = (np.stack(parts) for parts in zip(*ordered, strict=True))
+        list(pool.map(lambda band: _place(bands[band], by_time, held, bucket[band], place[:, band], begins[:, band]), range(_BANDS)))
         pieces = np.array_split(by_time, 4 * threads)
         outlines = _outlines(sets.starts, sets.hashes)
         found = list(pool.map(lambda some: _near(sets, outlines, (bucket, place, begins), some, first), pieces))
     return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
 
 
-def _placed(band: Words, by_time: Ints, held: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-    """Order a band's buckets, each by time.
-
-    Returns
-    -------
-    tuple of ndarray
-        (held,) the texts that others may be compared with, bucket after bucket; (n,) how many of them come before each text; (n,) where
-        in that order each text's bucket begins.
-    """
-    order = by_time[np.argsort(band[by_time], kind="stable")]
-    before: Ints = np.cumsum(held[order]) - held[order]
-    opens = np.append(True, band[order][1:] != band[order][:-1]) if len(order) else np.empty(0, dtype=bool)
-    place, begins = np.empty(len(order), dtype=np.int64), np.empty(len(order), dtype=np.int64)
-    place[order] = before
-    begins[order] = before[np.maximum.accumulate(np.where(opens, np.arange(len(order)), 0))]
-    return order[held[order]], place, begins
-
-
-def _near(sets: Shingles, outlines: Words, buckets: tuple[Ints, Ints, Ints], texts: Ints, first: Ints) -> tuple[Ints, Ints]:
+def _near(sets: Shingles, outlines: Words, buckets: tuple[Places, Places, Places], texts: Ints, first: Ints) -> tuple[Ints, Ints]:
     """Find the earlier texts that some are nearly the same as."""
     room = 16 * len(texts) + 1024
     while True:
@@ -189,6 +177,25 @@ def _turns() -> tuple[Words, Words]:
     """Draw the 128 ways of turning a hash (odd factors and shifts), the same for ever."""
     factors, shifts = np.random.default_rng(_SEED).integers(0, 2**64, size=(2, _BANDS * _ROWS), dtype=np.uint64)
     return factors | np.uint64(1), shifts
+
+
+def briefs(sets: Shingles) -> Ints:
+    """Describe each set in one word, by which most that are not alike can be told apart (:func:`may_be_alike`): its size, and marks.
+
+    >>> [hex(brief) for brief in briefs(Shingles(np.array([0, 2]), np.array([1, 1 << 58], dtype=np.uint64)))]
+    ['0x200000000000003']
+    """
+    sizes = np.minimum(np.diff(sets.starts), _LARGE).astype(np.uint64)
+    return (_outlines(sets.starts, sets.hashes) & _OUTLINE | sizes << _SIZE_AT).view(np.int64)  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True)
+def may_be_alike(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Whether two sets can be nearly the same, for all that their briefs tell; for compiled functions."""
+    one, other = np.uint64(one), np.uint64(other)
+    mine, size = np.int64(one >> _SIZE_AT), np.int64(other >> _SIZE_AT)
+    shared = min(mine - ones(one & ~other & _OUTLINE), size - ones(other & ~one & _OUTLINE))
+    return max(mine, size) == _LARGE or shared >= _needed(mine, size, ALIKE)
 
 
 def alike(one: Words, others: Shingles) -> npt.NDArray[np.bool_]:
@@ -247,6 +254,34 @@ def _sign(starts, hashes, factors, shifts, n_bands):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
+def _place(words, by_time, held, bucket, place, begins):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write the texts that others may be compared with bucket after bucket, each by time; how many come before each text and its bucket."""
+    n, mask = len(words), np.uint64(0)
+    while mask < 2 * n:
+        mask += mask + np.uint64(1)
+    table, number = np.full(mask + np.uint64(1), -1, dtype=np.int32), np.empty(n, dtype=np.int32)
+    known, free, kinds = np.empty(n, dtype=np.uint64), np.zeros(n + 1, dtype=np.int32), 0
+    for text in by_time:
+        slot = (words[text] ^ (words[text] >> np.uint64(32))) & mask
+        while table[slot] >= 0 and known[table[slot]] != words[text]:
+            slot = (slot + np.uint64(1)) & mask
+        if table[slot] < 0:
+            table[slot], known[kinds] = kinds, words[text]
+            kinds += 1
+        number[text] = table[slot]
+        free[number[text] + 1] += held[text]
+    for kind in range(kinds):
+        free[kind + 1] += free[kind]
+    starts = free.copy()
+    for text in by_time:
+        kind = number[text]
+        begins[text], place[text] = starts[kind], free[kind]
+        if held[text]:
+            bucket[free[kind]] = text
+            free[kind] += 1
+
+
+@njit(cache=True, nogil=True)
 def _alike(one, other, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Whether two ascending sets have a Jaccard similarity of at least ratio, in integers; stops where it cannot be reached any more."""
     needed = _needed(len(one), len(other), ratio)
@@ -287,13 +322,13 @@ def _all_alike(one, starts, hashes, ratio):  # type: ignore[no-untyped-def]  # n
 def _compare(starts, hashes, outlines, bucket, place, begins, texts, first, ratio, look_back, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Compare each text with those before it in its buckets: all of the same instant, and the latest earlier ones."""
     left, right = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-    compared = np.full(len(first), -1)
+    compared = np.full(len(first), -1, dtype=np.int32)
     count = 0
     for text in texts:
         mine = hashes[starts[text] : starts[text + 1]]
         for band in range(len(bucket)):
             looked = 0
-            for at in range(place[band, text] - 1, begins[band, text] - 1, -1):
+            for at in range(place[text, band] - 1, begins[text, band] - 1, -1):
                 if looked == look_back:
                     break
                 other = bucket[band, at]

@@ -44,7 +44,10 @@ def simulate(
 
 
 def validate(
-    source: Annotated[Path | None, typer.Option(help="Folder of <table>.parquet or .csv files; default: raw/ of the home.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="<path>", help="Folder of <table>.parquet or .csv files, here or at s3://…; default: raw/ of the home."),
+    ] = None,
     batch: Annotated[str, typer.Option(help="Name of this batch; the same name again replaces it.")] = "initial",
     docs: Annotated[bool, typer.Option(help="Run the Great Expectations suites and write their HTML data docs.")] = True,
     leakage: Annotated[bool, typer.Option("--leakage", help="Instead check features: do any look into the future of a claim?")] = False,
@@ -61,6 +64,8 @@ def validate(
 
     Example: touchstone validate --source exports/ --batch 2025-04-01
 
+    Example: touchstone validate --source s3://bucket/exports/2025-04-01 --batch 2025-04-01
+
     Example: touchstone validate --leakage --features mine.py:CATALOG --sample 200
     """
     if features is not None and not leakage:
@@ -70,9 +75,12 @@ def validate(
             raise typer.BadParameter(f"expected either tables to check or --leakage, found both; {source} was not read")
         _guard(features, sample, seed, Home.at(home))
         return
+    from pipelines.fetched import fetched
     from pipelines.validate import validate as run
 
-    result = run(Home.at(home), source=source, batch=batch, docs=docs)
+    where = Home.at(home)
+    with fetched(str(where.raw) if source is None else source) as folder:
+        result = run(where, source=folder, batch=batch, docs=docs)
     table = Table(title="Validated", title_justify="left")
     for heading in ("table", "read", "accepted", "quarantined", "most frequent reason"):
         table.add_column(heading, justify="left" if heading in ("table", "most frequent reason") else "right")

@@ -171,11 +171,18 @@ def undecided(
     ours = claims.reset_index(drop=True)
     ours = ours[(ours["filed_at"] < as_of) & ((ours["filed_at"] >= since) if since is not None else True)]
     if resolutions is not None:
-        ours = ours[~ours["claim_id"].isin(resolutions.loc[resolutions["known_at"] < as_of, "claim_id"])]
-    open_ = ours[~ours["claim_id"].isin(store.decided(ours["claim_id"].tolist()))]
+        ours = ours[_are_not(ours["claim_id"], resolutions.loc[resolutions["known_at"] < as_of, "claim_id"])]
+    open_ = ours[_are_not(ours["claim_id"], list(store.decided(ours["claim_id"].tolist())))]
     filed = pa.table({"filed_at": pa.array(open_["filed_at"]), "claim_id": pa.array(open_["claim_id"])})
     order = pc.sort_indices(filed, [("filed_at", "ascending"), ("claim_id", "ascending")]).to_numpy()
     return open_ if (order[1:] > order[:-1]).all() else open_.iloc[order]
+
+
+def _are_not(claims: pd.Series, known: pd.Series | list[str]) -> np.ndarray:
+    """Tell which claims are not among those known."""
+    among = pc.is_in(pa.array(claims), value_set=pa.array(known, pa.large_string()))
+    found: np.ndarray = ~among.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _feature_rows(home: Home, tables: Tables | None, claims: pd.DataFrame, pending: pd.DataFrame, threads: int) -> FeatureRows:

