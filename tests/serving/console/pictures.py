@@ -1,22 +1,20 @@
 """Pictures of the console for the documentation: a simulated marketplace halfway through its live weeks, photographed with Chromium.
 
-``python -m benchmarks.console_pictures --home FOLDER [--out docs]`` makes the world where it is missing and the pictures anew. The clock
-is the simulation's; what is shown is what the commands of the demo decided, and what the console's own deeds added.
+``python -m tests.serving.console.pictures --home FOLDER [--out docs]`` makes the world where it is missing, and the pictures anew. The
+clock is the simulation's; what is shown is what the steps of ``touchstone demo`` decided.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
-from threading import Thread
-from typing import Any
+from typing import Literal
 
-import uvicorn
 from fastapi import FastAPI
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from features.catalog import CATALOG
@@ -36,15 +34,26 @@ from serving.console.users import add_user, find_user
 from serving.engine import Engine
 from serving.instants import micros
 from serving.store import Store
+from tests.serving.console.houses import PASSWORD
+from tests.serving.running import running
 
 WEEKS = 13
 """Weeks of operation before the pictures are taken."""
 
 ORDERS, CLAIMS, SEED = 60_000, 6_000, 0
-PASSWORD = "correct horse battery"
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ARGS += ["--disable-component-update", "--disable-sync", "--font-render-hinting=none"]
-WIDTH = 1280
+WIDTH, COLOURS = 1280, 256
+
+OVERSEEN = (
+    ("queue", "/queue?state=in-hand", 700),
+    ("operations", "/operations", 1500),
+    ("experts", "/experts", 700),
+    ("audit", "/audit?kind=case", 640),
+)
+"""Of what oversees: name, address, and pixels from the top."""
+
+Scheme = Literal["light", "dark"]
 
 
 class _MidwayError(Exception):
@@ -89,74 +98,52 @@ def application(home: Home, now: datetime) -> FastAPI:
     return create_app(engine, lambda: now, Outside(secure=False, records=LakeRecords(Lake(home.root))))
 
 
-@contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    """Serve an application on a free port of this machine; yields the address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none")
-    server, socket = uvicorn.Server(config), config.bind_socket()
-    thread = Thread(target=server.run, args=([socket],))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}/console"
-    finally:
-        server.should_exit = True
-        thread.join()
-        socket.close()
-
-
-def visitor(browser: Browser, url: str, name: str, scheme: str = "light", **more: Any) -> Page:
+def visitor(browser: Browser, url: str, name: str, scheme: Scheme = "light") -> Page:
     """Return a page on which somebody has signed in."""
-    page = browser.new_context(viewport={"width": WIDTH, "height": 860}, color_scheme=scheme, **more).new_page()  # type: ignore[arg-type]
+    page = browser.new_context(viewport={"width": WIDTH, "height": 860}, color_scheme=scheme).new_page()
     page.goto(f"{url}/sign-in")
     page.fill("#name", name)
     page.fill("#password", PASSWORD)
     page.click("main button")
+    page.wait_for_url("**/queue")
     return page
 
 
-def photograph(page: Page, path: Path, height: int | None = 1100) -> None:
-    """Take a picture of a page, ``height`` pixels of it or all."""
-    clip = None if height is None else {"x": 0, "y": 0, "width": WIDTH, "height": height}
-    page.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]
+def photograph(page: Page, path: Path, height: int) -> None:
+    """Take a picture of at most so many pixels of a page, in few enough colours to be small."""
+    tall = page.evaluate("document.documentElement.scrollHeight")
+    taken = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": min(height, tall)})
+    with Image.open(BytesIO(taken)) as image:
+        image.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def pictures(url: str, out: Path, schemes: tuple[str, ...] = ("light",)) -> None:
+def pictures(url: str, out: Path) -> None:
     """Take all pictures."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
-        for scheme in schemes:
-            mark = "" if scheme == "light" else f"-{scheme}"
-            olga = visitor(browser, url, "olga", scheme)
-            for name, path in (("queue", "/queue?state=all"), ("operations", "/operations"), ("experts", "/experts"), ("audit", "/audit")):
-                olga.goto(url + path)
-                photograph(olga, out / f"console-{name}{mark}.png", None if name == "operations" else 1000)
-            olga.goto(f"{url}/queue?state=in-hand")
-            photograph_case(olga, url, out / f"console-case{mark}.png")
-            expert = visitor(browser, url, "desk-1", scheme)
-            photograph(expert, out / f"console-desk{mark}.png", 700)
-            for link in expert.locator("table.list tbody th a").all()[:1]:
-                link.click()
-                photograph(expert, out / f"console-decide{mark}.png", None)
-            adam = visitor(browser, url, "adam", scheme)
-            adam.goto(f"{url}/users")
-            photograph(adam, out / f"console-users{mark}.png", None)
-            nobody = browser.new_context(viewport={"width": WIDTH, "height": 640}, color_scheme=scheme).new_page()  # type: ignore[arg-type]
-            nobody.goto(f"{url}/sign-in")
-            photograph(nobody, out / f"console-sign-in{mark}.png", 640)
+        olga = visitor(browser, url, "olga")
+        for name, path, height in OVERSEEN:
+            olga.goto(url + path)
+            photograph(olga, out / f"console-{name}.png", height)
+        expert = visitor(browser, url, "desk-1")
+        case = richest(expert, url.removesuffix("/console"))
+        expert.goto(case)
+        photograph(expert, out / "console-case.png", 1500)
+        dark = visitor(browser, url, "desk-1", "dark")
+        dark.goto(case)
+        photograph(dark, out / "console-dark.png", 860)
         browser.close()
 
 
-def photograph_case(page: Page, url: str, path: Path) -> None:
-    """Take a picture of the case with most to see among those that wait."""
-    links = [link.get_attribute("href") for link in page.locator("table.list tbody th a").all()[:40]]
-    best, most = None, -1
+def richest(page: Page, url: str) -> str:
+    """Return the address of the case, of those on a list, that has something of everything and not too much of it."""
+    links = [url + str(link.get_attribute("href")) for link in page.locator("table.list tbody th a").all()]
+    worth = {}
     for link in links:
-        page.goto(url.removesuffix("/console") + str(link))
-        rich = 5 * page.locator(".graph").count() + 4 * page.locator(".twin").count() + 3 * page.locator(".reasons").count()
-        if rich > most:
-            best, most = link, rich
-    page.goto(url.removesuffix("/console") + str(best))
-    photograph(page, path, None)
+        page.goto(link)
+        parts = {part: page.locator(part).count() for part in (".graph", ".prints", ".twin", ".reasons")}
+        worth[link] = sum(number > 0 for number in parts.values()) - (parts[".twin"] > 2)
+    return max(worth, key=worth.__getitem__)
 
 
 def main() -> None:
@@ -164,11 +151,10 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--home", type=Path, required=True)
     asked.add_argument("--out", type=Path, default=Path("docs"))
-    asked.add_argument("--dark", action="store_true", help="in dark colours as well")
     given = asked.parse_args()
     home, now = world(given.home)
-    with listening(application(home, now)) as url:
-        pictures(url, given.out, ("light", "dark") if given.dark else ("light",))
+    with running(application(home, now)) as url:
+        pictures(f"{url}/console", given.out)
 
 
 if __name__ == "__main__":
