@@ -119,6 +119,7 @@ def run(
     for start in range(0, len(todo), CLAIMS_PER_TRANSACTION):
         some = todo[start : start + CLAIMS_PER_TRANSACTION]
         with store.write() as tx:
+            proceedings.hold(tx, some)  # two runs at once would move a claim twice
             cases = proceedings.load(tx, some, facts)
             waiting, taken = proceedings.messages(tx, some, until)
             moved = []

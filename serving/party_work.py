@@ -22,6 +22,7 @@ from serving.instants import moment
 from serving.party_messages import About, Countered, Insured, Repaid, Ruled, Ruling, Said, Verb
 from serving.party_stage import PRESENTED
 from serving.present import present
+from serving.proceedings import hold
 from serving.resolution import Event, State, TransitionError, follow
 from serving.schema import ANSWERS_TABLE, CASE_EVENTS, PROCEEDINGS
 from serving.schema_parties import SELLER_INSURERS, STATEMENTS
@@ -161,9 +162,8 @@ def say(tx: Connection, speaker: Speaker, verb: Verb, asked: About, now: int) ->
     AmountError
         If a part is not less than the whole, or money comes with a ruling that is about none.
     """
-    row = tx.execute(
-        select(PROCEEDINGS.c.seller_id).where(PROCEEDINGS.c.claim_id == asked.claim_id, speaker.sees()).with_for_update()
-    ).first()
+    hold(tx, [asked.claim_id])
+    row = tx.execute(select(PROCEEDINGS.c.seller_id).where(PROCEEDINGS.c.claim_id == asked.claim_id, speaker.sees())).first()
     if row is None:
         raise NotYoursError(f"claim {asked.claim_id}: expected one that concerns {speaker.party.value} {speaker.name}, found none")
     case = present(tx, asked.claim_id, now)

@@ -72,6 +72,15 @@ def awaited(tx: Connection, as_of: int, parties_may_answer: bool) -> list[str]:
     return sorted(tx.execute(select(PROCEEDINGS.c.claim_id).where(or_(due, *said))).scalars())
 
 
+def hold(tx: Connection, claim_ids: list[str]) -> None:
+    """Keep everybody else who would move these claims waiting until the transaction ends, whether they have proceedings yet or not.
+
+    SQLite lets in one writer at a time anyway.
+    """
+    rows = select(DECISIONS_TABLE.c.claim_id).where(DECISIONS_TABLE.c.claim_id.in_(claim_ids)).order_by(DECISIONS_TABLE.c.claim_id)
+    tx.execute(rows.with_for_update(key_share=True)).all()
+
+
 def load(tx: Connection, claim_ids: list[str], facts: Mapping[str, ClaimFacts]) -> list[Case]:
     """Return cases as they stand, new ones as just filed, in the order of ``claim_ids``.
 

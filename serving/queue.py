@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, or_, select, update
 
 from data_contracts import Label
 from models.policy import Policy
@@ -115,40 +115,64 @@ def lease(tx: Connection, tier: Tier, holder: str, now: int, ttl: int, limit: in
     tuple of Lease
         In the order of the queue; empty if nothing waits.
     """
-    urgent = CASES.c.due_at <= now + URGENT
-    query = (
-        select(CASES.c.claim_id, CASES.c.token)
-        .where(offered(tier, holder, now))
-        .order_by(
-            case((urgent, CASES.c.due_at), else_=now + URGENT + 1),
-            case((_meant(now, ASSIGNMENTS.c.expert == holder), 0), else_=1),
-            CASES.c.priority.desc(),
-            CASES.c.claim_id,
-        )
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    leases = tuple(Lease(row.claim_id, tier, holder, row.token + 1, now, now + ttl) for row in tx.execute(query))
-    for held in leases:
+    chosen = sorted(_first(tx, tier, holder, now, limit), key=lambda row: _rank(row, now))[:limit]
+    leases = tuple(Lease(row.claim_id, tier, holder, row.token + 1, now, now + ttl) for row in chosen)
+    if leases:
         tx.execute(
             update(CASES)
-            .where(CASES.c.claim_id == held.claim_id)
+            .where(CASES.c.claim_id.in_([held.claim_id for held in leases]))
             .values(
                 state=CaseState.LEASED.value,
                 holder=holder,
                 leased_at=now,
-                lease_expires_at=held.expires_at,
-                token=held.token,
+                lease_expires_at=now + ttl,
+                token=CASES.c.token + 1,
                 acknowledged_at=func.coalesce(CASES.c.acknowledged_at, now),
             )
         )
     return leases
 
 
+def _first(tx: Connection, tier: Tier, holder: str, now: int, limit: int) -> list[Any]:
+    """Lock and return the cases among which the first are: each part of the queue is read in its order, no further than it is needed.
+
+    All parts in one order would have to be sorted whole, at every lease; apart, an index gives the first rows of each.
+    """
+    mine, soon = _meant(now, ASSIGNMENTS.c.expert == holder), now + URGENT
+    columns = (CASES.c.claim_id, CASES.c.token, CASES.c.due_at, CASES.c.priority, mine.label("meant"))
+    best, may = (CASES.c.priority.desc(), CASES.c.claim_id), offered(tier, holder, now)
+    is_open, urgent = CASES.c.state == CaseState.OPEN.value, and_(CASES.c.due_at > now, CASES.c.due_at <= soon)
+    whose = select(ASSIGNMENTS.c.claim_id).where(ASSIGNMENTS.c.expert == holder, ASSIGNMENTS.c.planned_at > now - MEANT_FOR)
+    theirs = list(tx.execute(whose).scalars())
+    found: dict[str, Any] = {}
+
+    def take(*wanted: ColumnElement[bool], order: tuple[ColumnElement[Any], ...] = best) -> None:
+        query = select(*columns).where(*wanted).order_by(*order).limit(limit).with_for_update(of=CASES, skip_locked=True)
+        found.update((row.claim_id, row) for row in tx.execute(query))
+
+    # Leases that have ended are few, for nobody may hold many.
+    take(may, CASES.c.state == CaseState.LEASED.value, order=(case((urgent, CASES.c.due_at), else_=soon + 1), mine.desc(), *best))
+    take(may, is_open, urgent, order=(CASES.c.due_at, mine.desc(), *best))
+    if theirs:  # by their keys: no index of the tier must be taken for them
+        take(CASES.c.claim_id.in_(theirs), literal("").concat(CASES.c.tier) == tier.value, _free_to(holder, now))
+    if sum(row.due_at <= soon or row.meant for row in found.values()) < limit:
+        take(may, is_open, CASES.c.due_at + 0 > soon)
+    return list(found.values())
+
+
+def _rank(row: Any, now: int) -> tuple[int, bool, int, str]:
+    return (min(row.due_at, now + URGENT + 1), not row.meant, -row.priority, row.claim_id)
+
+
 def offered(tier: Tier, expert: str, now: int) -> ColumnElement[bool]:
     """Return the condition, on a row of the cases, that an expert may lease it at an instant (microseconds UTC)."""
+    return and_(CASES.c.tier == tier.value, _free_to(expert, now))
+
+
+def _free_to(expert: str, now: int) -> ColumnElement[bool]:
     answered = exists().where(EXPERT_ANSWERS.c.claim_id == CASES.c.claim_id, EXPERT_ANSWERS.c.expert == expert)
-    waits = and_(CASES.c.tier == tier.value, CASES.c.opened_at <= now, CASES.c.due_at > now, waiting(now))
+    # A sum, so that no index of deadlines is taken for what is wanted in the order of priority.
+    waits = and_(CASES.c.opened_at <= now, CASES.c.due_at + 0 > now, waiting(now))
     return and_(waits, ~ties.tied(expert), ~answered, ~_meant(now, ASSIGNMENTS.c.expert != expert))
 
 

@@ -89,6 +89,7 @@ CASES = Table(
     Column("seller_id", String),
     _instant("acknowledged_at", nullable=True),
     Index("cases_next", "tier", "state", "priority"),
+    Index("cases_due", "tier", "state", "due_at"),
 )
 """The expert queue: one row per case sent to an expert; ``token`` counts its leases and fences off stale holders.
 

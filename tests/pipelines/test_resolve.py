@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -226,3 +227,15 @@ def said_of_all() -> pd.DataFrame:
         store.record_decisions(TOWN.decisions)
         resolve.run(store, TOWN.tables, END, SimulatedParties(TOWN.world))
         return store.read("answers")
+
+
+def test_two_runs_at_once_end_where_one_ends(store_url: str) -> None:
+    parties = SimulatedParties(TOWN.world)
+    with Store("sqlite://") as calm, Store(store_url, "NORMAL") as busy:
+        for store in (calm, busy):
+            store.record_decisions(TOWN.decisions)
+        resolve.run(calm, TOWN.tables, END, parties)
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda _: resolve.run(busy, TOWN.tables, END, parties), range(3)))
+        for name in ("case_events", "ledger", "answers", "receipts", "proceedings", "resolutions"):
+            assert_frame_equal(busy.read(name), calm.read(name))

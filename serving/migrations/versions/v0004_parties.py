@@ -77,4 +77,5 @@ def _webhooks() -> None:
         sa.ForeignKeyConstraint(["endpoint_id"], ["webhook_endpoints.endpoint_id"]),
         sa.PrimaryKeyConstraint("message_id"),
     )
+    op.create_index("cases_due", "cases", ["tier", "state", "due_at"])
     op.create_index("webhook_messages_next", "webhook_messages", ["state", "next_at"])
