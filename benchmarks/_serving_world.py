@@ -90,6 +90,8 @@ class World:
     def copy_of_store(self, name: str) -> str:
         """Return the URL of a store of its own."""
         path = self.root / f"{name}.db"
+        for left in ("-wal", "-shm"):  # of a server that was killed: SQLite would take them for this file's
+            path.with_name(path.name + left).unlink(missing_ok=True)
         shutil.copyfile(self.store, path)
         return f"sqlite:///{path}"
 

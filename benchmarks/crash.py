@@ -60,10 +60,11 @@ class Scene:
 
 @dataclass
 class Told:
-    """What was answered: digests by claim, and how many answers."""
+    """What was answered: digests by claim, how many answers, and of every process that was killed how it ended."""
 
     digests: dict[str, set[bytes]] = field(default_factory=dict)
     answers: int = 0
+    ends: list[dict[str, float]] = field(default_factory=list)
 
     def take(self, answers: Iterable[tuple[str, bytes]]) -> None:
         """Note answers."""
@@ -101,14 +102,16 @@ def trial(scene: Scene, kills: int, seed: int, longest: float = 0.5) -> Told:
         workers.append((process, here))
         if len(workers) > WORKERS:
             process, here = workers.pop(int(rng.integers(0, WORKERS)))
+            before, longer = told.answers, rng.uniform(0.0, longest)
             told.take(here.recv())  # it has begun to answer
-            moment = time.perf_counter() + rng.uniform(0.0, longest)
+            moment = time.perf_counter() + longer
             while time.perf_counter() < moment:
                 if here.poll(max(0.0, moment - time.perf_counter())):
                     told.take(here.recv())
             process.kill()
             process.join()
             _drain(here, told)
+            told.ends.append({"kill": len(told.ends), "seconds_after_an_answer": longer, "answers": told.answers - before})
     for process, here in workers:
         process.kill()
         process.join()
@@ -182,7 +185,7 @@ def main(kills: int = KILLS) -> int:
         found = judged(scene, told, past)
     for name, count in {"kills": kills, **found}.items():
         Console().print(f"{name.replace('_', ' ')}: {count:,}")
-    record("crash", {"metrics": {"kills": kills, **found}}, ("sqlalchemy", "numpy", "pandas"))
+    record("crash", {"ratios": {}, "metrics": {"kills": kills, **found}, "rows": told.ends}, ("sqlalchemy", "numpy", "pandas"))
     return int(any(count for name, count in found.items() if name not in ("claims_decided", "answers_told")))
 
 

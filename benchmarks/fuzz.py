@@ -112,7 +112,9 @@ def _result(tallies: list[Tally], took: float, memory: list[float]) -> dict[str,
         "memory_mb_last_third": float(np.median(memory[-third:])),
     }
     statuses_told = {str(status): count for status, count in sorted(statuses.items())}
-    return {"metrics": metrics, "statuses": statuses_told, "unfair": unfair[:20], "memory_mb": memory}
+    ratios = {"memory_last_vs_second_third": metrics["memory_mb_last_third"] / metrics["memory_mb_second_third"]}
+    rows = [{"second": second, "memory_mb": held} for second, held in enumerate(memory)]
+    return {"ratios": ratios, "metrics": metrics, "statuses": statuses_told, "unfair": unfair[:20], "rows": rows}
 
 
 def _call(port: int, bodies: list[str], seed: int, requests: int, end: float) -> Tally:
