@@ -264,11 +264,15 @@ def claimant_reasons(actions: np.ndarray, claims: pd.DataFrame) -> list[str]:
     ['We need more before we can decide. Please send a receipt or a repair estimate.']
     """
     told = [name for name in ("kind", *_CURABLE) if name in claims]
-    rows = zip(*(claims[name].tolist() for name in told), strict=True) if told else ((),) * len(claims)
-    asked = list(zip(map(str, actions), rows, strict=True))
+    case = pd.factorize(np.asarray(actions, dtype=object))[0]
+    for name in told:
+        codes, values = pd.factorize(claims[name])
+        case = case * (len(values) + 1) + codes + 1
     # A handful of texts serves any number of claims.
-    known = {(action, row): claimant_reason(action, dict(zip(told, row, strict=True))) for action, row in set(asked)}
-    return [known[each] for each in asked]
+    _, first, of = np.unique(case, return_index=True, return_inverse=True)
+    texts = [claimant_reason(str(actions[row]), {name: claims[name].iloc[row] for name in told}) for row in first]
+    words: list[str] = np.array(texts, dtype=object)[of].tolist()
+    return words
 
 
 def claimant_reason(action: str, claim: Mapping[str, object]) -> str:
