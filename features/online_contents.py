@@ -15,9 +15,21 @@ import pyarrow as pa
 from numba import njit
 
 from features.history import Ints
-from features.narratives import LOOK_BACK, Shingles, Words, alike, near_narratives, plain_text, shingle, shingles, sign
+from features.narratives import (
+    LOOK_BACK,
+    Shingles,
+    Words,
+    alike,
+    briefs,
+    may_be_alike,
+    near_narratives,
+    plain_text,
+    shingle,
+    shingles,
+    sign,
+)
 from features.online_rows import code, hashed
-from features.pages import END, Key, Pages, join
+from features.pages import END, Key, Pages, join, words_of
 from features.photographs import MAX_BITS, near_photographs, ones
 
 _WIDTHS, _TURNED = (13, 13, 13, 13, 12), 2
@@ -43,8 +55,9 @@ class Contents:
 
     Parameters
     ----------
-    codes
-        (n,) their codes: a hash of the text, or the bits of the perceptual hash.
+    entries
+        (n, columns) what is written under each of their buckets: first their codes (a hash of the text, or the bits of the perceptual
+        hash), then of narratives their briefs.
     buckets
         (n, bands) the bucket of each band under which each is found.
     whole
@@ -53,10 +66,15 @@ class Contents:
         What narratives are compared by.
     """
 
-    codes: Ints
+    entries: Ints
     buckets: Ints
     whole: Words
     sets: Shingles
+
+    @property
+    def codes(self) -> Ints:
+        """(n,) their codes."""
+        return self.entries[:, 0]
 
     def mark(self, row: int) -> bytes:
         """Return what the content of a row is compared by."""
@@ -89,7 +107,7 @@ class Stories:
 
     def _signed(self, codes: Ints, sets: Shingles) -> Contents:
         bands, whole = sign(sets)
-        return Contents(codes, bands.T.view(np.int64), whole, sets)
+        return Contents(np.stack([codes, briefs(sets)], axis=1), bands.T.view(np.int64), whole, sets)
 
     def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
         """Find all pairs (row, row) of near equals, given when each was first known."""
@@ -101,8 +119,8 @@ class Stories:
         return np.stack([np.arange(len(mine)), mine], axis=1)
 
     def candidates(self, contents: Contents, words: Ints, bounds: Ints, now: int, until: int) -> Ints:
-        """Return the codes in some buckets that may be near: all from ``now`` to ``until``, and of each bucket the latest before."""
-        found: Ints = _take(words, bounds, now, until, self.look_back)
+        """Return the codes in some buckets that may be near, among all from ``now`` to ``until`` and the latest before of each."""
+        found: Ints = _take(words, bounds, now, until, self.look_back, contents.entries[0, 1])
         return found
 
     def near(self, contents: Contents, codes: Ints, marks: Sequence[bytes]) -> Ints:
@@ -136,7 +154,7 @@ class Pictures:
     def _cut(self, texts: list[str]) -> Contents:
         hashes = np.array([int(text, 16) for text in texts], dtype=np.uint64)
         buckets = (hashes[:, None] >> _SHIFTS & _MASKS).view(np.int64)
-        return Contents(hashes.view(np.int64), buckets, hashes, _NO_SETS)
+        return Contents(hashes.view(np.int64)[:, None], buckets, hashes, _NO_SETS)
 
     def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
         """Find all pairs (row, row) of near equals, given when each was first known."""
@@ -157,17 +175,18 @@ class Pictures:
 
 
 @njit(cache=True, nogil=True)
-def _take(words, bounds, now, until, look_back):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Gather the codes of each page, each once: all from ``now`` to ``until``, and so many of the latest before."""
-    found, count = np.empty(len(words) // 2, dtype=np.int64), 0
+def _take(words, bounds, now, until, look_back, brief):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Gather the codes of each page that are not ruled out by their briefs, each once: from ``now`` to ``until``, and the latest before."""
+    found, count = np.empty(len(words) // 3, dtype=np.int64), 0
     for page in range(len(bounds) - 1):
-        row, looked = bounds[page + 1] - 2, 0
+        row, looked = bounds[page + 1] - 3, 0
         while row > bounds[page] and looked < look_back:
             if words[row] < until:
-                found[count] = words[row + 1]
                 looked += words[row] < now
-                count += 1
-            row -= 2
+                if may_be_alike(brief, words[row + 2]):
+                    found[count] = words[row + 1]
+                    count += 1
+            row -= 3
     return np.unique(found[:count])
 
 
@@ -216,10 +235,5 @@ class Told:
         """Tell whether the same would be found as of a later instant: nothing was put into its buckets since."""
         if at == self.asked or self.near is None:
             return True
-        since = self.asked
-        return all(page is None or _last_time(page) < since for page in pages.latest(self.buckets, [END] * len(self.buckets)))
-
-
-def _last_time(page: bytes) -> int:
-    """Return the instant of the last row in a bucket."""
-    return int.from_bytes(page[-16:-8], "little", signed=True)
+        last, held = -1 - self.content.entries.shape[1], pages.latest(self.buckets, [END] * len(self.buckets))
+        return all(page is None or words_of(page)[last] < self.asked for page in held)

@@ -95,13 +95,13 @@ def _add_all(kind: Kind, found: Contents, first: Ints, pages: Pages) -> None:
         bucket = found.buckets[by_time, band]
         order = by_time[np.argsort(bucket, kind="stable")]
         codes = np.stack([np.full(len(order), band), found.buckets[order, band]], axis=1)
-        _add_rows(_log(kind, _BUCKET), codes, first[order], found.codes[order], pages, True)
+        _add_rows(_log(kind, _BUCKET), codes, first[order], found.entries[order], pages, True)
     left, right = kind.pairs(found, first)
     one, other = np.concatenate([left, right]), np.concatenate([right, left])
     times = np.maximum(first[one], first[other])
     order = np.lexsort((times, found.codes[one]))
     if len(order):
-        _add_rows(_log(kind, _NEAR), found.codes[one[order], None], times[order], found.codes[other[order]], pages, True)
+        _add_rows(_log(kind, _NEAR), found.codes[one[order], None], times[order], found.codes[other[order], None], pages, True)
 
 
 def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
@@ -109,7 +109,7 @@ def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
     near = _search(kind, found, first, pages)
     _introduce(kind, found, np.zeros(1, dtype=np.int64), np.array([first]), pages, False)
     bands = np.stack([np.arange(found.buckets.shape[1]), found.buckets[0]], axis=1)
-    mine = np.full(len(bands), found.codes[0])
+    mine = np.repeat(found.entries, len(bands), axis=0)
     _add_rows(_log(kind, _BUCKET), bands, np.full(len(bands), first), mine, pages, False)
     _add_near(kind, found, near, first, pages)
 
@@ -117,7 +117,7 @@ def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
 def _search(kind: Kind, found: Contents, first: int, pages: Pages) -> Ints:
     """Return the near equals of a content that is first told at an instant."""
     keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
-    words, bounds = _held_before(kind, keys, pages.latest(keys, [first + 1] * len(keys)), first, pages)
+    words, bounds = _held_before(kind, found, keys, pages.latest(keys, [first + 1] * len(keys)), first, pages)
     codes = kind.candidates(found, words, bounds, first, first + 1)
     asked = _unknown(kind, codes)
     return _near(kind, found, codes, asked, pages.latest(asked[1], [END] * len(asked[1])))
@@ -127,7 +127,7 @@ def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages)
     """Write down which contents a new one is near, and with each that it is."""
     if len(near):
         one, other = np.append(near, np.full(len(near), found.codes[0])), np.append(np.full(len(near), found.codes[0]), near)
-        _add_rows(_log(kind, _NEAR), one[:, None], np.full(len(one), first), other, pages, False)
+        _add_rows(_log(kind, _NEAR), one[:, None], np.full(len(one), first), other[:, None], pages, False)
 
 
 def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, pages: Pages) -> list[Row]:
@@ -160,16 +160,16 @@ def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, page
         content = kind.content(text)
         known = pages.latest(keys_of(_log(kind, _KNOWN), content.codes[:, None]), [END])[0] is not None
         told = Told(content, None if known else _search(kind, content, at, pages), at, ())
-    code, buckets = told.content.codes.item(), told.content.buckets[0].tolist()
+    entry, buckets = tuple(told.content.entries[0].tolist()), told.content.buckets[0].tolist()
     added: list[Row] = []
     if told.near is not None:
         _introduce(kind, told.content, np.zeros(1, dtype=np.int64), np.array([at]), pages, False)
         _add_near(kind, told.content, told.near, at, pages)
         log = _log(kind, _BUCKET)
-        added = [(key_of(log, (band, bucket)), (RAW,), (code,)) for band, bucket in enumerate(buckets)]
+        added = [(key_of(log, (band, bucket)), (RAW,) * len(entry), entry) for band, bucket in enumerate(buckets)]
     if customer >= 0:
-        added.append((key_of(_log(kind, _USES), (code,)), (RAW, OTHER), (customer, NEVER)))
-        added.append((key_of(_log(kind, _OWN), (code, customer)), (), ()))
+        added.append((key_of(_log(kind, _USES), entry[:1]), (RAW, OTHER), (customer, NEVER)))
+        added.append((key_of(_log(kind, _OWN), (entry[0], customer)), (), ()))
     return added
 
 
@@ -185,11 +185,11 @@ def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: P
 
 
 def _add_rows(log: int, codes: Ints, times: Ints, values: Ints, pages: Pages, fresh: bool) -> None:
-    """Add one code to the log of each row's key; rows of one key stand together and in order of time."""
+    """Add a row, whose columns are as given, to the log of each row's key; rows of one key stand together and in order of time."""
     begins = np.ones(len(codes), dtype=bool)
     begins[1:] = np.any(codes[1:] != codes[:-1], axis=1)
     starts = np.append(np.flatnonzero(begins), len(codes))
-    append(pages, keys_of(log, codes[starts[:-1]]), starts, times, values[:, None], np.array([RAW]), fresh)
+    append(pages, keys_of(log, codes[starts[:-1]]), starts, times, values, np.full(values.shape[1], RAW), fresh)
 
 
 def _add_uses(kind: Kind, contents: Ints, customers: Ints, times: Ints, pages: Pages, fresh: bool) -> None:
@@ -208,17 +208,19 @@ def _add_uses(kind: Kind, contents: Ints, customers: Ints, times: Ints, pages: P
         append(pages, keys_of(_log(kind, log), codes[order[starts[:-1]]]), starts, times[order], values[order], kinds, fresh)
 
 
-def _held_before(kind: Kind, keys: Sequence[Key], held: Sequence[bytes | None], now: int, pages: Pages) -> tuple[Ints, Ints]:
+def _held_before(
+    kind: Kind, found: Contents, keys: Sequence[Key], held: Sequence[bytes | None], now: int, pages: Pages
+) -> tuple[Ints, Ints]:
     """Lay some buckets end to end, as far back from ``now`` as the kind of content looks."""
-    found = list(held)
+    whole, width = list(held), 1 + found.entries.shape[1]
     for place, page in enumerate(held):
         if page is None or page.startswith(_NOTHING):
             continue
-        mine = rows(page, 2)
+        mine = rows(page, width)
         while mine[0, 0] > 0 and not (kind.look_back and mine[1:, 0].searchsorted(now) >= kind.look_back):
-            mine = earlier_pages(keys[place], mine, 2, pages)
-            found[place] = mine.tobytes()
-    return join(found)
+            mine = earlier_pages(keys[place], mine, width, pages)
+            whole[place] = mine.tobytes()
+    return join(whole)
 
 
 _Unknown = tuple[list[int], list[Key]]
@@ -275,7 +277,7 @@ def read(kind: Kind, claim: Mapping[str, Any], codes: Mapping[str, int], now: in
     keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
     known, near_page, *held = yield [(key, now) for key in (known_key, near_key, *keys)]
     if known is None:
-        near = kind.candidates(found, *_held_before(kind, keys, held, now, pages), now, now)
+        near = kind.candidates(found, *_held_before(kind, found, keys, held, now, pages), now, now)
         asked = _unknown(kind, near)
         near = _near(kind, found, near, asked, (yield [(key, END) for key in asked[1]]) if asked[1] else ())
     else:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from features import narratives as module
-from features.narratives import ALIKE, LOOK_BACK, Shingles, alike, near_narratives, plain, shingles
+from features.narratives import ALIKE, LOOK_BACK, Shingles, alike, briefs, may_be_alike, near_narratives, plain, shingles
 from pipelines.simulate import simulate
 from tests.features.tables import narratives
 from tests.strategies import MANY
@@ -46,6 +46,27 @@ def test_a_narrative_is_the_set_of_its_runs_of_three_words(texts: list[str]) -> 
     for i, one in enumerate(texts):
         for j, other in enumerate(texts):
             assert len(hashes[i] & hashes[j]) == len(runs(one) & runs(other))
+
+
+_spread = st.integers(0, 400).map(lambda i: i * 0x9E3779B97F4A7C15 % 2**64)
+
+
+@MANY
+@given(st.sets(_spread, min_size=1), st.sets(_spread, min_size=1), st.sets(_spread), st.integers(0, 400))
+def test_no_brief_rules_out_what_is_alike(one: set[int], other: set[int], common: set[int], more: int) -> None:
+    common |= {i * 0x9E3779B97F4A7C15 % 2**64 for i in range(more)}
+    held = [np.array(sorted(mine), dtype=np.uint64) for mine in (one | common, other | common)]
+    sets = Shingles(np.array([0, len(held[0]), len(held[0]) + len(held[1])]), np.concatenate(held))
+    mine, its = briefs(sets)
+    size, shared = len(one | other | common), len((one | common) & (other | common))
+    is_alike = shared * ALIKE[1] >= size * ALIKE[0]
+    assert alike(held[0], Shingles(np.array([0, len(held[1])]), held[1])).tolist() == [is_alike]
+    assert may_be_alike(mine, its) >= is_alike
+
+
+def test_briefs_rule_out_most_of_what_is_not_alike() -> None:
+    held = briefs(shingles(pa.array(distinct_texts(1, 250), type=pa.large_string())))
+    assert np.mean([may_be_alike(one, other) for one in held for other in held]) < 0.25
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -43,7 +43,8 @@ def test_what_is_found_in_the_buckets_of_one_is_what_all_pairs_hold() -> None:
             one = kind.content(text)
             assert one.codes[0] == found.codes[row] and one.buckets[0].tolist() == found.buckets[row].tolist()
             mine = {other for other in range(len(texts)) if other != row and _meet(kind, one, found, other)}
-            bucket = np.array([[0, 0], *([at, found.codes[other]] for at, other in enumerate(sorted(mine)))], dtype=np.int64)
+            written = [[at, *found.entries[other]] for at, other in enumerate(sorted(mine))]
+            bucket = np.array([[0] * (1 + found.entries.shape[1]), *written], dtype=np.int64)
             codes = kind.candidates(one, bucket.ravel(), np.array([0, bucket.size]), len(mine), len(mine))
             marks = [found.mark(int(np.flatnonzero(found.codes == code)[0])) for code in codes]
             held: list[int] = kind.near(one, codes, marks).tolist()

@@ -6,6 +6,7 @@ import importlib
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -14,6 +15,8 @@ from pandas.testing import assert_frame_equal
 from sqlalchemy import create_engine, insert, inspect, text
 
 from data_contracts import DECISIONS
+from features.history import NEVER
+from features.online_contents import Stories
 from features.online_rows import alone, key_of
 from features.pages import END
 from models.policy import default_policy
@@ -62,8 +65,10 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_with_everything_in_i
 
 
 def test_logs_that_are_read_alone_are_found_in_a_store_that_kept_them_on_shelves(store_url: str) -> None:
-    shelf, other = bytes.fromhex("8024") + bytes(7) + b"\x05" + (-7).to_bytes(8, "big", signed=True), b"\x00\x01" + bytes(8)
-    held = [(shelf, 0x8024, b"lone"), (other, 6, b"stays")]
+    content = Stories().content("the kettle melted while it stood on the stove " + " ".join(map(str, range(200))))
+    code, entry = content.codes.item(), content.entries[0].tolist()
+    told, bucket, other = _shelf(0x8020, code), _shelf(0x8024, 5, -7), b"\x00\x01" + bytes(8)
+    held = [(told, 0x8020, 5, content.mark(0)), (bucket, 0x8024, 20, _words(1, code, 20, code)), (other, 6, 20, b"stays")]
     engine = create_engine(store_url)
     with engine.begin() as tx:
         with Operations.context(MigrationContext.configure(tx)):
@@ -71,17 +76,26 @@ def test_logs_that_are_read_alone_are_found_in_a_store_that_kept_them_on_shelves
                 importlib.import_module(f"serving.migrations.versions.{step}").upgrade()
         tx.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         tx.execute(text("INSERT INTO alembic_version VALUES ('0005')"))
-        last = [{"shelf": s, "log": log, "first_at": 20, "closed": 1, "page": page} for s, log, page in held]
-        tx.execute(insert(HISTORY_SHELVES), last)
-        closed = [{"shelf": s, "log": log, "first_at": 10, "page": page + b"0"} for s, log, page in held]
-        tx.execute(insert(HISTORY_PAGES), closed)
+        tx.execute(insert(HISTORY_SHELVES), [{"shelf": s, "log": n, "first_at": at, "closed": 1, "page": page} for s, n, at, page in held])
+        closed = [(bucket, 0x8024, _words(0, NEVER, 10, code)), (other, 6, b"stays0")]
+        tx.execute(insert(HISTORY_PAGES), [{"shelf": s, "log": n, "first_at": 10, "page": page} for s, n, page in closed])
     engine.dispose()
+    last, first = _words(1, *entry, 20, *entry), _words(0, NEVER, NEVER, 10, *entry)
     with Store(store_url) as store, store.view() as tx:
         pages, keys = StorePages(tx), [key_of(alone(0x8024), (5, -7)), (other, 6)]
-        assert pages.latest(keys, [END, END]) == [b"lone", b"stays"]
-        assert pages.latest(keys, [20, 20]) == [b"lone0", b"stays0"]
-        assert [pages.between(key, 0, END) for key in keys] == [[b"lone0", b"lone"], [b"stays0", b"stays"]]
+        assert pages.latest(keys, [END, END]) == [last, b"stays"]
+        assert pages.latest(keys, [20, 20]) == [first, b"stays0"]
+        assert [pages.between(key, 0, END) for key in keys] == [[first, last], [b"stays0", b"stays"]]
+        assert pages.latest([key_of(alone(0x8020), (code,))], [END]) == [content.mark(0)]
         assert len(store.read("history_shelves")) == 1
+
+
+def _shelf(log: int, *codes: int) -> bytes:
+    return log.to_bytes(2, "big") + b"".join(code.to_bytes(8, "big", signed=True) for code in codes)
+
+
+def _words(*words: int) -> bytes:
+    return np.array(words, dtype="<i8").tobytes()
 
 
 def test_of_several_that_open_an_older_store_at_once_one_takes_the_steps(store_url: str) -> None:
