@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
 from time import monotonic
@@ -110,7 +110,7 @@ class Console:
         _must_reach(place, visit)
         if place.method == "POST":
             _must_be_ours(visit, call)
-        visit = Visit(**{**vars(visit), "path": found})
+        visit = replace(visit, path=found)
         done = await self.aside.do(lambda: ANSWERS[place.does](self.office, visit))
         return self._reply(done, visit)
 
@@ -121,7 +121,7 @@ class Console:
         cookie, visitor = self._set(done.cookie), visit
         if visit.session is None and not visit.cookie:
             entropy = self.office.entropy(ENTROPY).hex()
-            cookie, visitor = _cookie("form", entropy, self.office.secure, None), Visit(**{**vars(visit), "cookie": entropy})
+            cookie, visitor = _cookie("form", entropy, self.office.secure, None), replace(visit, cookie=entropy)
         return _page(done, visitor, cookie)
 
     def _set(self, cookie: str | None) -> dict[str, str]:

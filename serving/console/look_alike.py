@@ -40,7 +40,7 @@ class Story:
 
 @dataclass(frozen=True)
 class Picture:
-    """A photograph that is nearly this claim's: whose, when, in how many of 64 bits the hashes differ, and both hashes as squares to draw."""
+    """A photograph that is nearly this claim's: whose, when, in how many of 64 bits the hashes differ, and both as squares to draw."""
 
     claim_id: str
     same_claimant: bool

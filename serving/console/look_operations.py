@@ -34,8 +34,8 @@ _UNANSWERED = (CaseState.OPEN.value, CaseState.LEASED.value)
 def show_operations(office: Office, visit: Visit) -> Answer:
     """Show the dashboard."""
     now = visit.now
-    first = (now // DAY + 1) * DAY - WEEKS * WEEK
     with office.store.view() as view:
+        first = _first(view, now)
         totals = balances(view)
         found = alarms(view, now)
         content = {
@@ -48,8 +48,17 @@ def show_operations(office: Office, visit: Visit) -> Answer:
             "ages": _ages(view, now),
             **_drift(view, first),
             "versions": office.versions(),
+            "until": None if first + WEEKS * WEEK > now else first + WEEKS * WEEK - DAY,
         }
     return Shown("operations", content)
+
+
+def _first(tx: Connection, now: int) -> int:
+    """Return when the weeks shown begin: the last ones, or where nothing was decided in them, those that end with the last decision."""
+    until = DECISIONS_TABLE.c.decided_at
+    last = tx.execute(select(func.max(until)).where(until <= now)).scalar_one()
+    first = (now // DAY + 1) * DAY - WEEKS * WEEK
+    return first if last is None or last >= first else (last // DAY + 1) * DAY - WEEKS * WEEK
 
 
 def _cards(tx: Connection, totals: dict[Account, int], now: int) -> list[tuple[str, str, Any]]:

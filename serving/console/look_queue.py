@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from serving.case_messages import MOST_AT_ONCE, MOST_LISTED, Listed, Listing, Status
 from serving.clocks import ACKNOWLEDGED_WITHIN, Clock, Level, level
 from serving.console.look_access import blind, is_hidden, visible
+from serving.console.records import Row
 from serving.console.roles import EXPERTS, tiers
 from serving.console.visit import Answer, Office, Sent, Shown, Visit
 from serving.expert_work import LEASES, MOST_HELD, Desk
@@ -51,7 +52,6 @@ class Line:
     amount_cents: int | None
     value_cents: int | None
     per_minute_cents: float | None
-    is_blind: bool
 
 
 def show_first_page(office: Office, visit: Visit) -> Answer:
@@ -129,11 +129,15 @@ def _order(now: int) -> tuple[Any, ...]:
 
 def _lines(office: Office, visit: Visit, rows: Sequence[Any]) -> list[Line]:
     claims = [row.claim_id for row in rows]
-    filed = (
-        {row["claim_id"]: row for row in office.records.rows("claims", "claim_id", claims, visit.now + 1, len(claims))} if claims else {}
-    )
+    filed = _filed(office, visit, claims)
     drawn = blind(office.checks, claims)
     return [_line(row, filed.get(row.claim_id, {}), drawn[row.claim_id], visit) for row in rows]
+
+
+def _filed(office: Office, visit: Visit, claims: list[str]) -> dict[str, Row]:
+    """Return what is known of some claims as they were filed, by claim."""
+    rows = office.records.rows("claims", "claim_id", claims, visit.now + 1, len(claims)) if claims else []
+    return {row["claim_id"]: row for row in rows}
 
 
 def _line(row: Any, filed: dict[str, Any], is_blind: bool, visit: Visit) -> Line:
@@ -150,7 +154,6 @@ def _line(row: Any, filed: dict[str, Any], is_blind: bool, visit: Visit) -> Line
         amount_cents=filed.get("amount_cents"),
         value_cents=None if hidden else row.value_cents,
         per_minute_cents=None if hidden else row.priority / 1000,
-        is_blind=is_blind,
     )
 
 
@@ -160,15 +163,12 @@ def _of_expert(office: Office, visit: Visit) -> Shown:
         desk = Desk(view, visit.name, visit.now, office.policy, office.checks)
         held = desk.page(Listing(status=Status.HELD, limit=MOST_LISTED), "").cases
         waiting = {tier.value: desk.page(Listing(status=Status.WAITING, tier=tier, limit=MOST_LISTED), "") for tier in mine}
-        answered = desk.page(Listing(status=Status.ANSWERED, limit=MOST_LISTED), "").cases
-    claims = [one.claim_id for one in held]
-    filed = (
-        {row["claim_id"]: row for row in office.records.rows("claims", "claim_id", claims, visit.now + 1, len(claims))} if claims else {}
-    )
+        answered = desk.page(Listing(status=Status.ANSWERED, limit=MOST_LISTED), "")
+    filed = _filed(office, visit, [one.claim_id for one in held])
     content = {
         "held": sorted(({"case": one, "due": _due(one, visit.now), "filed": filed.get(one.claim_id)} for one in held), key=_soonest),
         "waiting": {tier: {"cases": page.cases, "more": page.next_cursor is not None} for tier, page in waiting.items()},
-        "answered": answered,
+        "answered": {"cases": answered.cases, "more": answered.next_cursor is not None},
         "most_held": MOST_HELD,
         "most_at_once": MOST_AT_ONCE,
         "lengths": {tier.value: length for tier, length in LEASES.items()},
@@ -182,4 +182,4 @@ def _soonest(one: dict[str, Any]) -> tuple[int, str]:
 
 def _due(one: Listed, now: int) -> dict[str, Any]:
     due, expires = micros(one.due_at), None if one.expires_at is None else micros(one.expires_at)
-    return {"due_at": due, "level": level(due, None, now), "expires_at": expires, "opened_at": micros(one.opened_at)}
+    return {"due_at": due, "level": level(due, None, now), "expires_at": expires}

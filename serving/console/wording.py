@@ -56,10 +56,10 @@ def dollars(cents: int | float | None, digits: int = 2) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """Return a share in percent.
+    r"""Return a share in percent.
 
     >>> percent(0.125, 1), percent(0.004), percent(0.0)
-    ('12.5\\xa0%', '<\\xa01\\xa0%', '0\\xa0%')
+    ('12.5\xa0%', '<\xa01\xa0%', '0\xa0%')
     """
     if share is None or isnan(share):
         return "–"

@@ -43,3 +43,12 @@ def test_a_store_without_anything_has_pages_as_well(market: Small, tmp_path: Pat
         visitor = House(market, store, furnished[1]).visitor("adam")
         for path in ("/queue", "/queue?state=all", "/operations", "/experts", "/audit", "/users"):
             assert visitor.get(path).status_code == 200, path
+
+
+def test_where_nothing_was_decided_lately_the_weeks_end_with_the_last_decision(house: House) -> None:
+    before = house.visitor("aude").get("/operations").text
+    house.now += timedelta(days=400)
+    page = house.visitor("aude").get("/operations").text
+    title = "Claims decided by week and action"
+    assert sum(numbers_of(page, title)) == sum(numbers_of(before, title)) > 0
+    assert "Nothing was decided lately" in page and "Nothing was decided lately" not in before
