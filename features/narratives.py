@@ -35,7 +35,8 @@ everybody fills in anew, each use meets at least so many earlier ones, not all."
 _RUN, _BANDS, _ROWS, _SEED = 3, 32, 4, 20210901
 
 _OUTLINE, _SIZE_AT, _LARGE = np.uint64((1 << 56) - 1), np.uint64(56), 255
-"""Which bits of a brief (:func:`briefs`) mark elements, where its size begins, and the size from which on it is not told."""
+"""Which bits of a brief (:func:`briefs`) mark elements, where its size begins, and the size as which larger ones are told: of so many
+elements 56 marks cannot rule out enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +196,7 @@ def may_be_alike(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
     one, other = np.uint64(one), np.uint64(other)
     mine, size = np.int64(one >> _SIZE_AT), np.int64(other >> _SIZE_AT)
     shared = min(mine - ones(one & ~other & _OUTLINE), size - ones(other & ~one & _OUTLINE))
-    return max(mine, size) == _LARGE or shared >= _needed(mine, size, ALIKE)
+    return shared >= _needed(mine, size, ALIKE)
 
 
 def alike(one: Words, others: Shingles) -> npt.NDArray[np.bool_]:
