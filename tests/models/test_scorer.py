@@ -141,6 +141,23 @@ def test_nobody_below_the_certified_threshold_is_called_abusive_and_all_others_a
     assert (bound["automatic_cost_cents"] >= free["automatic_cost_cents"]).all(), "abstaining never looks cheaper than it is"
 
 
+def test_a_claim_that_may_well_be_valid_is_not_denied_but_asked_or_looked_at_and_all_others_are_decided_as_before(
+    trained: Trained, data: Sample
+) -> None:
+    anybody = Guarantee(0.0, 0.01, 0.95, 0, 0.0, 0.0)
+    free, bound = (
+        score_claims(replace(trained.bundle, guarantee=promised), POLICY, data.matrix, data.claims, insured(data), MANY, AT, most_reasons=0)
+        for promised in (anybody, replace(anybody, sets=(0.05, NEVER, NEVER)))
+    )
+    denied = free["automatic_action"].isin(["DENY_UNSUBSTANTIATED", "DENY_ABUSIVE"])
+    held = free["p_valid"] >= 0.05
+    assert (denied & held).sum() > 20
+    assert set(bound.loc[held, "automatic_action"]) <= {"PAY", "REQUEST_EVIDENCE"}
+    assert {"REQUEST_EVIDENCE", "DESK"} <= set(bound.loc[denied & held, "action"])
+    same = ["automatic_action", "automatic_cost_cents"]
+    pd.testing.assert_frame_equal(free.loc[~(denied & held), same], bound.loc[~(denied & held), same])
+
+
 def test_a_claim_that_may_not_be_accused_is_worth_a_look_all_the_more(trained: Trained, data: Sample) -> None:
     silent = replace(trained.bundle, guarantee=Guarantee(NEVER, 0.01, 0.95, 0, 0.0, 0.0))
     free, bound = (
@@ -210,6 +227,17 @@ def test_a_claim_with_room_for_all_is_decided_as_in_any_batch(trained: Trained, 
     assert {one.route.value for one in found} == {"automatic", "audit", "value_of_review", "rule"}
     alone = pd.DataFrame([one.model_dump(mode="python") for one in found]).astype(batch.dtypes.to_dict())
     pd.testing.assert_frame_equal(alone, batch, check_exact=True)
+
+
+def test_claims_that_are_taken_through_each_step_together_are_decided_as_each_alone(trained: Trained, data: Sample) -> None:
+    scorer = Scorer(trained.bundle, POLICY, SOME)
+    vectors, claims = trained.bundle.inputs.encode(data.matrix[:40]), data.claims[:40].to_dict(orient="records")
+    sold_by_insured = insured(data)[:40].tolist()
+    seen = [scorer.see(vector) for vector in vectors]
+    priced = scorer.price(seen, claims, sold_by_insured)
+    together = [scorer.decide(*each, MANY, AT) for each in zip(seen, priced, claims, strict=True)]
+    asked = zip(vectors, claims, sold_by_insured, strict=True)
+    assert together == [scorer.score_one(*each, MANY, AT) for each in asked]
 
 
 def test_a_vector_may_hold_more_columns_than_the_model_reads_in_any_order(trained: Trained, data: Sample) -> None:

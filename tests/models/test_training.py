@@ -12,6 +12,7 @@ from models.bundle import load, save
 from models.calibration_maps import KINDS
 from models.policy import Harm
 from models.risk import certify
+from models.sets import certified_sets
 from models.settings import TrainingSettings
 from models.splits import components
 from models.training import Trained, train
@@ -108,4 +109,9 @@ def test_the_guarantee_is_the_certificate_of_the_out_of_time_probabilities_with_
     assert found.bundle.guarantee == certify(found.proba[scored], found.labels[scored], weight, float(weight.max()), 0.05, 0.9)
     save(found.bundle, tmp_path / "bundle")
     assert load(tmp_path / "bundle").guarantee == found.bundle.guarantee
-    assert found.bundle.hash != train(data.matrix, data.claims, drawn, end, "c" * 64, settings=SETTINGS, harm=Harm(0.05, 0.6)).bundle.hash
+    bound = Harm(0.05, 0.6, mistaken_valid_share=0.1)
+    other = train(data.matrix, data.claims, drawn, end, "c" * 64, settings=SETTINGS, harm=bound)
+    assert found.bundle.hash != other.bundle.hash and found.bundle.guarantee.sets is None
+    save(other.bundle, tmp_path / "with sets")
+    promised = load(tmp_path / "with sets").guarantee
+    assert promised is not None and promised.sets == certified_sets(*other.tested, bound) and promised.sets[0] < 1 < promised.sets[1]

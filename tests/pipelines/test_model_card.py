@@ -111,6 +111,16 @@ def test_what_is_promised_about_accusations_is_said_and_what_is_not_as_well(
     assert says in sections.guarantee(contest.challenger, POLICY).note
 
 
+def test_the_card_names_the_classes_that_stand_in_the_way_of_an_automatic_action(compared: tuple[Contest, Verdict]) -> None:
+    bundle = replace(compared[0].challenger, guarantee=replace(PROMISE, sets=(0.217, NEVER, NEVER)))
+    bound = replace(POLICY, harm=replace(POLICY.harm, mistaken_valid_share=0.02))
+    rows = dict(sections.guarantee(bundle, bound).rows)
+    assert rows["not settled as if it were not valid, from P(valid) on; bound"] == "0.217; 2.0%"
+    assert not any("P(abusive) on" in str(name) for name in rows)
+    free = dict(sections.guarantee(replace(bundle, guarantee=PROMISE), POLICY).rows)
+    assert free["classes that stand in the way of settling a claim as another"] == "none"
+
+
 def test_writing_twice_gives_the_same_bytes(compared: tuple[Contest, Verdict], card: Path, tmp_path: Path) -> None:
     again = model_card.write(Home(tmp_path), AS_OF, POLICY, *compared)
     assert again.with_suffix(".md").read_bytes() == card.with_suffix(".md").read_bytes()
