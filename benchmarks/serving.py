@@ -144,7 +144,7 @@ def _result(world: World, rows: list[dict[str, Any]], taken: dict[str, float], s
 
 def _print(result: dict[str, Any]) -> None:
     console = Console(width=120)
-    table = Table(title="One request at a time, and sixteen", title_justify="left")
+    table = Table(title=f"One request at a time, and sixteen, over {result['world']['events']:,} events", title_justify="left")
     for column in ("server · connections", "requests/s", "median ms", "p99 ms", "server's processor ms"):
         table.add_column(column, justify="left" if column.startswith("server ·") else "right")
     for name, found in result["table"].items():
