@@ -29,8 +29,8 @@ class Desk:
             raise ArithmeticError("poison")
         return [ValueError(claim) if claim == "wrong" else f"{claim} under {key}".encode() for claim, key in zip(claims, keys, strict=True)]
 
-    def line(self, length: int = 1000, patience: float = 10.0) -> Line:
-        return Line(self.decide, length, patience)
+    def line(self, length: int = 1000, patience: float = 10.0, **more: Any) -> Line:
+        return Line(self.decide, length, patience, **more)
 
 
 def test_everybody_gets_their_own_answer_and_those_who_waited_share_a_group() -> None:
@@ -51,6 +51,30 @@ def test_everybody_gets_their_own_answer_and_those_who_waited_share_a_group() ->
     assert [len(group) for group in desk.groups] == [1, TOGETHER, TOGETHER, TOGETHER, 100 - 3 * TOGETHER]
     line.close()
     assert line.depth == 0
+
+
+def test_those_who_were_answered_together_and_ask_again_at_once_are_decided_together_again() -> None:
+    desk = Desk(free=False)
+    line = desk.line(linger=10.0)
+
+    async def caller(name: str) -> None:
+        for _ in range(3):
+            await line.ask([name], [None])
+
+    async def ask() -> None:
+        first = asyncio.create_task(line.ask(["first"], [None]))
+        await asyncio.to_thread(desk.begun.wait)
+        callers = [asyncio.create_task(caller(f"c{n}")) for n in range(8)]
+        await asyncio.sleep(0)
+        desk.go.set()
+        await asyncio.gather(first, *callers)
+        last = asyncio.create_task(line.ask(["alone"], [None]))  # lingers for seven others, until the line is closed
+        await asyncio.sleep(0)
+        await asyncio.to_thread(line.close)
+        await last
+
+    asyncio.run(ask())
+    assert [len(group) for group in desk.groups] == [1, 8, 8, 8, 1]
 
 
 def test_a_group_is_never_larger_than_it_may_be_and_no_batch_is_torn() -> None:
