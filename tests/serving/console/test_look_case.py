@@ -12,7 +12,7 @@ def test_a_case_shows_what_is_known_of_it(house: House) -> None:
     visitor = house.visitor("aude")
     live = {row["claim_id"] for row in house.rows("cases")} & set(house.market.live["claim_id"])
     claims = house.store.read("claims").set_index("claim_id")
-    for claim_id in sorted(live):
+    for claim_id in sorted(live)[:6]:
         page, claim = visitor.get(f"/cases/{claim_id}").text, claims.loc[claim_id]
         assert claim["seller_id"] in page and f"${claim['amount_cents'] / 100:,.2f}" in page and 'class="timeline"' in page
         # Somebody else shared its things, told its story and showed its photograph before: all three are seen.
@@ -25,7 +25,7 @@ def test_an_expert_is_not_told_who_people_are(house: House) -> None:
     visitor, olga = house.visitor("ann"), house.visitor("olga")
     claims = house.store.read("claims").set_index("claim_id")
     live = [name for _ in range(5) for name in house.taken("ann", limit=20) if name in set(house.market.live["claim_id"])]
-    for claim_id in live:
+    for claim_id in live[:4]:
         page = visitor.get(f"/cases/{claim_id}").text
         for name in ("customer_id", "order_id", "device_id", "address_id", "payment_id", "phone_id", "photo_hash"):
             assert str(claims.loc[claim_id, name]) not in page
