@@ -79,4 +79,7 @@ WEBHOOK_MESSAGES = Table(
     Column("last_error", String),
     Index("webhook_messages_next", "state", "next_at"),
 )
-"""The outbox: what is to be told, written in the transaction of what happened; delivered, or dead after the last attempt."""
+"""The outbox: what is to be told, written in the transaction of what happened; delivered, or dead after the last attempt.
+
+``next_at`` is when a message is tried next, and of a delivered one when it is forgotten.
+"""

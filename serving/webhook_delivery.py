@@ -105,13 +105,16 @@ class Delivery:
             return letters, {one.endpoint_id: one for one in endpoints(tx)}
 
     def _sent(self, endpoint: Endpoint, letters: Sequence[Letter]) -> list[tuple[Letter, Attempt | None]]:
-        """Send an endpoint's messages one after the other; after a failure the others wait without an attempt (``None``)."""
+        """Send an endpoint's messages one after the other; after a failure the others wait without an attempt (``None``).
+
+        If the endpoint is gone, it is for all of them.
+        """
         came: list[tuple[Letter, Attempt | None]] = []
-        failed = False
-        for letter in letters:
-            attempt = None if failed else self._attempt(endpoint, letter)
-            failed = failed or (attempt is not None and not attempt.delivered)
+        for place, letter in enumerate(letters):
+            attempt = self._attempt(endpoint, letter)
             came.append((letter, attempt))
+            if not attempt.delivered:
+                return came + [(other, attempt if attempt.gone else None) for other in letters[place + 1 :]]
         return came
 
     def _attempt(self, endpoint: Endpoint, letter: Letter) -> Attempt:
@@ -130,7 +133,8 @@ class Delivery:
                     continue
                 tries = letter.attempts + 1
                 if attempt.delivered:
-                    _set(tx, letter, state=MessageState.DELIVERED.value, attempts=tries, ended_at=now, last_error=None)
+                    done = {"state": MessageState.DELIVERED.value, "ended_at": now, "next_at": now + KEPT_FOR, "last_error": None}
+                    _set(tx, letter, attempts=tries, **done)
                     told["delivered"] += 1
                     continue
                 until = now + max(wait(tries, self.rng), attempt.after * SECOND)
@@ -141,8 +145,8 @@ class Delivery:
                 ended = now if dead else None
                 _set(tx, letter, state=state.value, attempts=tries, next_at=until, ended_at=ended, last_error=attempt.said)
                 told["dead" if dead else "failed"] += 1
-            old = WEBHOOK_MESSAGES.c.ended_at <= now - KEPT_FOR
-            tx.execute(delete(WEBHOOK_MESSAGES).where(WEBHOOK_MESSAGES.c.state == MessageState.DELIVERED.value, old))
+            over = (WEBHOOK_MESSAGES.c.state == MessageState.DELIVERED.value, WEBHOOK_MESSAGES.c.next_at <= now)
+            tx.execute(delete(WEBHOOK_MESSAGES).where(*over))
         return told
 
 
