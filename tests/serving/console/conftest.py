@@ -16,7 +16,8 @@ from tests.serving.homes import Small, store_at
 @pytest.fixture(scope="session")
 def furnished(market: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, datetime]:
     folder = tmp_path_factory.mktemp("furnished")
-    return folder, furnish(folder, market)
+    with store_at(folder) as store:
+        return folder, furnish(store, market)
 
 
 @pytest.fixture

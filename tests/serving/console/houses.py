@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +33,7 @@ from serving.keys import Keyring, make
 from serving.queue import Tier
 from serving.store import Store, add_claims
 from tests.serving.cases import town
-from tests.serving.homes import POLICY, Small, claim, store_at
+from tests.serving.homes import POLICY, Small, claim
 
 PASSWORD = "correct horse battery"
 PEOPLE = {
@@ -54,19 +53,18 @@ COPIED = ("narrative", "photo_hash", "device_id", "address_id", "payment_id", "p
 WHY = "The receipt is of another product."
 
 
-def furnish(folder: Path, market: Small) -> datetime:
-    """Write a store: cases of all ages; live ones that the model decided, told before by others. Returns the instant it is at."""
+def furnish(store: Store, market: Small) -> datetime:
+    """Fill a store: cases of all ages; live ones that the model decided, told before by others. Returns the instant it is at."""
     now = market.end + timedelta(hours=1)
-    with store_at(folder) as store:
-        with store.write() as tx:
-            add_claims(tx, told_before(market))
-            for name, role in PEOPLE.items():
-                add_user(tx, name, role, PASSWORD, micros(now))
-        store.record_decisions(OLD.decisions.assign(decided_at=_aged(now), reasons=REASON))
-        engine = market.engine(store, rules=example_rules(CATALOG.names))
-        claims = [claim(market.live, row) for row in range(len(market.live))]
-        if not all(isinstance(answer, bytes) for answer in engine.score_many(claims, market.end)):
-            raise ValueError("engine: expected an answer to every live claim")
+    with store.write() as tx:
+        add_claims(tx, told_before(market))
+        for name, role in PEOPLE.items():
+            add_user(tx, name, role, PASSWORD, micros(now))
+    store.record_decisions(OLD.decisions.assign(decided_at=_aged(now), reasons=REASON))
+    engine = market.engine(store, rules=example_rules(CATALOG.names))
+    claims = [claim(market.live, row) for row in range(len(market.live))]
+    if not all(isinstance(answer, bytes) for answer in engine.score_many(claims, market.end)):
+        raise ValueError("engine: expected an answer to every live claim")
     return now
 
 

@@ -12,7 +12,9 @@ from serving.console.console import MOST_FIELDS, POLICY
 from serving.console.places import PLACES
 from serving.console.rendering import asset_url
 from serving.console.sessions import form_token
-from tests.serving.console.houses import OF, PASSWORD, House, Visitor
+from serving.store import Store
+from tests.postgres import Server
+from tests.serving.console.houses import OF, PASSWORD, WHY, House, Visitor, furnish, lease
 
 POSTS = [place for place in PLACES if place.method == "POST"]
 TEMPLATES = Path(__file__).parents[3] / "serving" / "console" / "templates"
@@ -154,3 +156,22 @@ def test_the_longer_half_of_a_session_ends_it_whatever_happens(house: House) -> 
         house.now += timedelta(minutes=29)
     house.now += timedelta(minutes=29)
     assert visitor.get("/queue").status_code == 303
+
+
+def test_what_pages_show_and_deeds_do_is_the_same_on_postgresql(house: House, postgres: Server) -> None:
+    with Store(postgres.database(), "NORMAL") as store:
+        there = House(house.market, store, furnish(store, house.market))
+        pages = []
+        for one in (house, there):
+            seen = []
+            ann, adam = one.visitor("ann"), one.visitor("adam")
+            for claim_id in one.taken("ann", limit=3)[:2]:
+                seen.append(ann.get(f"/cases/{claim_id}").text)
+                told = {"token": lease(seen[-1]), "label": "valid", "minutes": "9", "rationale": WHY}
+                assert ann.send(f"/cases/{claim_id}/answer", **told).status_code == 303
+                seen.append(adam.get(f"/cases/{claim_id}").text)
+            paths = ("/queue", "/queue?state=all&clock=breach", "/queue?state=all&page=2", "/operations", "/experts", "/users")
+            seen += [adam.get(path).text for path in paths]
+            seen += [ann.get("/queue").text, one.visitor("olga").get("/audit?kind=case").text]
+            pages.append([re.sub(r'name="form" value="\w+"|[0-9a-f]{10,64}', "", page) for page in seen])
+        assert pages[0] == pages[1] and all("<h1>" in page and 'class="number"' not in page for page in pages[0])  # and no page of an error
