@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, event, update
 
 from data_contracts import DECISIONS, Label
 from serving import handover, opening, queue, ties
@@ -284,6 +286,25 @@ def test_a_case_near_its_deadline_goes_before_a_more_valuable_one(store: Store) 
         tx.execute(update(CASES).where(CASES.c.claim_id == poorest).values(due_at=OPENED + DAY))
         first = queue.lease(tx, Tier.DESK, "ann", OPENED, DAY)
     assert [held.claim_id for held in first] == [poorest]
+
+
+def test_a_lease_reads_the_queue_in_the_order_of_its_indexes_and_sorts_nothing_but_leases_that_have_ended(tmp_path: Path) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    with Store(f"sqlite:///{tmp_path / 'store.db'}", "NORMAL") as store:
+        store.record_decisions(REVIEWED, parties=PARTIES)
+        with store.write() as tx:
+            event.listen(tx.engine, "before_cursor_execute", note)
+            assert len(queue.lease(tx, Tier.DESK, "ann", OPENED, DAY, 5)) == 5
+            event.remove(tx.engine, "before_cursor_execute", note)
+            reads = [one for one in asked if one[0].startswith("SELECT cases")]
+            plans = [[row[-1] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)] for statement, given in reads]
+    assert len(plans) == 3
+    assert sum("USE TEMP B-TREE FOR ORDER BY" in plan for plan in plans) == 1
+    assert all("USING INDEX cases_" in plan[0] for plan in plans)
 
 
 def test_an_answer_to_no_case_or_by_somebody_else_is_refused_by_name(store: Store) -> None:
