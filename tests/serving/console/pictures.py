@@ -128,7 +128,7 @@ def pictures(url: str, out: Path) -> None:
         expert = visitor(browser, url, "desk-1")
         case = richest(expert, url.removesuffix("/console"))
         expert.goto(case)
-        photograph(expert, out / "console-case.png", 1500)
+        photograph(expert, out / "console-case.png", 2000)
         dark = visitor(browser, url, "desk-1", "dark")
         dark.goto(case)
         photograph(dark, out / "console-dark.png", 860)
