@@ -32,7 +32,7 @@ from models.scorer import Scorer, probabilities
 from serving import audit
 from serving.background import Background
 from serving.claimed import Written, keep_keys, write
-from serving.draft import Answer, Decider, Draft, Look, look, settle
+from serving.draft import Answer, Decider, Draft, look, settle
 from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
 from serving.grouped import apart, spans
@@ -215,7 +215,7 @@ class Engine:
         if self._side_by_side:
             with self.store.view() as view:
                 reading = self._last = Reading(view, self._history, self.policy, self._last)
-                looks, answers = self._look(reading, parts[0], decider, now, {})
+                looks, answers = look(reading, parts[0], decider, now, self._clock_skew, {})
                 drafts = settle(reading, looks, decider, now)
             done |= answers
         if len(done) < len(group) or any(one.key is not None for one in group):
@@ -225,11 +225,6 @@ class Engine:
         if self._shadow is not None:
             self._shadow.give(one.draft for one in found if isinstance(one, Written))
         return [one.body if isinstance(one, Written) else one for one in found]
-
-    def _look(
-        self, reading: Reading, group: list[Asked], decider: Decider, now: datetime, old: Mapping[int, Draft]
-    ) -> tuple[dict[int, Look], dict[int, Answer]]:
-        return look(reading, group, decider, now, self._clock_skew, old)
 
     def _written(self, parts: list[list[Asked]], drafts: Mapping[int, Draft], decider: Decider, now: datetime) -> dict[int, Done]:
         """Write drafts that still hold; draft anew what does not, and what waits for others to be history first."""
@@ -241,7 +236,8 @@ class Engine:
             StorePages(tx).alone()
             for part in parts:
                 reading = last = Reading(tx, self._history, self.policy, last)
-                looks, answers = self._look(reading, part, decider, now, drafts if part is parts[0] else {})
+                old = drafts if part is parts[0] else {}
+                looks, answers = look(reading, part, decider, now, self._clock_skew, old)
                 done |= answers
                 done |= write(tx, reading, looks, decider, now, self._minutes, self._sample, earliest)
                 keep_keys(reading.driver, [asked for asked in part if not isinstance(done[asked.place], Exception)])
