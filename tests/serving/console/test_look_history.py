@@ -35,6 +35,7 @@ def test_the_future_changes_nothing_of_the_past(shown: House) -> None:
         whole = told(shown, claim_id, now).happenings
         for days in (30, 90, 200):
             past = told(shown, claim_id, now - days * DAY).happenings
+            assert all(one.at <= now - days * DAY for one in past)
             expected = [one for one in whole if one.at < now - days * DAY]
             assert [(one.at, one.lane, one.amount_cents) for one in past if one.at < now - days * DAY] == [
                 (one.at, one.lane, one.amount_cents) for one in expected
