@@ -27,6 +27,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    make_url,
     select,
     update,
 )
@@ -311,7 +312,9 @@ def is_busy(error: Exception) -> bool:
 
 
 def _engine(url: str, synchronous: Synchronous) -> Engine:
-    engine = create_engine(url)
+    # Who was given back last is asked first: SQLite forgets every page that a connection holds once another one has written.
+    kept = {"pool_use_lifo": True} if make_url(url).database not in (None, "", ":memory:") else {}
+    engine = create_engine(url, **kept)
     if engine.dialect.name != "sqlite":
         return engine
 

@@ -202,3 +202,14 @@ def test_the_log_is_carried_into_the_file_beside_an_open_reader_and_nothing_is_l
         alone.write_bytes(path.read_bytes())  # without its log
         with Store(f"sqlite:///{alone}") as copy, copy.view() as view:
             assert mark(view, "batch") == 7
+
+
+def test_who_writes_again_has_the_connection_that_wrote_last_and_the_pages_that_it_holds(tmp_path: Path) -> None:
+    with Store(f"sqlite:///{tmp_path / 'store.db'}", "NORMAL") as store:
+        with store.view(), store.view(), store.write():
+            pass  # as many connections as were needed at once
+        used = []
+        for _ in range(3):
+            with store.write() as tx:
+                used.append(id(tx.connection.dbapi_connection))
+    assert len(set(used)) == 1
