@@ -4,7 +4,7 @@ BIN := .venv/bin
 SETUP := .venv/.ready
 export MPLBACKEND := Agg
 
-.PHONY: demo test check audit bench format setup clean
+.PHONY: demo test check audit bench console-pictures format setup clean
 
 setup: $(SETUP)
 
@@ -39,6 +39,9 @@ bench: $(SETUP)  ## every side-by-side figure
 
 bench-%: $(SETUP)
 	$(BIN)/python -m benchmarks $*
+
+console-pictures: $(SETUP)  ## the pictures of docs/console.md, from a small marketplace
+	$(BIN)/python -m tests.serving.console.pictures --home .touchstone/pictures
 
 clean:
 	rm -rf .venv .touchstone
