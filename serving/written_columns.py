@@ -50,7 +50,7 @@ def bodies_in(contract: Contract, table: pa.Table) -> pa.Array:
     >>> from data_contracts import SELLERS
     >>> row = {"seller_id": "S", "joined_at": [1], "country": "US", "category": 'a "home"', "recorded_at": [None]}
     >>> columns = [pa.array([v] if isinstance(v, str) else v).cast(f.type) for v, f in zip(row.values(), SELLERS.arrow)]
-    >>> bodies_in(SELLERS, pa.table(columns, schema=SELLERS.arrow))[0].as_py()[:68]
+    >>> bodies_in(SELLERS, pa.table(columns, schema=SELLERS.arrow))[0].as_py()[:69]
     b'{"seller_id":"S","joined_at":"1970-01-01T00:00:00.000001Z","country":'
     """
     if not len(table):
