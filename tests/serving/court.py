@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from serving.keys import ENTROPY, Keyring, make
 from serving.office import create_office
 from serving.schema_parties import SELLER_INSURERS
 from serving.store import Store, add_claims
+from tests.serving.asking import Asking
 from tests.serving.cases import START, WEEK, Town, town
 from tests.serving.test_app import Client
 
@@ -33,18 +33,8 @@ INSURER = "I-1"
 SERVICE, JUDGE, ROOT = "customer-service", "judge", "root"
 
 
-@dataclass
-class Court:
-    """The application, the time, and everybody's key."""
-
-    store: Store
-    client: Client
-    keys: dict[str, str]
-    now: datetime
-
-    def ask(self, who: str, method: str, path: str, key: str | None = None, **body: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {self.keys[who]}"} | ({} if key is None else {"idempotency-key": key})
-        return self.client.request(method, path, headers=headers, **body)
+class Court(Asking):
+    """What parties say and see."""
 
     def say(self, who: str, verb: str, claim_id: str, key: str | None = None, /, **asked: Any) -> httpx.Response:
         return self.ask(who, "POST", f"/v1/resolutions:{verb}", key, json={"claim_id": claim_id, **asked})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from serving.instants import DAY, micros
 from serving.keys import ENTROPY, Keyring, make
 from serving.queue import MEANT_FOR, Tier
 from serving.store import Store, add_claims
+from tests.serving.asking import Asking
 from tests.serving.cases import town
 from tests.serving.homes import POLICY, Small
 from tests.serving.test_app import Client, problem
@@ -33,18 +33,8 @@ PEOPLE = {"ann": EXPERT, "bob": EXPERT, "zoe": BOTH, "ann-again": EXPERT, "reade
 PRIVATE = ("customer_id", "order_id", "device_id", "address_id", "payment_id", "phone_id", "photo_hash")
 
 
-@dataclass
-class Office:
-    """The application, the time, and everybody's key."""
-
-    store: Store
-    client: Client
-    keys: dict[str, str]
-    now: datetime
-
-    def ask(self, who: str, method: str, path: str, key: str | None = None, **body: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {self.keys[who]}"} | ({} if key is None else {"idempotency-key": key})
-        return self.client.request(method, path, headers=headers, **body)
+class Office(Asking):
+    """What experts do and see."""
 
     def do(self, who: str, verb: str, key: str | None = None, /, **asked: Any) -> httpx.Response:
         return self.ask(who, "POST", f"/v1/cases:{verb}", key, json=asked)
