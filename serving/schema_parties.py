@@ -1,4 +1,4 @@
-"""The tables of what parties say and of who is told: statements, sellers' insurers, escalations, webhooks.
+"""The tables of what parties say, of how cases go on from one expert to others, and of who is told.
 
 On the same metadata as :mod:`serving.schema`, apart from it because one module of all tables would be too long to read.
 """
@@ -47,7 +47,37 @@ ESCALATIONS = Table(
     Column("expert", String, nullable=False),
     _instant("at"),
 )
-"""Cases that the desk gave to the investigators."""
+"""Cases that went from the desk to the investigators, by an expert or as part of a ring's file."""
+
+SECOND_LOOKS = Table(
+    "second_looks",
+    METADATA,
+    Column("claim_id", String, ForeignKey("cases.claim_id"), primary_key=True),
+    Column("token", BigInteger, primary_key=True, autoincrement=False),
+    Column("why", String, nullable=False),
+    _instant("asked_at"),
+    _instant("due_at"),
+)
+"""Answered cases that somebody else is to look at too: an answer under a token above ``token`` is theirs, see :mod:`serving.second_looks`."""
+
+RING_FILES = Table(
+    "ring_files",
+    METADATA,
+    Column("claim_id", String, ForeignKey("cases.claim_id"), primary_key=True),
+    Column("file_id", String, nullable=False),
+    Column("value_cents", BigInteger, nullable=False),
+    _instant("opened_at"),
+    Index("ring_files_file", "file_id"),
+)
+"""Cases that are investigated together for one fee, see :mod:`serving.ring_work`; ``value_cents`` is that of the whole file."""
+
+CASE_FILINGS = Table(
+    "case_filings",
+    METADATA,
+    Column("claim_id", String, ForeignKey("cases.claim_id"), primary_key=True),
+    Column("body", String, nullable=False),
+)
+"""What was filed, of cases whose claims a batch decided: what experts are shown of it, as JSON, see :mod:`serving.casefile`."""
 
 WEBHOOK_ENDPOINTS = Table(
     "webhook_endpoints",
