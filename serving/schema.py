@@ -224,6 +224,7 @@ HISTORY_SHELVES = Table(
     Column("closed", BigInteger, nullable=False),
     Column("page", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (shelf)",
 )
 """What the online features read: the last page of every log by shelf and number, see :mod:`serving.history`."""
 
@@ -234,6 +235,7 @@ HISTORY_LONE = Table(
     Column("first_at", BigInteger, nullable=False),
     Column("closed", BigInteger, nullable=False),
     Column("page", LargeBinary, nullable=False),
+    postgresql_partition_by="HASH (number)",
 )
 """The last page of every log that stands alone, by its number: a whole number that is the key itself is found fastest on SQLite."""
 
@@ -245,6 +247,7 @@ HISTORY_PAGES = Table(
     Column("first_at", BigInteger, primary_key=True, autoincrement=False),
     Column("page", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (shelf)",
 )
 """The closed pages behind them, by the instant of their first row."""
 
