@@ -15,7 +15,6 @@ from models.shelf import Shelf
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.schedule_steps import Night
-from pipelines.train import train
 from pipelines.watched import trained_until
 
 _PATIENCE = timedelta(days=7)
@@ -64,6 +63,8 @@ def reason_to_train(home: Home, new_labels: int) -> Reason | None:
 
 def retrain(night: Night, as_of: str) -> dict[str, Any]:
     """Train a challenger on what was known before an instant (ISO 8601, UTC)."""
+    from pipelines.train import train  # libraries for growing trees, which no night needs
+
     run = train(night.home, datetime.fromisoformat(as_of), night.policy)
     return {"bundle": run.bundle, "alias": run.alias, **{f"labelled_{label}": count for label, count in run.labelled.items()}}
 

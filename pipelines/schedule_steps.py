@@ -20,7 +20,6 @@ from pipelines.build import build
 from pipelines.engine import Carrier
 from pipelines.home import Home
 from pipelines.manifest import recorded, utc_now
-from pipelines.monitor import monitor
 from pipelines.resolve import settle
 from pipelines.score import score
 from pipelines.simulated import Simulation, examined_truths, parties
@@ -134,6 +133,7 @@ def resolutions(night: Night, as_of: datetime) -> Counts:
 
 def monitoring(night: Night, as_of: datetime) -> Counts:
     """Ask whether the world has moved; a history too short to say is told as such."""
+    from pipelines.monitor import monitor  # pictures and models: a second to import, which no hour needs
 
     def ask() -> Counts:
         try:
