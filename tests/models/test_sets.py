@@ -127,6 +127,6 @@ def test_a_guarantee_with_sets_is_read_back_as_it_was_written() -> None:
 def test_a_policy_may_leave_the_bounds_out_and_a_share_beyond_one_is_refused() -> None:
     older = "\n".join(line for line in TEXT.splitlines() if not line.startswith("mistaken_"))
     assert Policy.parse(older).harm.mistaken_shares == (1.0, 1.0, 1.0)
-    assert Policy.parse(TEXT.replace("mistaken_valid_share = 1.0", "mistaken_valid_share = 0.02")).harm.mistaken_shares == (0.02, 1.0, 1.0)
+    assert Policy.parse(TEXT.replace("mistaken_valid_share = 0.02", "mistaken_valid_share = 0.05")).harm.mistaken_shares == (0.05, 1.0, 1.0)
     with pytest.raises(PolicyError, match="mistaken_abusive_share: expected a share between 0 and 1"):
         Policy.parse(TEXT.replace("mistaken_abusive_share = 1.0", "mistaken_abusive_share = 1.5"))
