@@ -10,8 +10,6 @@ Bitol, *Open Data Contract Standard* v3.1.0.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,19 +56,6 @@ def export(contract: Contract) -> dict[str, Any]:
 def to_yaml(contract: Contract) -> str:
     """Return the document of a contract as YAML text: the content of its golden file."""
     return yaml.safe_dump(export(contract), sort_keys=False, allow_unicode=True, width=120)
-
-
-def fingerprint(*contracts: Contract) -> str:
-    """Return the hash of what the contracts mean, 64 hexadecimal digits; a model's manifest carries it.
-
-    Examples
-    --------
-    >>> from data_contracts import CLAIMS
-    >>> fingerprint(CLAIMS) == fingerprint(CLAIMS.adapted(absent=("photo_hash",)))
-    False
-    """
-    text = json.dumps([export(contract) for contract in contracts], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _table(contract: Contract) -> dict[str, Any]:

@@ -33,7 +33,7 @@ with warnings.catch_warnings():
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-from models.bundle import Bundle, load, save
+from models.bundle import Bundle, save
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -150,28 +150,6 @@ def follow(registry: Registry, names: Mapping[str, str | None]) -> None:
                 client.set_registered_model_alias(registry.model, alias, found.version)
             elif client.search_registered_models(f"name = '{registry.model}'"):
                 client.delete_registered_model_alias(registry.model, alias)
-
-
-def fetch(registry: Registry, version: str, folder: Path, catalog_hash: str | None = None) -> Bundle:
-    """Copy the bundle of a version to ``folder / hash`` and load it.
-
-    Raises
-    ------
-    models.bundle.BundleError
-        If it does not fit this code, as :func:`models.bundle.load` says.
-    """
-    with _quiet(registry), TemporaryDirectory() as scratch:
-        local = Path(mlflow.artifacts.download_artifacts(f"models:/{registry.model}/{version}", dst_path=scratch))
-        (manifest,) = local.rglob("manifest.json")
-        bundle = load(manifest.parent, catalog_hash)
-    save(bundle, Path(folder) / bundle.hash)
-    return bundle
-
-
-def fetch_alias(registry: Registry, alias: str, folder: Path, catalog_hash: str | None = None) -> Bundle | None:
-    """Copy and load the bundle that an alias names; ``None`` if there is none."""
-    found = get_alias(registry, alias)
-    return None if found is None else fetch(registry, found.version, folder, catalog_hash)
 
 
 @contextlib.contextmanager

@@ -25,8 +25,6 @@ from models.classifier import ABUSIVE
 _STAKES = np.sin(np.pi / 2 * (np.arange(64) + 0.5) / 64) ** 2
 """Shares of the largest stake, spread as the arcsine law (Jeffreys' prior): averaged, so that none must be chosen beforehand."""
 
-_BISECTIONS = 50
-
 
 @dataclass(frozen=True)
 class Guarantee:
@@ -169,44 +167,6 @@ def certify(
         admitted = float(threshold)
     accused = proba[:, ABUSIVE] >= admitted
     return Guarantee(admitted, bound, confidence, len(labels), float(weights[accused].sum()), float(innocent[accused].sum()))
-
-
-def upper_bound(losses: np.ndarray, weights: np.ndarray, claims: int, largest: float, worst: float, confidence: float = 0.95) -> float:
-    """Bound the mean loss of all claims from above by those that were examined.
-
-    Parameters
-    ----------
-    losses
-        Losses of the examined claims, between 0 and ``worst``, shape (n,).
-    weights
-        1/propensity of having been examined, at most ``largest``, shape (n,).
-    claims
-        All claims, examined or not.
-    largest, worst
-        The largest weight and the largest loss there can be.
-    confidence
-        With which the bound holds.
-
-    Returns
-    -------
-    float
-        In the unit of the losses, per claim; at most ``worst``.
-
-    Examples
-    --------
-    >>> losses = np.zeros(200)
-    >>> 0.0 < upper_bound(losses, np.full(200, 50.0), 10_000, 50.0, 1.0) < 0.03
-    True
-    """
-    if claims < len(losses):
-        raise ValueError(f"claims: expected at least the {len(losses)} examined ones, found {claims}")
-    weighted = np.concatenate([weights * losses, np.zeros(claims - len(losses))])
-    low, high = 0.0, worst
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        refuted = middle > 0 and p_value(weighted - middle, -middle, largest * worst) <= 1 - confidence
-        low, high = (low, middle) if refuted else (middle, high)
-    return high
 
 
 def class_thresholds(
