@@ -44,6 +44,9 @@ def score(
     ] = None,
     engine: Annotated[Engine | None, typer.Option(help="Bring the kept matrix up to date with this engine first; see build.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory that --engine may take; see build.", show_default=False)] = None,
+    master: Annotated[
+        str, typer.Option(help="With --engine spark, which also computes the probabilities: a master URL, or sc://host:port.")
+    ] = "local[2]",
     threads: Annotated[int, typer.Option(help="Threads for features and model; decisions do not depend on it.")] = 1,
     all_reasons: Annotated[
         bool, typer.Option("--all-reasons", help="Explain every decision, not only those that experts will see or that deny.")
@@ -57,13 +60,15 @@ def score(
     Example: touchstone score --as-of 2025-04-08
 
     Example: touchstone score --as-of 2025-04-08 --engine bounded --memory 4GB --threads 2
+
+    Example: touchstone score --as-of 2025-04-08 --engine spark --master spark://cluster:7077
     """
     from pipelines.score import score as run
 
     where = Home.at(home)
     first = since or _live_from(where)
     beside = read_rules(rules)
-    carrier = Carrier(engine, memory_of(memory) if memory else None, threads=threads) if engine is not None else None
+    carrier = Carrier(engine, memory_of(memory) if memory else None, master, threads) if engine is not None else None
     with recorded(where, "score", as_of, utc_now) as told, progress_bar() as bar:
         task = bar.add_task("deciding", total=None)
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,13 +27,13 @@ from models.policy import Policy
 from models.review import capacity_left
 from models.rules import Rules
 from models.shelf import Shelf
-from models.stages import ReasonsFor, Routed, price, send, written
+from models.stages import Model, ReasonsFor, Routed, price, send, written
 from pipelines import beside
 from pipelines.batch_ahead import ahead
 from pipelines.batch_export import append_decisions, mend_decisions
 from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
 from pipelines.build import build, kept_matrix
-from pipelines.engine import Carrier
+from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.received import export_received
@@ -113,8 +114,8 @@ def score(
     rules
         Rules beside the model, if there are any.
     carrier
-        Brings the kept matrix up to date first. Without, features are read from the kept matrix where it is still right, and else
-        computed in memory for the claims to be decided.
+        Brings the kept matrix up to date first; Spark computes the model's probabilities as well. Without, features are read from the
+        kept matrix where it is still right, and else computed in memory for the claims to be decided.
     reasons_for
         ``disputable``: claims that go to experts or are denied carry reasons for the investigator; or ``all``.
     piece
@@ -135,9 +136,10 @@ def score(
         pending = undecided(store, read["claims"], as_of, since, read["resolutions"])
         counts: Counter[str] = Counter()
         if len(pending):
-            road = _Road(bundle, policy, Standing(read["seller_events"]), num_threads, rules, reasons_for)
+            known = partial(_priced_by, home, carrier, pending["claim_id"])
+            road = _Road(bundle, known(bundle), policy, Standing(read["seller_events"]), num_threads, rules, reasons_for)
             challenger = beside.challenger_of(home)
-            shadow = None if challenger is None else replace(road, bundle=challenger)
+            shadow = None if challenger is None else replace(road, bundle=challenger, model=known(challenger))
             rows = _feature_rows(home, tables, read["claims"], pending, num_threads)
             taken = _taken(store.read("decisions", {"action": _REVIEWED}))
             found = _decided(road, shadow, rows, pending, taken, pd.Timestamp(as_of), piece)
@@ -192,6 +194,18 @@ def _feature_rows(home: Home, tables: Tables | None, claims: pd.DataFrame, pendi
     return HeldRows(build_matrix(whole, whole["claims"].iloc[pending.index], threads=threads))
 
 
+def _priced_by(home: Home, carrier: Carrier | None, claim_ids: pd.Series, bundle: Bundle) -> Model:
+    """Return what prices claims: the bundle in this process, or its probabilities as Spark's workers computed them."""
+    kept = kept_matrix(home) if carrier is not None and carrier.engine is Engine.SPARK else None
+    if carrier is None or kept is None:
+        return bundle
+    from features.spark_session import session  # an extra
+    from pipelines.spark_score import carried
+
+    with session(carrier.master, carrier.bound) as opened:
+        return carried(opened, bundle, kept, claim_ids)
+
+
 def _pieces(filed_at: pd.Series, least: int) -> Iterator[slice]:
     """Cut claims in order of filing into pieces of at least so many, each of whole days."""
     ends = np.append(np.flatnonzero(np.diff(_days(filed_at))) + 1, len(filed_at))
@@ -209,9 +223,10 @@ def _days(filed_at: pd.Series) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Road:
-    """Everything decisions depend on, apart from claims and days."""
+    """Everything decisions depend on, apart from claims and days; ``model`` prices as the bundle does, which gives the reasons."""
 
     bundle: Bundle
+    model: Model
     policy: Policy
     standing: Standing
     num_threads: int
@@ -223,7 +238,7 @@ class _Road:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Decide the claims of some whole days; returns the decisions, and what has been taken of the experts' capacity with them."""
         insured = self.standing.insured(claims["seller_id"], claims["filed_at"])
-        priced = price(self.bundle, self.policy, matrix, claims, insured, num_threads=self.num_threads)
+        priced = price(self.model, self.policy, matrix, claims, insured, num_threads=self.num_threads)
         parts, instants = [], []
         for day in _pieces(claims["filed_at"], 1):
             decided_at = min(claims["filed_at"].iloc[day.start].floor("D") + pd.Timedelta(days=1), as_of)
