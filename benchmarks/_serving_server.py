@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from functools import partial
@@ -18,13 +19,14 @@ from pipelines.server import run
 from serving.app import create_app, outside_of
 from serving.auth import Scope
 from serving.background import Background
-from serving.draft import Decider
+from serving.decider import Decider
 from serving.engine import Engine
 from serving.keys import ENTROPY, add_key, kept_keys, make
 from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
 from serving.store import CARRY_SECONDS, Store, Synchronous
+from serving.watch import FOLDER
 
 ECHO = b'{"status":"ok"}' + b" " * 1000
 """What the echo answers: about as much as a decision."""
@@ -50,7 +52,7 @@ def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bo
     if _ROW.key_id not in kept_keys(store):
         add_key(store, _ROW)
     bundle, policy = model(World(Path(world))), default_policy()
-    engine = Engine(bundle, policy, store)
+    engine = Engine(bundle, policy, store, side_by_side=settings.workers > 1)
     if not reasons:
         engine._decider = Decider(Scorer(bundle, policy, None, engine.history.names, most_reasons=0), bundle.hash)
     engine.warm_up()
@@ -62,12 +64,12 @@ def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bo
     def clock() -> datetime:
         return datetime.now(UTC)
 
-    return create_app(engine, clock, outside_of(settings, recogniser(settings, store, clock)))
+    return create_app(engine, clock, outside_of(settings, recogniser(settings, store, clock), os.environ.get(FOLDER)))
 
 
 def main(kind: str, port: str, *rest: str) -> None:
     """Serve until told to stop."""
-    settings = Settings(port=int(port), requests_per_second=0)
+    settings = Settings(port=int(port), requests_per_second=0, workers=int(os.environ.get("TOUCHSTONE_SERVING_WORKERS", "1")))
     if kind == "echo":
         import uvicorn
 

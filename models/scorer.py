@@ -205,19 +205,22 @@ class Scorer:
         RuntimeError
             If the decision breaks its own contract: a bug here or a claim that its contract would not have accepted.
         """
-        seen = self.see(vector, explain)
+        (seen,) = self.see([vector], explain)
         (priced,) = self.price([seen], [claim], [insured])
         return self.decide(seen, priced, claim, capacity, decided_at)
 
-    def see(self, vector: np.ndarray, explain: bool = True) -> Seen:
-        """Do the first step of :meth:`score_one`: walk the trees. It leaves the interpreter to other threads nearly all the time."""
-        row = np.asarray(vector, dtype=np.float64)
-        if row.shape != (self._columns,):
-            raise ValueError(f"vector: expected {self._columns} numbers, found the shape {row.shape}")
-        encoded = row[self._inputs]
-        classifier, rows = self._bundle.classifier, encoded[None, :]
-        explained = classifier.explained(rows)[0] if explain and self._most_reasons > 0 else None
-        return Seen(row, encoded, classifier.scores(rows)[0], explained)
+    def see(self, vectors: Sequence[np.ndarray], explain: bool = True) -> list[Seen]:
+        """Do the first step of :meth:`score_one`: walk the trees, each while it is near for all claims.
+
+        It leaves the interpreter to other threads nearly all the time.
+        """
+        rows = np.array(vectors, dtype=np.float64)
+        if rows.shape != (len(vectors), self._columns):
+            raise ValueError(f"vector: expected {self._columns} numbers, found the shape {rows.shape[1:]}")
+        encoded, classifier = rows[:, self._inputs], self._bundle.classifier
+        if not explain or self._most_reasons <= 0:
+            return [Seen(*each, None) for each in zip(rows, encoded, classifier.scores(encoded), strict=True)]
+        return [Seen(*each) for each in zip(rows, encoded, *classifier.seen(encoded), strict=True)]
 
     def price(self, seen: Sequence[Seen], claims: Sequence[Mapping[str, Any]], insured: Sequence[bool]) -> list[Priced]:
         """Do the second step: price some claims, each by itself; together they cost little more than one."""
@@ -271,6 +274,6 @@ class Scorer:
 
     def _warm(self) -> None:
         """Read the trees and load what is compiled, so that the first claim does not wait for it."""
-        seen = self.see(np.full(self._columns, np.nan))
+        (seen,) = self.see([np.full(self._columns, np.nan)])
         self.price([seen], [{"claim_id": "", "amount_cents": 0}], [False])
         self._reasons(seen)

@@ -20,7 +20,8 @@ If the column was asked about before, with share z and factor F = z + t·(1−z)
 it: z_c for the factor, 0 for the sum. So each node needs two vectors that do not depend on the row, R and S, of which there is one
 pair per rule for first questions, one per repeated question, and one for paths already left. No branch is taken on data.
 
-Neither paths nor sets of columns are enumerated: the work is nodes × points, the memory of a model about 60 bytes a node.
+Neither paths nor sets of columns are enumerated: the work is nodes × points, the memory of a model about 60 bytes a node. Some trees
+at a time are walked for all rows of a group, while they are in the processor's cache.
 
 References
 ----------
@@ -37,52 +38,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from models.tree_forest import Forest, fitting, shown
-from models.tree_lanes import LANES, fma, load, mul, splat, store, sub, total
+from models.tree_lanes import LANES, aligned, fma, load, mul, pick, splat, store, sub, total
+from models.tree_paths import BITS_OF_COLUMN, BITS_OF_SPOT, Paths
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
-_MOST = 2**16
-"""Nodes and leaves of a tree, at most: children are numbered in 16 bits."""
 
-_LEFT = 0
-"""Row of R and S for a column at which the row already left the path."""
+_TREES, _ROWS = 16, 32
+"""Trees walked for one row after the other, and rows: their words and sums stay in the processor's cache meanwhile."""
 
-
-class Paths(NamedTuple):
-    """What the contributions need beside the trees.
-
-    Parameters
-    ----------
-    sources
-        The child, numbered as in the forest, by which a node's path left the last question about the same column; 0 (the root)
-        where there was none, uint16, shape (nodes,).
-    vectors
-        Row of R and S for a node's first eight points, uint32, shape (nodes,).
-    passes
-        How often a tree is walked, eight points at a time, int64, shape (trees,).
-    rules
-        Row of ``weights`` for a tree's first eight points, int64, shape (trees,).
-    factors, sums
-        R and S, float64, shape (rows · 8,).
-    weights
-        Of the points, float64, shape (first rows · 8,).
-    largest
-        Nodes and leaves of the largest tree.
-    """
-
-    sources: np.ndarray
-    vectors: np.ndarray
-    passes: np.ndarray
-    rules: np.ndarray
-    factors: np.ndarray
-    sums: np.ndarray
-    weights: np.ndarray
-    largest: int
+_TO_COLUMN, _TO_ROW = np.uint64(BITS_OF_SPOT), np.uint64(BITS_OF_SPOT + BITS_OF_COLUMN)
+_SPOT, _COLUMN = np.uint64((1 << BITS_OF_SPOT) - 1), np.uint64((1 << BITS_OF_COLUMN) - 1)
 
 
 def contributions(forest: Forest, paths: Paths, rows: np.ndarray, num_threads: int = 1) -> np.ndarray:
@@ -93,7 +63,7 @@ def contributions(forest: Forest, paths: Paths, rows: np.ndarray, num_threads: i
     forest
         The trees.
     paths
-        What :func:`trace` found in them.
+        What :func:`models.tree_paths.trace` found in them.
     rows
         float64, shape (rows, columns); missing is NaN.
     num_threads
@@ -105,127 +75,95 @@ def contributions(forest: Forest, paths: Paths, rows: np.ndarray, num_threads: i
         float64, shape (rows, columns): with ``forest.expected.sum()`` a row's contributions add up to its margin. A row's bits do not
         depend on the rows beside it.
     """
+    return explained(forest, paths, rows, num_threads)[0]
+
+
+def explained(forest: Forest, paths: Paths, rows: np.ndarray, num_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return what :func:`contributions` does, and the margins of :func:`models.tree_forest.margins`, which cost hardly more."""
     read = fitting(forest, rows)
-    found = np.empty(read.shape)
-    if num_threads <= 1 or len(read) <= 1:
-        _contributions(forest, paths, read, found)
-        return found
-    ends = np.linspace(0, len(read), num_threads + 1).astype(int).tolist()
-    with ThreadPoolExecutor(num_threads) as pool:
-        done = [pool.submit(_contributions, forest, paths, read[begin:end], found[begin:end]) for begin, end in pairwise(ends)]
-    for part in done:
-        part.result()
-    return found
+    found, margins = np.empty(read.shape), np.zeros(len(read))
+    ends = np.linspace(0, len(read), max(1, min(num_threads, len(read))) + 1).astype(int).tolist()
 
+    def part(begin: int, end: int) -> None:
+        scratch = aligned((paths.largest + min(end - begin, _ROWS) * forest.columns) * LANES)
+        _explained(forest, paths, read[begin:end], found[begin:end], margins[begin:end], scratch)
 
-def trace(forest: Forest) -> Paths:
-    """Find for every node where its column was asked about before, and lay out the vectors R and S of its factor."""
-    nodes, trees = len(forest.features), len(forest.expected)
-    sources, before, columns = np.zeros(nodes, dtype=np.uint16), np.ones(nodes), np.zeros(trees, dtype=np.int64)
-    _trace(forest, sources, before, columns)
-    passes = np.maximum(1, -(-columns // (2 * LANES)))
-    points, weights, starts = _rules(np.unique(passes).tolist())
-    rules = np.array([starts[times] for times in passes.tolist()], dtype=np.int64)
-    of_tree = np.repeat(np.arange(trees), np.diff(forest.node_starts))
-    times, vectors = passes[of_tree], rules[of_tree]
-    again = np.flatnonzero(sources)
-    ends = len(points) + np.cumsum(times[again])
-    # A repeated question has rows of its own, as many as its tree has passes.
-    rows = np.repeat(again, times[again])
-    block = np.arange(len(rows)) - np.repeat(ends - times[again] - len(points), times[again])
-    t, share = points[vectors[rows] + block], before[rows][:, None]
-    vectors[again] = ends - times[again]
-    so_far = share + t * (1.0 - share)
-    factors = np.concatenate([1.0 - points, (1.0 - t) * share / so_far])
-    sums = np.concatenate([np.ones_like(points), share / so_far**2])
-    sums[_LEFT] = 0.0
-    largest = int(np.diff(forest.node_starts).max() + np.diff(forest.leaf_starts).max())
-    return Paths(sources, vectors.astype(np.uint32), passes, rules, factors.ravel(), sums.ravel(), weights.ravel(), largest)
-
-
-def _rules(passes: list[int]) -> tuple[np.ndarray, np.ndarray, dict[int, int]]:
-    """Return points and weights of Gauss and Legendre on [0, 1], eight to a row, and the first row for each number of passes."""
-    points, weights, starts = [np.zeros((1, LANES))], [np.zeros((1, LANES))], {}
-    for times in passes:
-        starts[times] = sum(len(rows) for rows in points)
-        at, weight = np.polynomial.legendre.leggauss(LANES * times)
-        points.append((at.reshape(-1, LANES) + 1.0) / 2.0)
-        weights.append(weight.reshape(-1, LANES) / 2.0)
-    return np.concatenate(points), np.concatenate(weights), starts
+    if len(ends) == 2:
+        part(*ends)
+        return found, margins
+    with ThreadPoolExecutor(len(ends) - 1) as pool:
+        done = [pool.submit(part, begin, end) for begin, end in pairwise(ends)]
+    for one in done:
+        one.result()
+    return found, margins
 
 
 @_compiled
-def _trace(forest, sources, before, columns):
-    """Climb from each node to the last question about its column; count the different columns of each tree's longest path."""
-    parents, different = np.zeros(_MOST, dtype=np.int64), np.zeros(_MOST, dtype=np.int64)
-    for tree in range(len(columns)):
-        start = forest.node_starts[tree]
-        for place in range(forest.node_starts[tree + 1] - start):
-            node = start + place
-            child, first = place, True
-            while child > 0 and first:
-                above = start + parents[child]
-                if forest.features[above] == forest.features[node]:
-                    side = np.int64(forest.children[2 * above] != child)
-                    before[node] = before[above] * forest.shares[2 * above + side]
-                    sources[node], first = child, False
-                child = parents[child]
-            for below in forest.children[2 * node : 2 * node + 2]:
-                parents[below] = place
-                different[below] = different[place] + first
-                columns[tree] = max(columns[tree], different[below])
-
-
-@_compiled
-def _contributions(forest, paths, rows, found):
-    """Explain row by row; what a column is given is gathered point by point and added up at the end."""
-    values, left = np.empty(len(forest.slot_columns)), np.empty(len(forest.features), dtype=np.uint8)
-    size = paths.largest * LANES
-    vectors = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
-    places = np.empty(paths.largest, np.uint16), np.empty(paths.largest, np.uint16), np.empty(paths.largest, np.uint16)
-    gathered = np.empty(forest.columns * LANES)
-    for r in range(len(rows)):
-        shown(forest, rows[r], values)
-        for node in range(len(left)):
-            left[node] = values[forest.slots[node]] <= forest.thresholds[node]
+def _explained(forest, paths, rows, found, margins, scratch):
+    """Explain some rows at a time; what a column is given is gathered point by point and added up at the end."""
+    trees, columns = len(paths.passes), forest.columns
+    values = np.empty((min(len(rows), _ROWS), len(forest.slot_columns)))
+    states = np.empty(_TREES * paths.largest, dtype=np.uint8)
+    spots, gathered = scratch[: paths.largest * LANES], scratch[paths.largest * LANES :]
+    for begin in range(0, len(rows), _ROWS):
+        many = min(_ROWS, len(rows) - begin)
         gathered[:] = 0.0
-        _walk(forest, paths, left, vectors, places, gathered)
-        for column in range(forest.columns):
-            found[r, column] = total(load(gathered, column))
+        for r in range(many):
+            shown(forest, rows[begin + r], values[r])
+        for first in range(0, trees, _TREES):
+            last = min(first + _TREES, trees)
+            for r in range(many):
+                mine = gathered[r * columns * LANES : (r + 1) * columns * LANES]
+                _answer(forest, paths, values[r], first, last, states)
+                margins[begin + r] = _walk(forest, paths, states, first, last, spots, mine, margins[begin + r])
+        for r in range(many):
+            for column in range(columns):
+                found[begin + r, column] = total(load(gathered, r * columns + column))
 
 
 @_compiled
-def _walk(forest, paths, left, vectors, places, gathered):
-    """Walk every tree down (products of factors) and up (what subtrees add), at eight points at a time."""
-    product, below, factor, term = vectors
-    kept, follow, leave = places
-    children, shares, leaves, features = forest.children, forest.shares, forest.leaves, forest.features
-    sources, rows, factors, sums = paths.sources, paths.vectors, paths.factors, paths.sums
-    for tree in range(len(paths.passes)):
-        start, first_leaf = forest.node_starts[tree], forest.leaf_starts[tree]
-        nodes, ends = forest.node_starts[tree + 1] - start, forest.leaf_starts[tree + 1] - first_leaf
+def _answer(forest, paths, values, first, last, states):
+    """Say of each node of some trees whether the row goes left (1), and whether it kept to the path at the node's column so far (2)."""
+    start = forest.node_starts[first]
+    for node in range(start, forest.node_starts[last]):
+        states[node - start] = 2 + (values[forest.slots[node]] <= forest.thresholds[node])
+    for k in range(paths.again_starts[first], paths.again_starts[last]):
+        node, after = paths.again[k] - start, paths.after[k]
+        before = states[(after >> 1) - start]
+        states[node] = (states[node] & 1) | (before & 2 if before & 1 == after & 1 else 0)
+
+
+@_compiled
+def _walk(forest, paths, states, first, last, spots, gathered, margin):
+    """Walk some trees down (products of factors) and up (what subtrees add), at eight points at a time; add up the leaves of the row."""
+    words, shares, factors, leaves, leaf_spots = paths.words, forest.shares, paths.factors, forest.leaves, paths.leaf_spots
+    begin = forest.node_starts[first]
+    for tree in range(first, last):
+        start, leaf = forest.node_starts[tree], forest.leaf_starts[tree]
+        nodes, ends = forest.node_starts[tree + 1] - start, forest.leaf_starts[tree + 1] - leaf
+        place = np.int64(0)
+        while place < nodes:
+            place = np.int64(forest.children[2 * (start + place) + (states[start - begin + place] & 1)])
+        margin += leaves[leaf + place - nodes]
         for block in range(paths.passes[tree]):
-            store(product, 0, load(paths.weights, paths.rules[tree] + block))
-            kept[0] = 1
+            store(spots, 0, load(paths.weights, paths.rules[tree] + block))
             for k in range(nodes):
-                node = start + k
-                hot, cold = 2 * node + left[node], 2 * node + 1 - left[node]
-                follow[k], leave[k] = children[hot], children[cold]
-                still = kept[sources[node]]
-                kept[follow[k]], kept[leave[k]] = still, 0
-                row = still * (rows[node] + block)
-                away, here = splat(shares[cold]), load(product, k)
-                change = mul(away, load(factors, row))
-                lost = mul(here, change)
-                store(factor, k, change)
-                store(term, k, mul(mul(here, load(sums, row)), away))
-                store(product, leave[k], lost)
-                store(product, follow[k], sub(here, lost))
-            for leaf in range(ends):
-                store(below, nodes + leaf, splat(leaves[first_leaf + leaf]))
+                word, state = pick(words, start + k), np.int64(pick(states, start - begin + k))
+                side, row = state & 1, (state >> 1) * (np.int64(word >> _TO_ROW) + block)
+                here = load(spots, np.int64(word & _SPOT))
+                lost = mul(here, mul(splat(pick(shares, 2 * (start + k) + 1 - side)), load(factors, 2 * row)))
+                store(spots, 2 * k + 2 - side, lost)
+                store(spots, 2 * k + 1 + side, sub(here, lost))
+            for k in range(ends):
+                store(spots, np.int64(pick(leaf_spots, leaf + k)), splat(pick(leaves, leaf + k)))
             for k in range(nodes - 1, -1, -1):
-                there = load(below, follow[k])
-                gap = sub(there, load(below, leave[k]))
-                store(below, k, sub(there, mul(load(factor, k), gap)))
-                column = features[start + k]
-                store(gathered, column, fma(load(term, k), gap, load(gathered, column)))
+                word, state = pick(words, start + k), np.int64(pick(states, start - begin + k))
+                side, row = state & 1, (state >> 1) * (np.int64(word >> _TO_ROW) + block)
+                spot, column = np.int64(word & _SPOT), np.int64(word >> _TO_COLUMN & _COLUMN)
+                there = load(spots, 2 * k + 1 + side)
+                gap = sub(there, load(spots, 2 * k + 2 - side))
+                away = mul(splat(pick(shares, 2 * (start + k) + 1 - side)), gap)
+                term = mul(load(spots, spot), load(factors, 2 * row + 1))
+                store(spots, spot, sub(there, mul(away, load(factors, 2 * row))))
+                store(gathered, column, fma(term, away, load(gathered, column)))
+    return margin

@@ -19,7 +19,8 @@ from data_contracts import CLAIMS
 from features.facts import RECORDED
 from serving import known
 from serving.decided import write_decisions
-from serving.draft import Decider, Draft, Look, settle
+from serving.decider import Decider
+from serving.draft import Draft, Look, settle
 from serving.driver import Driver
 from serving.known import kept_of, named
 from serving.reading import Asked, Reading

@@ -8,8 +8,7 @@ has passed can never change again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from data_contracts import CLAIMS
@@ -17,30 +16,14 @@ from data_contracts.decisions import Decision
 from features.history import Floats
 from features.online import Read
 from models.review import Capacity
-from models.scorer import Scorer, Seen
+from models.scorer import Seen
 from serving.decided import day_of
+from serving.decider import Decider, Walks
 from serving.instants import micros
 from serving.known import RESOLVED, STANDING, broken_references, differing, named
 from serving.reading import Around, Asked, Reading
 from serving.refusals import ConflictError, InvalidClaimError, Violation, shown
 from serving.standing import is_insured
-
-
-@dataclass(frozen=True, slots=True)
-class Decider:
-    """What decides: one model with prices and rules. Every decision is made by exactly one."""
-
-    scorer: Scorer
-    bundle: str
-    beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "trees"))
-
-    def seeing(self, vector: Floats) -> Callable[[], Seen]:
-        """Let the trees be walked beside what else is to be done, and return what waits for it.
-
-        What nobody has begun when it is asked for is done by who asks: both processors are at work then.
-        """
-        begun = self.beside.submit(self.scorer.see, vector)
-        return lambda: self.scorer.see(vector) if begun.cancel() else begun.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +112,17 @@ def look(
     around = Around.of(reading.driver, group)
     looks: dict[int, Look] = {}
     answers: dict[int, Answer] = {}
+    walks = Walks(decider)
     for asked in group:
         try:
             first = answered(asked, around)
             if first is None:
-                looks[asked.place] = _looked(reading, asked, around, decider, now, skew, before.get(asked.place))
+                looks[asked.place] = _looked(reading, asked, around, walks, now, skew, before.get(asked.place))
             else:
                 answers[asked.place] = first
         except Exception as error:  # whatever it is concerns this claim alone
             answers[asked.place] = error
+    walks.begin()
     return looks, answers
 
 
@@ -203,7 +188,7 @@ def answered(asked: Asked, around: Around) -> bytes | None:
     return answer
 
 
-def _looked(reading: Reading, asked: Asked, around: Around, decider: Decider, now: datetime, skew: timedelta, old: Draft | None) -> Look:
+def _looked(reading: Reading, asked: Asked, around: Around, walks: Walks, now: datetime, skew: timedelta, old: Draft | None) -> Look:
     _must_be_sound(asked, around, now, skew)
     claim = asked.claim
     standing = around.rows.get(named(STANDING, claim.seller_id))
@@ -211,9 +196,9 @@ def _looked(reading: Reading, asked: Asked, around: Around, decider: Decider, no
     is_known = named("claims", claim.claim_id) in around.rows
     keeps = old is not None and old.holds_vector(reading.watermark)
     read = old.look.read if old is not None and keeps else reading.history.read(asked.values)
-    if old is not None and keeps and old.look.insured == insured and old.decider is decider:
+    if old is not None and keeps and old.look.insured == insured and old.decider is walks.decider:
         return Look(asked, read, insured, is_known, lambda: old.seen, old)
-    return Look(asked, read, insured, is_known, decider.seeing(read.vector))
+    return Look(asked, read, insured, is_known, walks.add(read.vector))
 
 
 def enough(left: Capacity) -> tuple[int, int]:

@@ -32,7 +32,8 @@ from models.scorer import Scorer, probabilities
 from serving import audit
 from serving.background import Background
 from serving.claimed import Written, keep_keys, write
-from serving.draft import Answer, Decider, Draft, look, settle
+from serving.decider import Decider
+from serving.draft import Answer, Draft, look, settle
 from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
 from serving.grouped import apart, spans

@@ -233,7 +233,7 @@ def test_claims_that_are_taken_through_each_step_together_are_decided_as_each_al
     scorer = Scorer(trained.bundle, POLICY, SOME)
     vectors, claims = trained.bundle.inputs.encode(data.matrix[:40]), data.claims[:40].to_dict(orient="records")
     sold_by_insured = insured(data)[:40].tolist()
-    seen = [scorer.see(vector) for vector in vectors]
+    seen = scorer.see(vectors)
     priced = scorer.price(seen, claims, sold_by_insured)
     together = [scorer.decide(*each, MANY, AT) for each in zip(seen, priced, claims, strict=True)]
     asked = zip(vectors, claims, sold_by_insured, strict=True)

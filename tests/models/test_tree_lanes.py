@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from numba import njit
 
-from models.tree_lanes import LANES, fma, load, mul, splat, store, sub, total
+from models.tree_lanes import LANES, aligned, fma, load, mul, pick, splat, store, sub, total
 
 
 @njit
@@ -43,3 +44,23 @@ def _exact(x: float, y: float) -> list[float]:
         high = (big := 134217729.0 * value) - (big - value)
         parts.append((high, value - high))
     return [p * q for p in parts[0] for q in parts[1]]
+
+
+@njit
+def _picked(numbers, places, out):  # type: ignore[no-untyped-def]
+    for k in range(len(out)):
+        out[k] = pick(numbers, places[k])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint64, np.float64])
+def test_one_number_is_read_as_it_stands_whatever_its_type(kind: type) -> None:
+    numbers, places = np.arange(7).astype(kind), np.array([6, 0, 3])
+    out = np.empty(3, dtype=kind)
+    _picked(numbers, places, out)
+    assert out.tolist() == [6, 0, 3]
+
+
+@pytest.mark.parametrize("numbers", [1, 8, 1001])
+def test_aligned_numbers_begin_where_a_cache_line_does(numbers: int) -> None:
+    found = aligned(numbers)
+    assert found.shape == (numbers,) and found.ctypes.data % 64 == 0

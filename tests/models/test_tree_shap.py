@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 
 from models.tree_forest import Forest, margins
-from models.tree_shap import Paths, contributions, trace
+from models.tree_paths import Paths, trace
+from models.tree_shap import contributions, explained
 from models.tree_text import read_forest
 from tests.models.forests import KINDS, chained, grown, with_edges
 
@@ -129,6 +130,15 @@ def test_contributions_and_base_add_up_to_the_margin(kind: dict[str, Any]) -> No
     rows = with_edges(values, kind["seed"])
     total = contributions(forest, paths, rows).sum(axis=1) + forest.expected.sum()
     np.testing.assert_allclose(total, margins(forest, rows), rtol=0, atol=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(kind=KINDS)
+def test_margins_come_along_to_the_last_bit(kind: dict[str, Any]) -> None:
+    booster, values = grown(**kind)
+    forest, paths = read(booster)
+    rows = with_edges(values, kind["seed"])
+    assert np.array_equal(explained(forest, paths, rows)[1], margins(forest, rows))
 
 
 def test_a_column_that_no_tree_asks_about_contributes_exactly_nothing() -> None:

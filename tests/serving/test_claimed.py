@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from models.scorer import Scorer
 from serving.claimed import drawn, keep_keys, packed, write
-from serving.draft import Decider, look
+from serving.decider import Decider
+from serving.draft import look
 from serving.driver import Driver
 from serving.instants import micros
 from serving.queue import MINUTES

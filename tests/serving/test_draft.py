@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 import pytest
@@ -20,7 +19,8 @@ from models.policy import Policy
 from models.review import Capacity
 from models.scorer import Scorer
 from serving.decided import day_of
-from serving.draft import Decider, Draft, Look, enough, look, settle
+from serving.decider import Decider
+from serving.draft import Draft, Look, enough, look, settle
 from serving.instants import micros
 from serving.reading import Asked, Reading
 from serving.refusals import InvalidClaimError
@@ -80,7 +80,7 @@ def test_no_more_of_the_experts_capacity_matters_than_is_enough(
 ) -> None:
     """Two capacities of which the same is enough decide every claim alike: that is when an earlier decision is kept."""
     asked = claim(market.live, place)
-    seen = decider.scorer.see(np.zeros(len(HISTORY.names)))
+    (seen,) = decider.scorer.see([np.zeros(len(HISTORY.names))])
     (priced,) = decider.scorer.price([seen], [vars(asked)], [False])
     one, other = Capacity(desk, investigations), Capacity(desk + more, investigations + more)
     found = [decider.scorer.decide(seen, priced, vars(asked), left, market.now) for left in (one, other)]
@@ -106,15 +106,6 @@ def test_features_hold_if_nothing_was_written_or_the_history_had_passed_the_fili
     asked = Asked(0, None, {"filed_at": filed}, b"", None)  # type: ignore[arg-type]
     made = Draft(Look(asked, None, False, False, lambda: None), None, None, None, then, None)  # type: ignore[arg-type, return-value]
     assert made.holds_vector(now) == (now == then or filed - 1 <= then)
-
-
-def test_trees_that_nobody_has_begun_to_walk_are_walked_by_who_asks(decider: Decider) -> None:
-    vector, go_on = np.zeros(len(HISTORY.names)), Event()
-    busy = decider.beside.submit(go_on.wait, 20.0)
-    seen = decider.seeing(vector)()
-    assert not busy.done()
-    go_on.set()
-    np.testing.assert_array_equal(seen.scores, decider.seeing(vector)().scores)
 
 
 def test_a_claim_that_cannot_be_looked_at_is_answered_and_the_others_wait_for_their_decision(
