@@ -84,22 +84,23 @@ def compute(names: Collection[str], facts: Facts, threads: int = 1) -> dict[str,
 
 def contents(kind: str, facts: Facts, threads: int = 1) -> Contents:
     """Find the distinct contents of a kind (``"narrative"``, ``"photo"``) and which are nearly the same."""
-    texts = [facts.texts(table, _COLUMNS[kind]) for table in ("claims", PROBES)]
+    column, alone = _COLUMNS[kind], facts.frame("claims") is facts.probes
+    texts = [facts.texts(table, column) for table in (("claims",) if alone else ("claims", PROBES))]
     joint = pa.chunked_array([chunk for text in texts for chunk in text.chunks], type=pa.large_string())
     joint = plain(joint) if kind == "narrative" else joint
     joint = pc.if_else(pc.equal(joint, ""), pa.scalar(None, pa.large_string()), joint).combine_chunks()
     coded = pc.dictionary_encode(joint)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    cut, n = len(texts[0]), len(coded.dictionary)
-    held, asked = codes[:cut], codes[cut:]
+    n = len(coded.dictionary)
+    held, asked = (codes, codes.copy()) if alone else (codes[: len(texts[0])], codes[len(texts[0]) :])
     if kind == "narrative":
         first, early = _first_told(held, facts.known("claims"), asked, facts.instants(PROBES, "filed_at"), n)
         asking, asked[early] = np.unique(np.stack([asked[early], facts.instants(PROBES, "filed_at")[early]]), axis=1, return_inverse=True)
         asked[early] += n
         stories = pa.chunked_array([coded.dictionary, coded.dictionary.take(pa.array(asking[0]))]).combine_chunks()
         told = np.append(first != _NEVER_TOLD, np.zeros(asking.shape[1], dtype=bool))
-        left, right = near_narratives(shingles(stories), np.append(first, asking[1]), told, threads)
+        left, right = near_narratives(shingles(stories, threads), np.append(first, asking[1]), told, threads)
         n = len(told)
     else:
         left, right = near_photographs(np.array([int(text, 16) for text in coded.dictionary.to_pylist()], dtype=np.uint64))
