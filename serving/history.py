@@ -4,7 +4,11 @@ What a claim asks for is mostly the last page of a log. Those stand together by 
 seller): one look-up brings the shelf. Logs that are read without others (buckets, components) have a table of their own with a
 whole number for a key, which SQLite finds in a third of the time. A page that is closed moves to a third table, asked only for
 what lies further back. What was read is remembered for the transaction, so that appending a claim that was just read reads next to
-nothing, and what is written is written once (:meth:`StorePages.flush`).
+nothing.
+
+What a transaction adds is written as one entry of a journal (:meth:`StorePages.flush`), laid over the tables by whoever reads
+(:mod:`serving.pending`) and put in its place later (:meth:`StorePages.settle`, :mod:`serving.tidying`). Only what is too much for an entry,
+as when a store is filled, goes to its place at once, behind everything that was pending.
 
 The statements go to the driver itself, inside the caller's transaction: what SQLAlchemy adds to a statement costs as much as
 forty of the look-ups. Two dialects are known, because that is where the ways to pass many keys at once differ.
@@ -18,41 +22,32 @@ is there; called twice, the second call finds the first. One writer at a time: S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
-from features.pages import Key, Laid, Page
-from serving.schema import HISTORY_LONE, HISTORY_PAGES, HISTORY_SHELVES
-
-AT_ONCE = 8_192
-"""Keys asked for in one statement: three parameters each, below the bound of every database in use."""
+from features.pages import END, Key, Laid, Page
+from serving import history_statements as statements
+from serving.history_statements import AT_ONCE, STEP, STEP_BEHIND, behind_of, complete, listed, marked
+from serving.pending import OVERLAYS, Change, Overlay, Overlays, Piece, Shelf, Sweep, entry
 
 REMEMBERED = 100_000
 """Shelves remembered within a transaction after they were written down; more are forgotten."""
 
-_STEP, _STEP_BEHIND = 16, 4
+ENTRY = 16_384
+"""Changes that one entry of the journal may hold; more go to their place at once."""
+
+LIMIT = 524_288
+"""Changes that may be pending; where there are more, whoever adds some puts a few in their place first."""
+
+HELPING = 128
+"""How many shelves that are."""
+
 _LOCK = 0x70A6E5
-_SHELF = "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {shelves} p WHERE p.shelf = q.k"
-_LONE = "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {lone} p WHERE p.number = q.k"
-_BEFORE = "SELECT page FROM {pages} p WHERE p.shelf = q.k AND p.log = q.l AND p.first_at < q.b ORDER BY p.first_at DESC LIMIT 1"
-_BETWEEN = "SELECT page FROM {pages} WHERE shelf = {mark} AND log = {mark} AND first_at > {mark} AND first_at < {mark} ORDER BY first_at"
-_CLOSE = (
-    "INSERT INTO {pages} (shelf, log, first_at, page) VALUES ({mark}, {mark}, {mark}, {mark}) "
-    "ON CONFLICT (shelf, log, first_at) DO UPDATE SET page = excluded.page"
-)
-_KEEP = (
-    "INSERT INTO {shelves} (shelf, log, first_at, closed, page) VALUES ({mark}, {mark}, {mark}, {mark}, {mark}) "
-    "ON CONFLICT (shelf, log) DO UPDATE SET first_at = excluded.first_at, closed = excluded.closed, page = excluded.page"
-)
-_KEEP_LONE = (
-    "INSERT INTO {lone} (number, first_at, closed, page) VALUES ({mark}, {mark}, {mark}, {mark}) "
-    "ON CONFLICT (number) DO UPDATE SET first_at = excluded.first_at, closed = excluded.closed, page = excluded.page"
-)
+_NONE: dict[int, bytes] = {}
 
 Last = tuple[int, int, bytes]
 """The last page of a log: instant of its first row, whether pages were closed before it, and its rows."""
@@ -85,15 +80,19 @@ class StorePages:
         self._dialect = tx.dialect.name
         if self._dialect not in ("sqlite", "postgresql"):
             raise ValueError(f"history: expected a store on SQLite or PostgreSQL, found {self._dialect}")
+        self._tx = tx
         self._cursor: Any = tx.connection.cursor()
-        self._seen: set[bytes | int] = set()
+        self._seen: set[Shelf] = set()
         self._lasts: dict[Key, Last] = {}
+        self._closed: dict[Key, dict[int, bytes]] = {}  # not in their table yet, by the instant of their first row
         self._changed: dict[Key, None] = {}
+        self._changes: list[Change] | None = []  # none where they go to their place at once
+        self._overlay: Overlay | None = None
 
     def recall(self, other: StorePages) -> StorePages:
         """Remember what other pages remember: only where nobody has written to the history since the end of their transaction."""
         if len(other._seen) <= REMEMBERED:
-            self._seen, self._lasts = other._seen, other._lasts
+            self._seen, self._lasts, self._closed = other._seen, other._lasts, other._closed
         return self
 
     def alone(self) -> StorePages:
@@ -104,6 +103,21 @@ class StorePages:
         if self._dialect == "postgresql":
             self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         return self
+
+    def overlay(self) -> Overlay:
+        """Return what is pending as this transaction sees it."""
+        if self._overlay is None:
+            overlays: Overlays | None = self._tx.get_execution_options().get(OVERLAYS)
+            self._overlay = Overlay() if overlays is None else overlays.lend(self._tx)
+            if not self._caught_up(self._overlay):
+                self._overlay = Overlay() if overlays is None else overlays.exchange(self._tx)
+                self._caught_up(self._overlay)
+        return self._overlay
+
+    def _caught_up(self, overlay: Overlay) -> bool:
+        self._execute(statements.JOURNAL, (overlay.through,))
+        found = self._cursor.fetchall()
+        return overlay.catch_up(found[0][0] if found else 0, [(seq, bytes(changes)) for _, seq, changes in found])
 
     def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`features.pages.Pages`."""
@@ -116,68 +130,115 @@ class StorePages:
         behind = [i for i, page in enumerate(found) if page is None and (last := lasts[i]) is not None and last[1]]
         for start in range(0, len(behind), AT_ONCE):
             asked = behind[start : start + AT_ONCE]
-            for place, page in zip(asked, self._before([_behind(keys[i]) for i in asked], [before[i] for i in asked]), strict=True):
-                found[place] = page
+            for place, page in zip(asked, self._before([behind_of(keys[i]) for i in asked], [before[i] for i in asked]), strict=True):
+                key, limit = keys[place], before[place]
+                found[place] = self._closed_before(key, limit) if key in self._closed else page
         return found
 
-    def _fetch(self, shelves: Iterable[bytes | int]) -> None:
+    def _fetch(self, shelves: Iterable[Shelf]) -> None:
         """Remember shelves that were not read yet; one that is empty as well."""
         wanted = dict.fromkeys(shelves)
-        self._read(_SHELF, "bytea", [shelf for shelf in wanted if type(shelf) is bytes])
-        self._read(_LONE, "bigint", [shelf for shelf in wanted if type(shelf) is int])
-        self._seen.update(wanted)
+        self._load(wanted)
+        self._overlay_on(wanted)
 
-    def _read(self, statement: str, kind: str, wanted: Sequence[bytes | int]) -> None:
+    def _load(self, wanted: Mapping[Shelf, None]) -> None:
+        """Read shelves from the tables."""
+        self._read(statements.SHELF, "bytea", [shelf for shelf in wanted if type(shelf) is bytes])
+        self._read(statements.LONE, "bigint", [shelf for shelf in wanted if type(shelf) is int])
+
+    def _overlay_on(self, loaded: Mapping[Shelf, None]) -> None:
+        """Lay what is pending over shelves as the tables hold them."""
+        for generation in self.overlay().generations:
+            for shelf in generation.held.keys() & loaded.keys():
+                self._lay(shelf, generation.held[shelf])
+        self._seen.update(loaded)
+
+    def _lay(self, shelf: Shelf, pieces: Iterable[Piece]) -> None:
+        """Lay what is pending of a shelf over what the tables hold; what they hold already changes nothing."""
+        for log, first, keep, added in pieces:
+            key = (shelf, log)
+            last = self._lasts.get(key)
+            if last is None:
+                self._lasts[key] = (first, 0, added)
+            elif first == last[0]:
+                self._lasts[key] = (first, last[1], last[2][:keep] + added)
+            elif first > last[0]:
+                self._closed.setdefault(key, {})[last[0]] = last[2]
+                self._lasts[key] = (first, 1, added)
+            elif keep == 0:
+                self._closed.setdefault(key, {})[first] = added
+                self._lasts[key] = (last[0], 1, last[2])
+            elif first in (closed := self._closed.get(key, _NONE)):
+                closed[first] = closed[first][:keep] + added
+
+    def _read(self, statement: str, kind: str, wanted: Sequence[Shelf]) -> None:
         """Remember what the shelves of one table hold."""
         for start in range(0, len(wanted), AT_ONCE):
             part = wanted[start : start + AT_ONCE]
             if self._dialect == "postgresql":
-                self._cursor.execute(_statement(statement, f"unnest(%s::{kind}[]) AS q (k)"), (part,))
+                self._cursor.execute(complete(statement, f"unnest(%s::{kind}[]) AS q (k)"), (part,))
             else:
-                size = -(-len(part) // _STEP) * _STEP  # few statements, so that the driver keeps them prepared
-                self._cursor.execute(_listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
+                size = -(-len(part) // STEP) * STEP  # few statements, so that the driver keeps them prepared
+                self._cursor.execute(listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
             self._lasts.update({(shelf, log): (first, closed, page) for shelf, log, first, closed, page in self._cursor.fetchall()})
 
     def _before(self, keys: Sequence[tuple[bytes, int]], before: Sequence[int]) -> list[bytes | None]:
         if self._dialect == "postgresql":
             rows = "unnest(%s::bytea[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS q (k, l, b, i) ORDER BY q.i"
             self._cursor.execute(
-                _statement(f"SELECT ({_BEFORE}) FROM {{asked}}", rows), ([k for k, _ in keys], [n for _, n in keys], [*before])
+                complete(f"SELECT ({statements.BEFORE}) FROM {{asked}}", rows), ([k for k, _ in keys], [n for _, n in keys], [*before])
             )
         else:
-            size = -(-len(keys) // _STEP_BEHIND) * _STEP_BEHIND
+            size = -(-len(keys) // STEP_BEHIND) * STEP_BEHIND
             filled = chain.from_iterable((*key, limit) for key, limit in zip(keys, before, strict=True))
-            self._cursor.execute(_listed(f"SELECT ({_BEFORE}) FROM {{asked}}", size, 3), (*filled, *(None,) * (3 * (size - len(keys)))))
+            query = listed(f"SELECT ({statements.BEFORE}) FROM {{asked}}", size, 3)
+            self._cursor.execute(query, (*filled, *(None,) * (3 * (size - len(keys)))))
         return [page for (page,) in self._cursor.fetchall()[: len(keys)]]
+
+    def _closed_before(self, key: Key, limit: int) -> bytes | None:
+        """Return the last closed page of a log that begins before an instant, where some are not in their table yet."""
+        self._execute(statements.LATEST, (*behind_of(key), -END, limit))
+        pages = dict(self._cursor.fetchall()) | {first: page for first, page in self._closed[key].items() if first < limit}
+        return pages[max(pages)] if pages else None
 
     def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """See :class:`features.pages.Pages`."""
         if key[0] not in self._seen:
             self._fetch([key[0]])
         first, closed, page = self._lasts.get(key, (before, 0, b""))
-        found: list[bytes] = []
+        found: dict[int, bytes] = {}
         if closed:
-            self._cursor.execute(_statement(_BETWEEN, mark="?" if self._dialect == "sqlite" else "%s"), (*_behind(key), after, before))
-            found = [old for (old,) in self._cursor.fetchall()]
-        return [*found, page] if after < first < before else found
+            self._execute(statements.BETWEEN, (*behind_of(key), after, before))
+            found = dict(self._cursor.fetchall())
+            found |= {at: old for at, old in self._closed.get(key, _NONE).items() if after < at < before}
+        if after < first < before:
+            found[first] = page
+        return [found[at] for at in sorted(found)]
 
     def put(self, pages: Iterable[Page]) -> None:
         """See :class:`features.pages.Pages`; remembered until :meth:`flush`."""
         written = list(pages)
         self._fetch([key[0] for key, _, _ in written if key[0] not in self._seen])
-        closing: list[tuple[bytes, int, int, bytes]] = []
         for key, first, page in written:
             last = self._lasts.get(key)
+            keep = 0
             if last is None or first == last[0]:
+                if last is not None and page.startswith(last[2]):
+                    keep = len(last[2])
                 self._lasts[key] = (first, last[1] if last else 0, page)
             elif first > last[0]:
-                closing.append((*_behind(key), last[0], last[2]))
+                self._closed.setdefault(key, {})[last[0]] = last[2]
                 self._lasts[key] = (first, 1, page)
             else:
-                closing.append((*_behind(key), first, page))
+                self._closed.setdefault(key, {})[first] = page
                 self._lasts[key] = (last[0], 1, last[2])
             self._changed[key] = None
-        self._run(_CLOSE, closing)
+            if self._changes is not None:
+                self._changes.append((key, first, keep, page[keep:]))
+        if self._changes is None:
+            self._close(self._changed)
+        elif len(self._changes) > ENTRY:
+            self._in_place()
 
     def put_new(self, keys: Sequence[Key], laid: Laid) -> None:
         """See :class:`features.pages.Pages`; written at once, and nothing is remembered."""
@@ -190,44 +251,92 @@ class StorePages:
             told = zip(laid.between(start, start + AT_ONCE), last[part].tolist(), closed[part].tolist(), strict=True)
             pages = [(keys[key], (first, int(behind), page), mine) for (key, first, page), mine, behind in told]
             self._keep([(key, held) for key, held, mine in pages if mine])
-            self._run(_CLOSE, [(*_behind(key), held[0], held[2]) for key, held, mine in pages if not mine])
+            self._run(statements.CLOSE, [(*behind_of(key), held[0], held[2]) for key, held, mine in pages if not mine])
 
     def flush(self) -> None:
-        """See :class:`features.pages.Pages`: write down every changed shelf, once."""
-        self._keep([(key, self._lasts[key]) for key in self._changed])
+        """See :class:`features.pages.Pages`: write an entry of the journal, or where it is too much for one every changed shelf, once."""
+        if self._changes is None:
+            self._keep([(key, self._lasts[key]) for key in self._changed])
+        elif self._changes:
+            if self.overlay().size > LIMIT:
+                self.tidy(HELPING)
+            self._run(statements.ADD, [(max(self.overlay().through, 0) + len(self._changes), entry(self._changes))])
         self._changed.clear()
+        self._changes, self._overlay = [], None  # what was added is learned by whoever reads next
         if len(self._seen) > REMEMBERED:
             self._forget()
+
+    def settle(self, shelves: Sequence[Shelf]) -> None:
+        """Put what is pending of some shelves in its place, in a transaction that is :meth:`alone`; it stays in the journal."""
+        overlay = self.overlay()
+        new = dict.fromkeys(shelf for shelf in shelves if shelf not in self._seen)
+        self._load(new)
+        keys = {(shelf, log): None for shelf in shelves for log, *_ in overlay.pieces(shelf)}
+        placed = {key: self._lasts.get(key) for key in keys if key[0] in new}
+        self._overlay_on(new)
+        moved = [key for key in keys if key not in placed or placed[key] != self._lasts[key]]
+        self._close(moved)
+        self._keep([(key, self._lasts[key]) for key in moved])
+
+    def tidy(self, most: int) -> bool:
+        """Put what is pending in its place, so many shelves of it, in a transaction that is :meth:`alone`.
+
+        Parameters
+        ----------
+        most
+            Shelves; the next call goes on behind them.
+
+        Returns
+        -------
+        bool
+            Whether this was the end of a sweep: everything that was pending at its beginning has left the journal.
+        """
+        overlay = self.overlay()
+        if overlay.sweep is None or overlay.sweep.until <= overlay.base:  # another process was quicker
+            overlay.sweep = Sweep.of(overlay)
+        part = overlay.sweep.next(most)
+        self.settle(part)
+        if overlay.sweep.left:
+            return False
+        self._settled(overlay.sweep.until)
+        overlay.sweep = None
+        return True
+
+    def _settled(self, through: int) -> None:
+        """Take entries out of the journal up to one, which stays as its empty beginning: everything in them is in its place."""
+        if through > 0:
+            self._run(statements.DONE, [(through,)])
+            self._run(statements.EMPTY, [(b"", through)])
+        self._overlay = None
+
+    def _in_place(self) -> None:
+        """From now on, and until :meth:`flush`, write to the tables themselves."""
+        overlay = self.overlay()
+        shelves = list(overlay.shelves())
+        for start in range(0, len(shelves), AT_ONCE):
+            self.settle(shelves[start : start + AT_ONCE])
+        self._settled(overlay.through)
+        self._changes = None
+        self._close(self._changed)
+
+    def _close(self, keys: Iterable[Key]) -> None:
+        """Write the closed pages of some logs to their table."""
+        closed = [(*behind_of(key), first, page) for key in keys for first, page in self._closed.pop(key, _NONE).items()]
+        self._run(statements.CLOSE, sorted(closed))
 
     def _forget(self) -> None:
         self._seen.clear()
         self._lasts.clear()
+        self._closed.clear()
 
     def _keep(self, pages: Sequence[tuple[Key, Last]]) -> None:
         """Write last pages, in the order in which they lie."""
-        self._run(_KEEP, sorted([(*key, *last) for key, last in pages if type(key[0]) is bytes]))
-        self._run(_KEEP_LONE, sorted([(key[0], *last) for key, last in pages if type(key[0]) is int]))
+        self._run(statements.KEEP, sorted([(*key, *last) for key, last in pages if type(key[0]) is bytes]))
+        self._run(statements.KEEP_LONE, sorted([(key[0], *last) for key, last in pages if type(key[0]) is int]))
+
+    def _execute(self, statement: str, values: Sequence[Any]) -> None:
+        self._cursor.execute(marked(statement, self._dialect), values)
 
     def _run(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            self._cursor.executemany(_statement(statement, mark="?" if self._dialect == "sqlite" else "%s"), rows)
-
-
-def _behind(key: Key) -> tuple[bytes, int]:
-    """Return under which name the closed pages of a log stand, whether the log stands alone or not."""
-    shelf, log = key
-    return (shelf.to_bytes(8, "big", signed=True), log) if isinstance(shelf, int) else (shelf, log)
-
-
-@cache
-def _statement(statement: str, asked: str = "", mark: str = "") -> str:
-    """Complete a statement with the names of the tables, what is asked for, and the driver's mark of a parameter."""
-    return statement.format(shelves=HISTORY_SHELVES.name, lone=HISTORY_LONE.name, pages=HISTORY_PAGES.name, asked=asked, mark=mark)
-
-
-@cache
-def _listed(statement: str, size: int, width: int) -> str:
-    """Write a look-up of ``size`` keys for SQLite, which has no arrays; rows come back in the order of the list."""
-    names = ", ".join("klb"[:width])
-    values = ", ".join([f"({', '.join('?' * width)})"] * size)
-    return f"WITH q ({names}) AS (VALUES {values}) {_statement(statement, 'q')}"
+            self._cursor.executemany(marked(statement, self._dialect), rows)

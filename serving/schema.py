@@ -251,6 +251,15 @@ HISTORY_PAGES = Table(
 )
 """The closed pages behind them, by the instant of their first row."""
 
+HISTORY_JOURNAL = Table(
+    "history_journal",
+    METADATA,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("changes", LargeBinary, nullable=False),
+)
+"""What transactions added to the history and is not in its place yet, see :mod:`serving.pending`; an entry's number says how many changes
+there were up to it. The first entry is the last one that is in its place, and empty."""
+
 API_KEYS = Table(
     "api_keys",
     METADATA,

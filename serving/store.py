@@ -45,6 +45,7 @@ from serving.decided import write_table
 from serving.driver import Driver
 from serving.instants import instants
 from serving.opening import Parties
+from serving.pending import OVERLAYS, Overlays
 from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, METADATA
 
 CHUNK = 5_000
@@ -87,7 +88,8 @@ class Store:
     """
 
     def __init__(self, url: str, synchronous: Synchronous = "FULL") -> None:
-        self._engine = _engine(url, synchronous)
+        self._overlays = Overlays()
+        self._engine = _engine(url, synchronous, self._overlays)
         try:
             self._bring_up_to_date()
         except BaseException as error:
@@ -117,14 +119,24 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a write transaction: committed at the end of the block, undone if it raises."""
-        with self._engine.begin() as tx:
+        with self._engine.connect() as tx, self._remembering(tx), tx.begin():
             yield tx
 
     @contextmanager
     def view(self) -> Iterator[Connection]:
         """Open a transaction that only reads: it sees one state of the store and waits for nobody."""
-        with self._engine.connect().execution_options(touchstone_reads=True) as tx:
+        with self._engine.connect().execution_options(touchstone_reads=True) as tx, self._remembering(tx), tx.begin():
             yield tx
+
+    @contextmanager
+    def _remembering(self, tx: Connection) -> Iterator[None]:
+        """Let the next transaction know what this one has learned of the history, unless it was undone."""
+        try:
+            yield
+        except BaseException:
+            self._overlays.end(tx, kept=False)
+            raise
+        self._overlays.end(tx, kept=True)
 
     def carry(self) -> None:
         """Carry what SQLite's log holds into the file, beside the writers; done now and then, no commit has to."""
@@ -311,10 +323,10 @@ def is_busy(error: Exception) -> bool:
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
-def _engine(url: str, synchronous: Synchronous) -> Engine:
+def _engine(url: str, synchronous: Synchronous, overlays: Overlays) -> Engine:
     # Who was given back last is asked first: SQLite forgets every page that a connection holds once another one has written.
     kept = {"pool_use_lifo": True} if make_url(url).database not in (None, "", ":memory:") else {}
-    engine = create_engine(url, **kept)
+    engine = create_engine(url, execution_options={OVERLAYS: overlays}, **kept)
     if engine.dialect.name != "sqlite":
         return engine
 

@@ -60,6 +60,7 @@ def test_on_postgresql_the_history_lies_in_partitions_by_its_keys(postgres: Serv
         stored = StorePages(tx)
         stored.put([((key.to_bytes(4, "big"), 3), 0, b"\0") for key in range(400)] + [((key, 0), 0, b"\0") for key in range(400)])
         stored.flush()
+        assert StorePages(tx).tidy(800)
         for name in ("history_lone", "history_shelves"):
             held = [tx.execute(text(f"SELECT count(*) FROM {name}_{number}")).scalar_one() for number in range(8)]
             assert sum(held) == 400 and min(held) > 20

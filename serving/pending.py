@@ -1,0 +1,242 @@
+"""History that is written down but not yet in its place: what transactions added to logs, one entry of a journal each.
+
+A claim adds a row to some seventy logs that lie far apart. Putting each in its place costs a claim more than everything else that is
+kept of it, so what a transaction added is committed as one entry of the journal, and :mod:`serving.tidying` puts it in its place
+later, many claims at once and in the order in which logs lie. Until then whoever reads lays it over what the tables hold: an
+:class:`Overlay`, kept by each process in memory and caught up at the beginning of each transaction.
+
+An entry says of each page which bytes follow the first so many. Laying that over a page that has them already changes nothing, so
+it does not matter whether a page was put in its place before, by whom, or whether they were killed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from struct import Struct, pack, unpack_from
+from threading import Condition
+
+import numpy as np
+from sqlalchemy import Connection
+
+from features.pages import Key
+
+Shelf = bytes | int
+
+Change = tuple[Key, int, int, bytes]
+"""A change of a page: key, instant of its first row, how many of its bytes stay, and what follows them."""
+
+Piece = tuple[int, int, int, bytes]
+"""What is pending of a page: number of the log, instant of the page's first row, how many of its bytes stay, and what follows them."""
+
+GENERATION = 131_072
+"""Changes that are kept, and dropped, together."""
+
+OVERLAYS = "touchstone_overlays"
+"""Under this name an engine's execution options hold its :class:`Overlays`."""
+
+PATIENCE = 0.1
+"""Seconds that a transaction waits for the overlay: longer than any claim takes, less than reading a full journal."""
+
+_COUNT = Struct("<I")
+_NUMBER = Struct("<q")
+
+
+def entry(changes: Sequence[Change]) -> bytes:
+    """Write changes as bytes.
+
+    Examples
+    --------
+    >>> told = [((b"shelf", 3), 10, 0, b"page"), ((-5, 0), 20, 16, b"more")]
+    >>> list(changes_of(entry(told))) == told
+    True
+    """
+    n = len(changes)
+    shelves = [shelf if isinstance(shelf, bytes) else b"" for (shelf, _), _, _, _ in changes]
+    lone = [shelf for (shelf, _), _, _, _ in changes if not isinstance(shelf, bytes)]
+    logs = [-1 if isinstance(shelf, int) else log for (shelf, log), _, _, _ in changes]
+    columns = (logs, [first for _, first, _, _ in changes], [keep for _, _, keep, _ in changes])
+    added = [more for _, _, _, more in changes]
+    head = pack(
+        f"<I{n}i{n}q{n}I{n}I{n}B{len(lone)}q", n, *columns[0], *columns[1], *columns[2], *map(len, added), *map(len, shelves), *lone
+    )
+    return b"".join((head, *shelves, *added))
+
+
+def changes_of(held: bytes) -> Iterator[Change]:
+    """Read the changes of an entry, in their order; none of one that is empty, because all of it is in its place."""
+    if not held:
+        return
+    (n,) = _COUNT.unpack_from(held)
+    told = unpack_from(f"<{n}i{n}q{n}I{n}I{n}B", held, _COUNT.size)
+    logs, firsts, keeps, sizes, names = (told[at * n : (at + 1) * n] for at in range(5))
+    at = _COUNT.size + 21 * n
+    numbers = iter(unpack_from(f"<{logs.count(-1)}q", held, at))
+    at += _NUMBER.size * logs.count(-1)
+    begins = [*accumulate(names, initial=at)]
+    ends = pairwise(accumulate(sizes, initial=begins[-1]))
+    for log, first, keep, begin, size, (start, stop) in zip(logs, firsts, keeps, begins, names, ends, strict=False):
+        key: Key = (next(numbers), 0) if log < 0 else (held[begin : begin + size], log)
+        yield key, first, keep, held[start:stop]
+
+
+@dataclass(eq=False)
+class Generation:
+    """Changes of some entries, one after the other: what is pending by shelf, and the number of the last entry."""
+
+    last: int = 0
+    size: int = 0
+    held: dict[Shelf, tuple[Piece, ...]] = field(default_factory=dict)
+
+    def take(self, seq: int, changes: Iterable[Change]) -> None:
+        """Add an entry."""
+        held = self.held
+        for (shelf, log), first, keep, added in changes:
+            self.size += 1
+            pieces = held.get(shelf)
+            if pieces is None:
+                held[shelf] = ((log, first, keep, added),)
+                continue
+            for place, (other, begins, kept, before) in enumerate(pieces):
+                if other == log and begins == first:
+                    whole = (log, first, kept, before[: keep - kept] + added) if keep >= kept else (log, first, keep, added)
+                    held[shelf] = (*pieces[:place], whole, *pieces[place + 1 :])
+                    break
+            else:
+                held[shelf] = tuple(sorted((*pieces, (log, first, keep, added))))
+        self.last = seq
+
+
+@dataclass(eq=False)
+class Sweep:
+    """Everything that was pending at one moment, in the order in which it lies, being put in its place.
+
+    Parameters
+    ----------
+    until
+        Number of the last entry that leaves the journal in the end.
+    order
+        The shelves.
+    at
+        How many of them are done.
+    """
+
+    until: int
+    order: list[Shelf]
+    at: int = 0
+
+    @classmethod
+    def of(cls, overlay: Overlay) -> Sweep:
+        """Begin with what is pending now; what comes later is another sweep's."""
+        shelves = overlay.shelves()
+        lone = np.fromiter((shelf for shelf in shelves if type(shelf) is int), dtype=np.int64)
+        lone.sort()  # beside other threads
+        overlay.rotate()
+        return cls(overlay.through, [*lone.tolist(), *sorted(shelf for shelf in shelves if type(shelf) is bytes)])
+
+    def next(self, most: int) -> list[Shelf]:
+        """Return the shelves that follow, and count them as done."""
+        begin, self.at = self.at, min(self.at + most, len(self.order))
+        return self.order[begin : self.at]
+
+    @property
+    def left(self) -> bool:
+        """Whether some are not done."""
+        return self.at < len(self.order)
+
+
+class Overlay:
+    """What is pending, as one process knows it; caught up with the journal by whoever uses it, one transaction at a time."""
+
+    def __init__(self) -> None:
+        self.base, self.through = 0, -1
+        self.generations: list[Generation] = []
+        self.sweep: Sweep | None = None
+
+    @property
+    def size(self) -> int:
+        """How many changes are pending."""
+        return max(self.through, 0) - self.base
+
+    def catch_up(self, base: int, entries: Sequence[tuple[int, bytes]]) -> bool:
+        """Learn what others have added and put in its place.
+
+        Parameters
+        ----------
+        base
+            Number of the last entry that is in its place: the first one of the journal, which is empty.
+        entries
+            Number and bytes of the entries from :attr:`through` on, that one included.
+
+        Returns
+        -------
+        bool
+            Whether it could be done: not for a transaction that sees an earlier state than one before.
+        """
+        if base < self.base or not entries or (self.through > base and entries[0][0] != self.through):
+            return False
+        self.generations = [one for one in self.generations if one.last > base]
+        self.base = base
+        for seq, held in entries:
+            if seq > self.through and seq > base:
+                if not self.generations or self.generations[-1].size >= GENERATION:
+                    self.rotate()
+                self.generations[-1].take(seq, changes_of(held))
+        self.through = entries[-1][0]
+        return True
+
+    def rotate(self) -> None:
+        """Begin another generation, so that those before it leave as a whole."""
+        self.generations.append(Generation())
+
+    def shelves(self) -> set[Shelf]:
+        """Return every shelf of which something is pending."""
+        return {shelf for one in self.generations for shelf in one.held}
+
+    def pieces(self, shelf: Shelf) -> list[Piece]:
+        """Return what is pending of a shelf, in the order in which it is laid over the tables."""
+        return [piece for one in self.generations for piece in one.held.get(shelf, ())]
+
+
+class Overlays:
+    """The overlay of a store's process, lent to one transaction at a time.
+
+    Another transaction waits a moment for it, then begins one of its own. One that fails keeps what it was lent: it may have seen
+    what nobody else ever will.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._returned = Condition()
+        self._free: Overlay | None = Overlay()
+        self._lent: dict[int, Overlay] = {}
+
+    def lend(self, tx: Connection) -> Overlay:
+        """Return the overlay of a transaction."""
+        with self._returned:
+            if id(tx) not in self._lent:
+                self._returned.wait_for(lambda: self._free is not None or not self._lent, self._patience)
+                self._lent[id(tx)], self._free = self._free or Overlay(), None
+            return self._lent[id(tx)]
+
+    def exchange(self, tx: Connection) -> Overlay:
+        """Give back what a transaction is too old for, and return an empty one."""
+        with self._returned:
+            self._keep(self._lent[id(tx)])
+            self._lent[id(tx)] = Overlay()
+            return self._lent[id(tx)]
+
+    def end(self, tx: Connection, kept: bool) -> None:
+        """Take back what a transaction was lent, at its end; forget it if the transaction was undone."""
+        with self._returned:
+            overlay = self._lent.pop(id(tx), None)
+            if overlay is not None:
+                if kept:
+                    self._keep(overlay)
+                self._returned.notify()
+
+    def _keep(self, overlay: Overlay) -> None:
+        if self._free is None or self._free.through < overlay.through:
+            self._free = overlay
+        self._returned.notify()
