@@ -210,7 +210,7 @@ def written(
     found = {
         **figures(policy, priced, routed),
         "claim_id": claims["claim_id"].to_numpy(),
-        "decided_at": decided_at if isinstance(decided_at, pd.Timestamp) else decided_at.to_numpy(),
+        "decided_at": decided_at if isinstance(decided_at, pd.Timestamp) else decided_at.array,
         "action": routed.action,
         "automatic_action": routed.automatic,
         "route": routed.route,
