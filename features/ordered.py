@@ -8,6 +8,7 @@ The kept file looks the same whichever engine made it, to the last byte.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,9 @@ from features.history import Floats, Ints
 
 CHUNK = 65_536
 """Rows of a chunk, and of a row group of the kept file (65,536 rows of 250 numbers are 131 MB)."""
+
+_QUICK = {"use_dictionary": False, "compression": "lz4"}
+"""How the kept file is written: numbers as they are, which takes half the time of Parquet's own choices, and an eighth more of disk."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def slices(matrix: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def write(matrix: Iterable[pd.DataFrame], path: Path, metadata: Mapping[bytes, bytes]) -> tuple[int, int]:
-    """Write chunks of a matrix as one Parquet file, one row group each.
+    """Write chunks of a matrix as one Parquet file, one row group each; a chunk is written while the next one is made.
 
     Parameters
     ----------
@@ -120,15 +124,21 @@ def write(matrix: Iterable[pd.DataFrame], path: Path, metadata: Mapping[bytes, b
     tuple of int
         How many rows and features were written.
     """
-    writer, rows, columns = None, 0, 0
-    try:
-        for chunk in matrix:
-            table = pa.Table.from_pandas(chunk)
-            table = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table, row_group_size=CHUNK)
-            rows, columns = rows + len(chunk), chunk.shape[1]
-    finally:
-        if writer is not None:
-            writer.close()
+    writer, rows, columns, writing = None, 0, 0, None
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            for chunk in matrix:
+                table = pa.Table.from_pandas(chunk)
+                table = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
+                writer = writer or pq.ParquetWriter(path, table.schema, **_QUICK)
+                if writing is not None:
+                    writing.result()
+                writing = beside.submit(writer.write_table, table, row_group_size=CHUNK)
+                rows, columns = rows + len(chunk), chunk.shape[1]
+            if writing is not None:
+                writing.result()
+        finally:
+            beside.shutdown()
+            if writer is not None:
+                writer.close()
     return rows, columns
