@@ -206,8 +206,7 @@ class Overlays:
     what nobody else ever will.
     """
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._patience = patience
+    def __init__(self) -> None:
         self._returned = Condition()
         self._free: Overlay | None = Overlay()
         self._lent: dict[int, Overlay] = {}
@@ -216,7 +215,7 @@ class Overlays:
         """Return the overlay of a transaction."""
         with self._returned:
             if id(tx) not in self._lent:
-                self._returned.wait_for(lambda: self._free is not None or not self._lent, self._patience)
+                self._returned.wait_for(lambda: self._free is not None or not self._lent, PATIENCE)
                 self._lent[id(tx)], self._free = self._free or Overlay(), None
             return self._lent[id(tx)]
 
