@@ -26,6 +26,7 @@ from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
 from serving.store import CARRY_SECONDS, Store, Synchronous
+from serving.tidying import Tidying
 from serving.watch import FOLDER
 
 ECHO = b'{"status":"ok"}' + b" " * 1000
@@ -56,7 +57,7 @@ def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bo
     if not reasons:
         engine._decider = Decider(Scorer(bundle, policy, None, engine.history.names, most_reasons=0), bundle.hash)
     engine.warm_up()
-    engine.behind(Background({"log": store.carry}, CARRY_SECONDS))
+    engine.behind(Background({"history": Tidying(store), "log": store.carry}, CARRY_SECONDS))
     if swap:
         roles = Roles(engine, Shelf(World(Path(world)).root / "shelf"), bundle.catalog_hash)
         engine.behind(Background({"models": roles.look}, 0.1))

@@ -31,6 +31,7 @@ from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
 from serving.store import CARRY_SECONDS, Store
+from serving.tidying import Tidying
 from serving.watch import FOLDER
 from serving.webhook_delivery import Delivery
 from serving.webhook_sending import Sender
@@ -111,7 +112,7 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
         "lake": partial(_keep_up, home, store, engine.history),
     }
     engine.behind(Background(watching, settings.refresh_seconds))
-    engine.behind(Background({"log": store.carry}, CARRY_SECONDS))
+    engine.behind(Background({"history": Tidying(store), "log": store.carry}, CARRY_SECONDS))
     delivery = Delivery(store, Sender(settings.reach), lambda: micros(_now()), Random(os.urandom(16)))
     engine.behind(Background({"webhooks": partial(delivery.run, _ROUNDS)}, settings.refresh_seconds))
     records = LakeRecords(Lake(home.root))

@@ -1,0 +1,80 @@
+"""The laws of tidying: it waits for a quiet moment, or for much; then everything is in its place, and nothing reads differently."""
+
+from __future__ import annotations
+
+import pytest
+
+from features.pages import END, SUM, Key, append_each
+from serving import tidying
+from serving.history import StorePages
+from serving.store import Store
+from serving.tidying import Tidying
+
+KEYS: list[Key] = [(number, 0) for number in range(10)]
+
+
+def add(store: Store, value: int) -> list[bytes | None]:
+    """Add a row to every log; return the pages that there are then."""
+    with store.write() as tx:
+        pages = StorePages(tx).alone()
+        append_each(pages, [(key, (SUM,), (value,)) for key in KEYS], value)
+        pages.flush()
+        return pages.latest(KEYS, [END] * len(KEYS))
+
+
+def read(store: Store) -> list[bytes | None]:
+    with store.view() as tx:
+        return StorePages(tx).latest(KEYS, [END] * len(KEYS))
+
+
+def in_place(store: Store) -> int:
+    return len(store.read("history_lone"))
+
+
+def test_while_rows_keep_coming_they_are_left_alone_and_once_nobody_adds_any_all_go_to_their_place(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidying, "SLICE", 4)
+    with Store(store_url) as store:
+        tidy = Tidying(store)
+        for value in range(3):
+            pages = add(store, value)
+            tidy()
+            assert in_place(store) == 0
+        tidy()
+        assert in_place(store) == 10 and read(store) == pages
+        tidy()
+        assert len(store.read("history_journal")) == 1
+
+
+def test_much_is_put_in_its_place_though_rows_keep_coming_a_few_at_a_time(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SLICE", 3), ("AT_ONCE", 2), ("MUCH", 15), ("PAUSE", 0.0)):
+        monkeypatch.setattr(tidying, name, value)
+    found = []
+    with Store(store_url) as store:
+        tidy = Tidying(store)
+        for value in range(4):
+            pages = add(store, value)
+            tidy()
+            assert read(store) == pages
+            found.append(in_place(store))
+    assert found == [0, 6, 10, 10]
+
+
+def test_one_who_comes_meanwhile_is_let_go_first(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tidying, "SLICE", 3)
+    with Store(store_url) as store:
+        add(store, 1)
+        tidy = Tidying(store)
+        tidy()
+        slices = StorePages.tidy
+
+        def meanwhile(pages: StorePages, most: int) -> bool:
+            """Tidy as ever; somebody adds a row right after the first slice has begun."""
+            append_each(pages, [(KEYS[0], (SUM,), (1,))], 2)
+            pages.flush()
+            return slices(pages, most)
+
+        monkeypatch.setattr(StorePages, "tidy", meanwhile)
+        tidy()
+        assert in_place(store) == 6
