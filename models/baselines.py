@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from data_contracts import LABELS, Label
 from models.inputs import Inputs
 from models.metrics import summary
+from models.risk import Guarantee
 
 Predictor = Callable[[pd.DataFrame], np.ndarray]
 """Feature rows → probabilities, shape (rows, 3) in the order of ``LABELS``."""
@@ -40,7 +41,7 @@ class Rival:
     predict
         Gives its probabilities.
     guarantee
-        It promises nothing: prices alone say when it accuses.
+        What it promises (:func:`models.training.certified`); ``None``: nothing, and prices alone say when it accuses or denies.
 
     Examples
     --------
@@ -50,7 +51,7 @@ class Rival:
 
     name: str
     predict: Predictor
-    guarantee: None = None
+    guarantee: Guarantee | None = None
 
     @property
     def hash(self) -> str:

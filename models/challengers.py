@@ -145,8 +145,10 @@ def _hist(
         early_stopping=False,
         random_state=seed,
     )
+    # It cannot bin a column without a single value, as an early and small history may have; a constant is never split.
+    filled = np.where(np.isnan(encoded).all(axis=0), 0.0, encoded)
     with threadpool_limits(threads):
-        model.fit(encoded, numbers, sample_weight=weights)
+        model.fit(filled, numbers, sample_weight=weights)
 
     def predict(new: np.ndarray) -> np.ndarray:
         with threadpool_limits(threads):

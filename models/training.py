@@ -158,11 +158,22 @@ def train(
         found.calibration.kind, found.scores[scored], labels[scored], material.weights[scored], material.likelihood[scored]
     )
     usual = Reference.of(material.features, material.weights, material.inputs)
-    promised = None if harm is None else _certified(material, found.proba, harm)
+    promised = None if harm is None else certified(material, found.proba, harm)
     return Trained(Bundle(final, refitted, catalog_hash, trained, reference=usual, guarantee=promised), table, found.proba, material)
 
 
-def _certified(material: Material, proba: np.ndarray, harm: Harm) -> Guarantee:
+def certified(material: Material, proba: np.ndarray, harm: Harm) -> Guarantee:
+    """Return what a learner may promise about the harm it does without experts, by its out-of-time probabilities.
+
+    Parameters
+    ----------
+    material
+        What it learned from.
+    proba
+        Calibrated probabilities of every row by models that did not learn from it, shape (rows, 3); NaN where there are none.
+    harm
+        The policy's bounds.
+    """
     proba, labels, stands_for = _tested(material, proba)
     promised = certify(proba, labels, stands_for, float(stands_for.max(initial=1.0)), harm.accused_share, harm.confidence)
     return replace(promised, sets=certified_sets(proba, labels, stands_for, harm))

@@ -25,7 +25,7 @@ from models.risk import class_thresholds
 from models.scorer import Model, score_claims
 from models.settings import TrainingSettings
 from models.splits import Window
-from models.training import Trained, train
+from models.training import Trained, certified, train
 from pipelines.history import History
 
 CADENCES = ("weekly", "monthly", "quarterly", "never")
@@ -137,7 +137,7 @@ def replay(
         progress("train and decide, fold by fold", done, len(cuts))
         here = chosen[((claims["filed_at"].iloc[chosen] >= cut) & (claims["filed_at"].iloc[chosen] < until)).to_numpy()]
         trained = grown_by(history, cut, settings, policy, num_threads)
-        for name, model in _models(trained, challengers, num_threads).items():
+        for name, model in _models(trained, challengers, policy.harm, num_threads).items():
             roads.setdefault(name, Road(history, policy, num_threads)).decide(model, here)
         folds.append(_fold(trained, cut, until, claims.iloc[here], labels, policy.harm))
     progress("train and decide, fold by fold", len(cuts), len(cuts))
@@ -243,13 +243,19 @@ def grown_by(history: History, cut: pd.Timestamp, settings: TrainingSettings | N
     return with_leaks(trained, policy, history.claims["amount_cents"].to_numpy()[rows], history.insured[rows])
 
 
-def _models(trained: Trained, challengers: Sequence[str], num_threads: int) -> dict[str, Model]:
-    """Return everybody who decides: our bundle, the baselines, the challengers that are installed; all grown on the same rows."""
+def _models(trained: Trained, challengers: Sequence[str], harm: Harm, num_threads: int) -> dict[str, Model]:
+    """Return everybody who decides: our bundle, the baselines, the challengers that are installed; all grown on the same rows.
+
+    Challengers are held to the bounds that our bundle is held to; baselines are free, which can only flatter them.
+    """
     material, every = trained.material, np.ones(len(trained.labels), dtype=bool)
     baselines = fit_all(material.features, material.labels, material.weights, every, material.inputs)
     seed = int(trained.bundle.trained["settings"]["seed"])
-    others = {name: train_challenger(name, material, seed, num_threads).predict for name in challengers if not absent(name)}
-    return {OURS: trained.bundle, **{name: Rival(name, predict) for name, predict in (baselines | others).items()}}
+    found: dict[str, Model] = {OURS: trained.bundle, **{name: Rival(name, predict) for name, predict in baselines.items()}}
+    for name in (name for name in challengers if not absent(name)):
+        other = train_challenger(name, material, seed, num_threads)
+        found[name] = Rival(name, other.predict, certified(material, other.proba, harm))
+    return found
 
 
 def _fold(trained: Trained, start: pd.Timestamp, end: pd.Timestamp, claims: pd.DataFrame, labels: pd.Series, harm: Harm) -> Fold:

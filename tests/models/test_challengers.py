@@ -47,13 +47,13 @@ def test_challengers_add_rows_to_the_table_and_nothing_to_the_bundle(trained: Tr
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_challenger_leaves_no_file_behind_and_copes_with_a_missing_category(
+def test_a_challenger_leaves_no_file_behind_and_copes_with_a_missing_category_and_an_empty_column(
     name: str, data: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    channel = data.matrix["channel"].where(np.arange(len(data.matrix)) % 10 > 0)
-    material = train(data.matrix.assign(channel=channel), data.claims, known_of(data), START, "c", data.inputs.features, SETTINGS).material
-    assert auc(data.labels, train_challenger(name, material).predict(data.matrix.assign(channel=channel))[:, 2], data.weights) > 0.75
+    gaps = data.matrix.assign(channel=data.matrix["channel"].where(np.arange(len(data.matrix)) % 10 > 0), idle=np.nan)
+    material = train(gaps, data.claims, known_of(data), START, "c", data.inputs.features, SETTINGS).material
+    assert auc(data.labels, train_challenger(name, material).predict(gaps)[:, 2], data.weights) > 0.75
     assert not list(tmp_path.rglob("*"))
 
 

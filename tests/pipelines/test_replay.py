@@ -123,3 +123,13 @@ def test_impossible_stretches_are_named(history: History, small: Market) -> None
         replay(history, pd.Timestamp("2030-01-01", tz="UTC"), pd.Timestamp("2030-02-01", tz="UTC"), POLICY)
     with pytest.raises(ValueError, match=r"found none; the first was known on 2024-"):
         replay(history, pd.Timestamp(small.simulation.start), END, POLICY)
+
+
+def test_challengers_are_held_to_the_bounds_that_our_model_is_held_to(history: History) -> None:
+    name = "hist gradient boosting"
+    strict = replace(POLICY, harm=replace(POLICY.harm, mistaken_abusive_share=0.0))  # no abuser may be paid without an expert
+    bound, free = (replay(history, START, END, policy, "never", [name], QUICK).decisions for policy in (strict, POLICY))
+    for who in (OURS, name):
+        assert not (bound[who]["automatic_action"] == "PAY").any()
+        assert (free[who]["automatic_action"] == "PAY").any()
+    assert (bound["prior"]["automatic_action"] == "PAY").any(), "a baseline promises nothing"
