@@ -42,6 +42,15 @@ MEASURES = 11
 
 
 @njit(cache=True)
+def _among(roots, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Whether a component is among a few; without the array that a comparison of arrays would make for every question."""
+    at = 0
+    while at < len(roots) and roots[at] != wanted:
+        at += 1
+    return at < len(roots)
+
+
+@njit(cache=True)
 def _around(who, what, customer, held, hub, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Fill ``roots`` with the distinct components that a claim touches; return how many."""
     roots[0] = root_of(who, PARENT, customer)
@@ -50,7 +59,7 @@ def _around(who, what, customer, held, hub, roots):  # type: ignore[no-untyped-d
         if entity < 0 or what[entity, DEGREE] == 0 or what[entity, DEGREE] > hub:
             continue
         root = root_of(who, PARENT, what[entity, LATEST])
-        if not np.any(roots[:touched] == root):
+        if not _among(roots[:touched], root):
             roots[touched] = root
             touched += 1
     return touched
@@ -119,17 +128,17 @@ def _burst(who, times, claimed, before, claim, asker, since, cap, near, stamp): 
     while claim >= 0 and times[claim] >= since and (looked < cap or times[claim] == times[previous]):
         customer = claimed[claim]
         if customer >= 0 and customer != asker and who[customer, MET] != stamp:
-            who[customer, MET], who[held, FOUND] = stamp, customer
+            root = root_of(who, PARENT, customer)
+            who[customer, MET], who[held, FOUND] = stamp, root
+            who[root, SEEN] += 1
             held += 1
         looked, previous, claim = looked + 1, claim, before[claim]
     strangers = 0
     for i in range(held):
-        who[root_of(who, PARENT, who[i, FOUND]), SEEN] += 1
+        root = who[i, FOUND]
+        strangers += who[root, SEEN] == 1 and not _among(near, root)
     for i in range(held):
-        root = root_of(who, PARENT, who[i, FOUND])
-        strangers += who[root, SEEN] == 1 and not np.any(near == root)
-    for i in range(held):
-        who[root_of(who, PARENT, who[i, FOUND]), SEEN] = 0
+        who[who[i, FOUND], SEEN] = 0
     return held, strangers
 
 
