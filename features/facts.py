@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -68,6 +69,7 @@ class Facts:
     sources: Mapping[str, Selection] = field(default_factory=dict)
     _seen: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
     _found: dict[str, Any] = field(default_factory=dict, repr=False)
+    _locks: dict[object, RLock] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         for column in ("claim_id", "filed_at"):
@@ -120,15 +122,21 @@ class Facts:
 
     def remember(self, what: str, compute: Callable[[], _Found]) -> _Found:
         """Return what was computed under this name, computing it the first time."""
-        if what not in self._found:
-            self._found[what] = compute()
+        with self._alone(what):
+            if what not in self._found:
+                self._found[what] = compute()
         found: _Found = self._found[what]
         return found
 
+    def _alone(self, what: object) -> RLock:
+        """Return the lock of one thing: who wants what somebody else is computing waits for it instead of computing it as well."""
+        return self._locks.setdefault(what, RLock())
+
     def _once(self, where: tuple[str, str], convert: Callable[[pd.Series], Ints]) -> Ints:
-        if where not in self._seen:
-            table, column = where
-            self._seen[where] = convert(self.frame(table)[column])
+        with self._alone(where):
+            if where not in self._seen:
+                table, column = where
+                self._seen[where] = convert(self.frame(table)[column])
         return self._seen[where]
 
     def texts(self, table: str, column: str) -> pa.ChunkedArray:
@@ -148,14 +156,16 @@ class Facts:
 
     def codes(self, table: str, column: str) -> Ints:
         """Read a column of identifiers as codes; the same identifier has the same code in all tables, a missing one −1."""
-        if ("codes", table, column) not in self._seen:
-            self._encode(column)
+        with self._alone(("codes", column)):
+            if ("codes", table, column) not in self._seen:
+                self._encode(column)
         return self._seen["codes", table, column]
 
     def vocabulary(self, column: str) -> int:
         """How many codes an identifier column uses over all tables."""
-        if ("size", column) not in self._seen:
-            self._encode(column)
+        with self._alone(("codes", column)):
+            if ("size", column) not in self._seen:
+                self._encode(column)
         return int(self._seen["size", column][0])
 
     def _encode(self, column: str) -> None:
@@ -178,16 +188,21 @@ class Facts:
     def rows(self, table: str, key: str, parent: str) -> Ints:
         """Find, for each row of a table, the row of ``parent`` with the same key; −1 where there is none."""
         where = ("rows", table, key, parent)
-        if where not in self._seen:
-            wanted = pc.dictionary_encode(self.texts(table, key).combine_chunks())
-            wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
-            place = pc.index_in(self.texts(parent, key), value_set=wanted.dictionary).fill_null(-1)
-            place = np.asarray(place.to_numpy(), dtype=np.int64)
-            row_of = np.full(len(wanted.dictionary) + 1, -1, dtype=np.int64)
-            held = np.flatnonzero(place >= 0)[::-1]
-            row_of[place[held]] = held
-            self._seen[where] = row_of[np.asarray(wanted.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)]
+        with self._alone(where):
+            if where not in self._seen:
+                self._seen[where] = self._rows(table, key, parent)
         return self._seen[where]
+
+    def _rows(self, table: str, key: str, parent: str) -> Ints:
+        wanted = pc.dictionary_encode(self.texts(table, key).combine_chunks())
+        wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
+        place = pc.index_in(self.texts(parent, key), value_set=wanted.dictionary).fill_null(-1)
+        place = np.asarray(place.to_numpy(), dtype=np.int64)
+        row_of = np.full(len(wanted.dictionary) + 1, -1, dtype=np.int64)
+        held = np.flatnonzero(place >= 0)[::-1]
+        row_of[place[held]] = held
+        found: Ints = row_of[np.asarray(wanted.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)]
+        return found
 
     def ranks(self, table: str, column: str) -> Ints:
         """Rank a column of text in the order of its characters: ties in time are broken by identity, never by place."""

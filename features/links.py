@@ -56,6 +56,7 @@ catalogue like any aggregate.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -161,7 +162,7 @@ def connecting(columns: Mapping[str, Collection[str]], asked: Collection[str]) -
     return {graph: kinds for graph, kinds in held.items() if kinds}
 
 
-def compute(names: Collection[str], facts: Facts, rules: LinkRules = LinkRules()) -> dict[str, Floats]:  # noqa: B008 - frozen
+def compute(names: Collection[str], facts: Facts, rules: LinkRules = LinkRules(), threads: int = 1) -> dict[str, Floats]:  # noqa: B008 - frozen
     """Compute link features of the claims asked about.
 
     Parameters
@@ -172,6 +173,8 @@ def compute(names: Collection[str], facts: Facts, rules: LinkRules = LinkRules()
         The tables; without resolutions nobody is known to be abusive.
     rules
         What counts as a link, and how far one looks.
+    threads
+        How many threads may work, a graph each; the result does not depend on it.
 
     Returns
     -------
@@ -187,7 +190,10 @@ def compute(names: Collection[str], facts: Facts, rules: LinkRules = LinkRules()
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     wanted = {graph: held for graph, held in kinds.items() if set(_NAMES[graph]) & set(names)}
-    found = Links(wanted, rules).advance(known, asked.only(order))
+    in_time = asked.only(order)
+    with ThreadPoolExecutor(threads) as pool:
+        graphs = list(pool.map(lambda graph: Links({graph: wanted[graph]}, rules).advance(known, in_time), wanted))
+    found = {name: values for graph in graphs for name, values in graph.items()}
     return {name: np.ascontiguousarray(found[name][place]) for name in names if name in found}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -18,8 +17,12 @@ from features.spec import Computed, Direct, Windowed
 
 Extra = Literal["numeric", "categorical"]
 
-_Family = Callable[[list[str], Facts], dict[str, Floats]]
-_FAMILIES: dict[str, _Family] = {"duplicates": duplicates.compute, "links": links.compute, "claim": from_claim.compute}
+_Family = Callable[[list[str], Facts, int], dict[str, Floats]]
+_FAMILIES: dict[str, _Family] = {
+    "links": lambda names, facts, threads: links.compute(names, facts, threads=threads),
+    "duplicates": duplicates.compute,
+    "claim": lambda names, facts, _: from_claim.compute(names, facts),
+}
 
 
 def build_matrix(
@@ -83,15 +86,15 @@ def build_matrix(
 
 def _values(catalog: Catalog, facts: Facts, threads: int) -> dict[str, Floats]:
     features = [entry.feature for entry in catalog]
-    values = windows.evaluate([f for f in features if isinstance(f, Windowed)], facts, threads)
-    values |= {f.name: _computed(f, facts) for f in features if isinstance(f, Computed) and facts.has(*f.needs)}
     wanted = {
         family: [f.name for f in features if isinstance(f, Direct) and f.family == family and facts.has(*f.needs)] for family in _FAMILIES
     }
-    families: dict[str, _Family] = {**_FAMILIES, "duplicates": partial(duplicates.compute, threads=threads)}
     with ThreadPoolExecutor(threads) as pool:
-        found = [pool.submit(families[family], names, facts) for family, names in wanted.items() if names]
-    return values | {name: value for computed in found for name, value in computed.result().items()}
+        # What shares its work among threads comes last but for one: it takes whatever is free while others end.
+        found = [pool.submit(windows.evaluate, [f for f in features if isinstance(f, Windowed)], facts, threads)]
+        found += [pool.submit(compute, wanted[family], facts, threads) for family, compute in _FAMILIES.items() if wanted[family]]
+    values = {name: value for computed in found for name, value in computed.result().items()}
+    return values | {f.name: _computed(f, facts) for f in features if isinstance(f, Computed) and facts.has(*f.needs)}
 
 
 def _computed(feature: Computed, facts: Facts) -> Floats:
