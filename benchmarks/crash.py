@@ -39,13 +39,18 @@ from pipelines.simulated import simulate_into
 from pipelines.train import train
 from pipelines.validate import validate
 from serving import audit
+from serving.background import Background
 from serving.driver import Driver
 from serving.engine import Engine
 from serving.filling import fill
 from serving.store import Store
+from serving.tidying import Tidying
 
 KILLS, WORKERS, AGAIN, COPIES = 50, 2, 50, 400
 """Processes killed, processes at work, claims asked for again and again, and how often each claim of the marketplace is filed."""
+
+TIDIED = 500
+"""Changes of the history that may be pending before they are put in their place, so few that processes are killed while they do."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def work(scene: Scene, seed: int, out: Connection) -> None:
     claims = [Claim.model_validate_json(text) for text in scene.claims]
     store = Store(scene.url, "NORMAL")
     engine = Engine(Shelf(scene.bundles).get("champion", CATALOG.hash), default_policy(), store, sample=1.0, side_by_side=True)
+    engine.behind(Background({"history": Tidying(store, TIDIED)}, 0.02))
     while True:
         # Half of what is asked for is asked for by everybody, again and again.
         group = [claims[rng.integers(0, AGAIN if rng.random() < 0.5 else len(claims))] for _ in range(rng.integers(1, 6))]

@@ -32,7 +32,7 @@ from sqlalchemy import Connection
 from features.pages import END, Key, Laid, Page
 from serving import history_statements as statements
 from serving.history_statements import AT_ONCE, STEP, STEP_BEHIND, behind_of, complete, listed, marked
-from serving.pending import OVERLAYS, Change, Overlay, Overlays, Piece, Shelf, Sweep, entry
+from serving.pending import OVERLAYS, Change, Overlay, Overlays, Piece, Shelf, Sweep
 
 REMEMBERED = 100_000
 """Shelves remembered within a transaction after they were written down; more are forgotten."""
@@ -88,11 +88,18 @@ class StorePages:
         self._changed: dict[Key, None] = {}
         self._changes: list[Change] | None = []  # none where they go to their place at once
         self._overlay: Overlay | None = None
+        self._through = -1
 
     def recall(self, other: StorePages) -> StorePages:
-        """Remember what other pages remember: only where nobody has written to the history since the end of their transaction."""
-        if len(other._seen) <= REMEMBERED:
+        """Remember what other pages remember, as it is now: nothing that is in no entry of the journal was written since their transaction.
+
+        Entries since then are laid over it. If some of them have left the journal, nothing is remembered.
+        """
+        overlay = self.overlay()
+        if len(other._seen) <= REMEMBERED and overlay.base <= other._through:
             self._seen, self._lasts, self._closed = other._seen, other._lasts, other._closed
+            if overlay.through > other._through:
+                self._overlay_on(dict.fromkeys(self._seen))
         return self
 
     def alone(self) -> StorePages:
@@ -112,6 +119,7 @@ class StorePages:
             if not self._caught_up(self._overlay):
                 self._overlay = Overlay() if overlays is None else overlays.exchange(self._tx)
                 self._caught_up(self._overlay)
+            self._through = self._overlay.through
         return self._overlay
 
     def _caught_up(self, overlay: Overlay) -> bool:
@@ -260,7 +268,8 @@ class StorePages:
         elif self._changes:
             if self.overlay().size > LIMIT:
                 self.tidy(HELPING)
-            self._run(statements.ADD, [(max(self.overlay().through, 0) + len(self._changes), entry(self._changes))])
+            overlay = self.overlay()
+            self._run(statements.ADD, [(overlay.through + len(self._changes), overlay.written(self._changes))])
         self._changed.clear()
         self._changes, self._overlay = [], None  # what was added is learned by whoever reads next
         if len(self._seen) > REMEMBERED:
@@ -268,10 +277,10 @@ class StorePages:
 
     def settle(self, shelves: Sequence[Shelf]) -> None:
         """Put what is pending of some shelves in its place, in a transaction that is :meth:`alone`; it stays in the journal."""
-        overlay = self.overlay()
+        generations = self.overlay().generations
         new = dict.fromkeys(shelf for shelf in shelves if shelf not in self._seen)
         self._load(new)
-        keys = {(shelf, log): None for shelf in shelves for log, *_ in overlay.pieces(shelf)}
+        keys = {(shelf, piece[0]): None for one in generations for shelf in shelves for piece in one.held.get(shelf, ())}
         placed = {key: self._lasts.get(key) for key in keys if key[0] in new}
         self._overlay_on(new)
         moved = [key for key in keys if key not in placed or placed[key] != self._lasts[key]]

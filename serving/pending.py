@@ -153,6 +153,7 @@ class Overlay:
         self.base, self.through = 0, -1
         self.generations: list[Generation] = []
         self.sweep: Sweep | None = None
+        self._own: tuple[bytes, Sequence[Change]] = (b"", ())
 
     @property
     def size(self) -> int:
@@ -182,9 +183,14 @@ class Overlay:
             if seq > self.through and seq > base:
                 if not self.generations or self.generations[-1].size >= GENERATION:
                     self.rotate()
-                self.generations[-1].take(seq, changes_of(held))
+                self.generations[-1].take(seq, self._own[1] if held == self._own[0] else changes_of(held))
         self.through = entries[-1][0]
         return True
+
+    def written(self, changes: Sequence[Change]) -> bytes:
+        """Return changes as an entry, which need not be read again if it is the next one that is learned."""
+        self._own = entry(changes), changes
+        return self._own[0]
 
     def rotate(self) -> None:
         """Begin another generation, so that those before it leave as a whole."""
@@ -193,10 +199,6 @@ class Overlay:
     def shelves(self) -> set[Shelf]:
         """Return every shelf of which something is pending."""
         return {shelf for one in self.generations for shelf in one.held}
-
-    def pieces(self, shelf: Shelf) -> list[Piece]:
-        """Return what is pending of a shelf, in the order in which it is laid over the tables."""
-        return [piece for one in self.generations for piece in one.held.get(shelf, ())]
 
 
 class Overlays:

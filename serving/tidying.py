@@ -32,6 +32,8 @@ class Tidying:
     ----------
     store
         Whose history.
+    much
+        So many changes are put in their place though requests come.
 
     Examples
     --------
@@ -49,8 +51,8 @@ class Tidying:
     1
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, much: int = MUCH) -> None:
+        self._store, self._much = store, much
         self._before = -1
 
     def __call__(self) -> None:
@@ -59,7 +61,7 @@ class Tidying:
             overlay = StorePages(tx).overlay()
             size, through = overlay.size, overlay.through
         is_idle, self._before = through == self._before, through
-        if not size or not (is_idle or size > MUCH):
+        if not size or not (is_idle or size > self._much):
             return
         for _ in range(AT_ONCE):
             with self._store.write() as tx:

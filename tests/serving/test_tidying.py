@@ -48,11 +48,11 @@ def test_while_rows_keep_coming_they_are_left_alone_and_once_nobody_adds_any_all
 
 
 def test_much_is_put_in_its_place_though_rows_keep_coming_a_few_at_a_time(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("SLICE", 3), ("AT_ONCE", 2), ("MUCH", 15), ("PAUSE", 0.0)):
+    for name, value in (("SLICE", 3), ("AT_ONCE", 2), ("PAUSE", 0.0)):
         monkeypatch.setattr(tidying, name, value)
     found = []
     with Store(store_url) as store:
-        tidy = Tidying(store)
+        tidy = Tidying(store, much=15)
         for value in range(4):
             pages = add(store, value)
             tidy()
