@@ -1,12 +1,14 @@
 """Which cases measure the experts: gold cases, second looks that nobody knows of, and cases without the model's opinion.
 
-Each is a draw that anybody can repeat and that no other case influences, like the audit's. The three are drawn apart from each other, so
-that any two may fall on one case.
+Each is a draw that anybody can repeat and that no other case influences, like the audit's, and they are drawn apart from each other, so
+that any two may fall on one case. Gold cases are drawn among those whose truth has come to light.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,7 @@ class Checks:
     Parameters
     ----------
     gold
-        Examined in earnest beforehand, so that the truth is known (3–5 %).
+        Of all answers, those to cases whose truth is known and that are given out once more (3–5 %).
     overlap
         Given to a second expert who does not know of the first (5–10 %).
     hidden
@@ -44,11 +46,19 @@ class Checks:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Which cases are gold, overlap and hidden; boolean, shape (cases,) each."""
+    """Which cases are overlap and hidden; boolean, shape (cases,) each."""
 
-    gold: np.ndarray
     overlap: np.ndarray
     hidden: np.ndarray
+
+
+def doubled(checks: Checks, claim_id: str) -> bool:
+    """Tell whether a case is given to a second expert, as :func:`draw` says.
+
+    >>> sum(doubled(Checks(), f"C{i}") for i in range(1_000))
+    74
+    """
+    return bool(draw(checks, pd.Series([claim_id], dtype="str")).overlap[0])
 
 
 def draw(checks: Checks, claim_ids: pd.Series) -> Drawn:
@@ -57,11 +67,21 @@ def draw(checks: Checks, claim_ids: pd.Series) -> Drawn:
     Examples
     --------
     >>> drawn = draw(Checks(), pd.Series([f"C{i}" for i in range(10_000)]))
-    >>> [int(mask.sum()) for mask in (drawn.gold, drawn.overlap, drawn.hidden)]
-    [418, 772, 1489]
+    >>> [int(mask.sum()) for mask in (drawn.overlap, drawn.hidden)]
+    [772, 1489]
     """
 
     def drawn(name: str, rate: float) -> np.ndarray:
         return audited(Audit(rate, f"{checks.seed}:{name}", 0.0), claim_ids)
 
-    return Drawn(drawn("gold", checks.gold), drawn("overlap", checks.overlap), drawn("hidden", checks.hidden))
+    return Drawn(drawn("overlap", checks.overlap), drawn("hidden", checks.hidden))
+
+
+def golden(checks: Checks, candidates: Sequence[str]) -> list[str]:
+    """Return cases of known truth in the order in which they are given out once more: by lot, and the same lot for ever.
+
+    >>> golden(Checks(), ["C1", "C2", "C3"]), golden(Checks(), ["C3", "C1"])
+    (['C3', 'C2', 'C1'], ['C3', 'C1'])
+    """
+    key = blake2b(f"{checks.seed}:gold".encode(), digest_size=32).digest()
+    return sorted(candidates, key=lambda claim: blake2b(claim.encode(), key=key, digest_size=8).digest())

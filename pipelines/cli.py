@@ -42,6 +42,7 @@ for verb in (
     cli_trials.backtest,
     cli_models.monitor,
     cli_cases.score,
+    cli_cases.assign,
     cli_cases.experts,
     cli_cases.resolve,
     cli_cases.report,

@@ -81,6 +81,33 @@ def score(
     show("Decided", {"new decisions": found.decided, **found.by_action, "still undecided": found.pending})
 
 
+def assign(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> None:
+    """Plan a morning: who is to look at which waiting case, which claims are one file, which cases measure the experts.
+
+    Leases follow it for two days. A morning that was planned is not planned again.
+
+    Example: touchstone assign --as-of 2025-04-08T08:00:00
+    """
+    from pipelines.assign import Mornings
+    from serving.store import Store
+
+    where = _decided(Home.at(home))
+    with recorded(where, "assign", as_of, utc_now) as told, Store(where.store_url) as store:
+        found = Mornings.at(where, store, read_policy(policy))(as_of)
+        told.counts = dict(vars(found))
+    show(
+        "Assigned",
+        {
+            "cases waiting": found.waiting,
+            "meant for an expert": found.assigned,
+            "expected to save": f"${found.value_cents / 100:,.0f}",
+            "deadlines that will be missed": found.broken,
+            "files of rings, and their cases": f"{found.files}, {found.filed}",
+            "gold cases": found.gold,
+        },
+    )
+
+
 def experts(
     as_of: AsOf,
     seed: Annotated[int, typer.Option(help="Fixes all chance of the simulated firm.")] = 0,
@@ -97,6 +124,7 @@ def experts(
 
     Example: touchstone experts --as-of 2025-04-08 --url http://127.0.0.1:8000 --key-file experts.keys
     """
+    from pipelines.assign import Mornings
     from pipelines.diary import FILE, Diary
     from pipelines.experts import work
     from pipelines.firm import hire
@@ -108,6 +136,7 @@ def experts(
         raise ValueError("experts: expected --url and --key-file together or neither, found one of them")
     where = Home.at(home) if url else _decided(Home.at(home))
     truths, since, firm = examined_truths(where), Simulation.of(where).live_from, hire(seed)
+    morning: Mornings | None = None  # who works elsewhere is planned for elsewhere: touchstone assign
     with ExitStack() as stack:
         told = stack.enter_context(recorded(where, "experts", as_of, utc_now))
         bar = stack.enter_context(progress_bar())
@@ -116,12 +145,13 @@ def experts(
         else:
             store = stack.enter_context(Store(where.store_url, "NORMAL"))
             desks = stack.enter_context(office_of(store, firm, read_policy(policy)))
+            morning = Mornings.at(where, store, read_policy(policy))
         task = bar.add_task("experts at work, day by day", total=None)
 
         def progress(day: int, days: int) -> None:
             bar.update(task, completed=day, total=days)
 
-        done = work(desks, truths, since, as_of, seed, firm, progress, Diary(where.root / FILE))
+        done = work(desks, truths, since, as_of, seed, firm, progress, Diary(where.root / FILE), morning)
         told.counts = dict(vars(done))
     show("Experts", {"days worked": done.days, "cases taken": done.leased, "cases answered": done.answered, "refused": done.refused})
 

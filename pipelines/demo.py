@@ -19,6 +19,7 @@ import pandas as pd
 from models.policy import Policy
 from models.promotion import Verdict
 from pipelines import experts
+from pipelines.assign import Mornings
 from pipelines.build import build
 from pipelines.diary import FILE, Diary
 from pipelines.evaluate import Evaluation, evaluate
@@ -144,7 +145,8 @@ def live(home: Home, policy: Policy, live_from: datetime, end: datetime, progres
         if as_of - CYCLE < end:
             score(home, as_of, policy, since=live_from)
         with Store(home.store_url, synchronous="NORMAL") as store:
-            experts.work_here(store, truths, live_from, as_of, seed, diary=diary, policy=policy)
+            morning = Mornings.at(home, store, policy)
+            experts.work_here(store, truths, live_from, as_of, seed, diary=diary, policy=policy, morning=morning)
             resolution = settle(home, store, pd.Timestamp(as_of), policy, answers)
         progress("score, review and resolve, week by week", week, weeks)
     return resolution

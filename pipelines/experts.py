@@ -26,11 +26,14 @@ from serving.client import ProblemError
 from serving.instants import DAY, SECOND, micros, moment
 from serving.store import Store
 
-_OPENING, _EVENING = 9 * 3600 * SECOND, 17 * 3600 * SECOND  # one expert a minute after the other
+_MORNING, _OPENING, _EVENING = 8 * 3600 * SECOND, 9 * 3600 * SECOND, 17 * 3600 * SECOND  # one expert a minute after the other
 _HOUR = 3600 * SECOND
 
 Progress = Callable[[int, int], None]
 """Told (days done, days in all) after every day."""
+
+Morning = Callable[[datetime], object]
+"""Told the morning of every day before the firm begins it: where the marketplace plans who is to look at what."""
 
 Truths = Mapping[str, tuple[Label, float]]
 """Claim → (truth, difficulty)."""
@@ -59,6 +62,7 @@ def work(
     firm: Firm | None = None,
     progress: Progress | None = None,
     diary: Diary | None = None,
+    morning: Morning | None = None,
 ) -> Worked:
     """Work the queue through every whole day that ends by ``as_of``.
 
@@ -80,6 +84,8 @@ def work(
         Told how far the run is.
     diary
         What the firm holds and how far it has come; by default an empty one, kept nowhere.
+    morning
+        Told every day's beginning; the firm knows nothing of what is done then.
 
     Returns
     -------
@@ -101,6 +107,8 @@ def work(
     days = range(micros(since) // DAY * DAY if diary.day is None else diary.day, micros(as_of) - DAY + 1, DAY)
     counts: Counter[str] = Counter()
     for done, day in enumerate(days, start=1):
+        if morning is not None:
+            morning(moment(day + _MORNING))
         counts += _Day(firm, desks, truths, seed, day, dict(diary.held)).spend(diary)
         if progress is not None:
             progress(done, len(days))
@@ -117,11 +125,12 @@ def work_here(
     progress: Progress | None = None,
     diary: Diary | None = None,
     policy: Policy | None = None,
+    morning: Morning | None = None,
 ) -> Worked:
     """Let the firm work a store through an endpoint of its own; the rest as in :func:`work` and :func:`pipelines.firm_desks.office_of`."""
     firm = firm or hire(seed)
     with office_of(store, firm, policy) as desks:
-        return work(desks, world, since, as_of, seed, firm, progress, diary)
+        return work(desks, world, since, as_of, seed, firm, progress, diary, morning)
 
 
 @dataclass

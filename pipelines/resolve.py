@@ -18,14 +18,16 @@ import pandas as pd
 
 from data_contracts import ANSWERS, RESOLUTIONS, Action, Label
 from data_contracts.check import check
+from models.experts import after_answer
 from models.policy import Policy
-from models.review import action_after
+from models.review import TIERS, action_after
+from pipelines.assign import Mornings
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.received import export_received
 from pipelines.source import read_file
 from pipelines.validate import Counts, count
-from serving import casework, proceedings
+from serving import casework, proceedings, second_looks
 from serving.case import Advance, Case, Message, as_found
 from serving.instants import micros
 from serving.ledger import Account, balances, borne
@@ -109,6 +111,8 @@ def run(
         If a decided claim is missing in ``tables["claims"]``.
     """
     until = micros(as_of)
+    with store.write() as tx:
+        second_looks.lapse(tx, until)
     with store.view() as view:
         new = proceedings.unopened(view, until)
         todo = sorted({*new, *proceedings.awaited(view, until, parties is not None)})
@@ -141,14 +145,16 @@ def settle(
     parties: casework.Respond | None = None,
     progress: Progress | None = None,
 ) -> Resolution:
-    """Carry every case forward against the lake of a home, and bring what was resolved into the lake.
+    """Buy second opinions where they are worth it, carry every case forward, and bring what was resolved into the lake.
 
     Resolutions recorded at one instant are one batch of the lake, so a run that was killed between store and lake is
     completed by the next one. Parameters as in :func:`run`.
     """
     export_received(home, store)
     lake = Lake(home.root)
-    done = run(store, lake.tables(["claims", "seller_events"]), as_of, parties, progress, policy)
+    tables = lake.tables(["claims", "seller_events"])
+    Mornings(store, tables["claims"], tables["seller_events"], policy).second_opinions(as_of.to_pydatetime())
+    done = run(store, tables, as_of, parties, progress, policy)
     recorded = store.read(RESOLUTIONS.name)
     for known_at, rows in recorded.groupby("known_at", sort=True):
         batch = f"resolve-{known_at:%Y%m%dT%H%M%S.%f}"
@@ -204,10 +210,12 @@ class _Priced:
     standing: Standing
 
     def __call__(self, case: Case, label: Label) -> Action:
-        tier = Action.INVESTIGATE if case.action is Action.INVESTIGATE else Action.DESK
         insured = np.array([self.standing.insured_at(case.seller_id, case.opened_at)])
-        amount = np.array([case.amount_cents])
-        after = action_after(self.policy, np.array([case.proba]), tier.value, np.array([label.value]), amount, insured)
+        amount, proba, tier = np.array([case.amount_cents]), np.array([case.proba]), case.tier.value
+        *earlier, last = case.findings or (label,)
+        for one in earlier:
+            proba = after_answer(proba, np.array([one.value]), np.array(self.policy.tiers[TIERS.index(tier)].confusion))
+        after = action_after(self.policy, proba, tier, np.array([last.value]), amount, insured)
         return Action(after["automatic_action"].iloc[0])
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from models.policy import Policy, default_policy
 from models.rules import Rules
+from pipelines.assign import Mornings
 from pipelines.build import build
 from pipelines.engine import Carrier
 from pipelines.home import Home
@@ -98,7 +99,7 @@ def decisions(night: Night, as_of: datetime) -> Counts:
 
 
 def queue(night: Night, as_of: datetime) -> Counts:
-    """Count what waits for experts; the simulated firm of a simulated marketplace works its days up to the instant."""
+    """Plan who is to look at what; the simulated firm of a simulated marketplace works its days up to the instant."""
 
     def work() -> Counts:
         worked: Counts = {}
@@ -109,7 +110,11 @@ def queue(night: Night, as_of: datetime) -> Counts:
 
                 diary, since = Diary(night.home.root / FILE), Simulation.of(night.home).live_from
                 truths = examined_truths(night.home)
-                worked = vars(work_here(store, truths, since, as_of, night.seed, diary=diary, policy=night.policy))
+                morning = Mornings.at(night.home, store, night.policy)
+                done = work_here(store, truths, since, as_of, night.seed, diary=diary, policy=night.policy, morning=morning)
+                worked = vars(done)
+            else:
+                worked = vars(Mornings.at(night.home, store, night.policy)(as_of))
             with store.view() as view:
                 states = view.execute(select(CASES.c.state, func.count()).group_by(CASES.c.state)).all()
                 answers = view.execute(select(func.count()).select_from(EXPERT_ANSWERS)).scalar_one()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from data_contracts import Action, Label, Route
+from data_contracts import LABELS, Action, Label, Route
 from data_contracts.resolutions import AnswerKind, Outcome, Party, Source
 from serving.ledger import Account, Posting
 from serving.resolution import LIMIT_CENTS, Event, State, Transition, TransitionError
@@ -13,10 +14,19 @@ from serving.resolution import LIMIT_CENTS, Event, State, Transition, Transition
 APPLIED = "applied"
 """The disposition of a message that moved its case."""
 
+NOTED = "noted"
+"""The disposition of a finding that moves nothing by itself: it counts with a later one, or measures an expert."""
+
+
+class Deed(StrEnum):
+    """What is done with a case by experts beside answering it."""
+
+    ESCALATED = "escalated"
+
 
 @dataclass(frozen=True)
 class Message:
-    """An answer of a party or the finding of an expert.
+    """An answer of a party, or what an expert found or did.
 
     Parameters
     ----------
@@ -27,23 +37,31 @@ class Message:
     party
         Who says it; ``None`` for an expert.
     says
-        The kind of answer, or the label that the expert found.
+        The kind of answer, the label that the expert found, or what was done with the case.
     amount_cents
         Money paid with it; an expert's fee.
+    earlier
+        What other experts found before, where several looked and count together.
+    counts
+        Whether the claim is judged by it. A finding that waits for another one, or that measures an expert on a case whose truth
+        is known, is paid for and moves nothing by itself.
     """
 
     message_id: str
     at: int
     party: Party | None
-    says: AnswerKind | Label
+    says: AnswerKind | Label | Deed
     amount_cents: int = 0
+    earlier: tuple[Label, ...] = ()
+    counts: bool = True
 
 
 @dataclass(frozen=True)
 class Case:
     """A claim, its decision, and where it stands (times in microseconds UTC, money in cents).
 
-    ``proba`` are the decision's probabilities in the order of the labels; ``found`` is what an expert found in time to be acted on.
+    ``proba`` are the decision's probabilities in the order of the labels; ``found`` is what stands of what experts found in time to be
+    acted on, ``findings`` all of that as long as it is being judged; ``escalated`` cases went from the desk to the investigators.
     """
 
     claim_id: str
@@ -66,17 +84,34 @@ class Case:
     balances: Mapping[Account, int]
     proba: tuple[float, float, float] = (1.0, 0.0, 0.0)
     found: Label | None = None
+    findings: tuple[Label, ...] = ()
+    escalated: bool = False
 
     def owed(self, account: Account) -> int:
         """Return what is still to come back on a receivable, in cents."""
         return -self.balances.get(account, 0)
 
     @property
+    def tier(self) -> Action:
+        """Whose errors a finding has: those of the investigators, from the beginning or since it was escalated, or of the desk."""
+        return Action.INVESTIGATE if self.escalated or self.action is Action.INVESTIGATE else Action.DESK
+
+    @property
     def reviewer(self) -> Source:
         """How an expert's finding is to be labelled: an audit is not a sample that the policy chose."""
         if self.route is Route.AUDIT:
             return Source.AUDIT
-        return Source.INVESTIGATION if self.action is Action.INVESTIGATE else Source.DESK
+        return Source.INVESTIGATION if self.tier is Action.INVESTIGATE else Source.DESK
+
+    def standing(self, findings: tuple[Label, ...]) -> Label:
+        """Return the label that stands where experts found these: the most frequent, and among equals what the model holds likelier.
+
+        Raises
+        ------
+        ValueError
+            Without any finding.
+        """
+        return max(findings, key=lambda label: (findings.count(label), self.proba[LABELS.index(label.value)]))
 
 
 @dataclass(frozen=True)
@@ -125,7 +160,7 @@ class Advance:
 
 
 Conclude = Callable[[Case, Label], Action]
-"""Decides what is done after an expert's finding: one of the four automatic actions."""
+"""Decides what is done once experts have found something: one of the four automatic actions, from ``case.findings`` and what stands."""
 
 _DECIDED = {
     Action.PAY: Event.DECIDED_PAY,
@@ -208,6 +243,8 @@ def event_of(case: Case, message: Message, compliant: bool) -> Event:
     says, party = message.says, message.party
     if isinstance(says, Label):
         return _FOUND[says]
+    if isinstance(says, Deed):
+        return Event.ESCALATED
     if party is None or says not in MAY_SAY[party]:
         may = ", ".join(sorted(p.value for p, kinds in MAY_SAY.items() if says in kinds))
         raise TransitionError(f"{says.value}: expected from {may}, found {party.value if party else 'an expert'}")

@@ -13,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, insert, select
 
 from data_contracts.claims import Channel, ClaimKind
 from models.quality_checks import Checks, draw
 from serving.instants import moment
 from serving.queue import Tier
 from serving.schema import CASES, CLAIMS_TABLE, DECISIONS_TABLE
+from serving.schema_parties import CASE_FILINGS, RING_FILES
 
 
 class Filed(BaseModel):
@@ -58,7 +59,8 @@ class CaseFile(BaseModel):
     expires_at: datetime = Field(description="when the lease ends unless it is renewed")
     due_at: datetime = Field(description="when the case is decided without an answer")
     minutes: int = Field(description="expected working time in minutes")
-    filed: Filed | None = Field(description="the claim; null where a batch decided it, whose claims are not kept here")
+    file: str | None = Field(default=None, description="of a case that is investigated together with others: their common file, paid once")
+    filed: Filed | None = Field(description="the claim; null until `touchstone assign` has brought that of a batch's case here")
     opinion: Opinion | None = Field(description="the model's opinion; null where the expert is to judge without it")
 
 
@@ -85,11 +87,32 @@ def case_files(tx: Connection, claim_ids: Iterable[str], checks: Checks) -> list
     return [_file(rows[claim], blind) for claim, blind in zip(wanted, hidden, strict=True)]
 
 
+def keep_filings(tx: Connection, claims: Iterable[Mapping[str, Any]]) -> int:
+    """Keep what was filed with cases whose claims the store did not receive itself, and return how many were new.
+
+    Parameters
+    ----------
+    tx
+        A write transaction.
+    claims
+        Rows of the claims' contract; columns that experts are not shown are not kept.
+    """
+    rows = {row["claim_id"]: Filed(**{name: row[name] for name in _FILED}).model_dump_json() for row in claims}
+    known = set(tx.execute(select(CASE_FILINGS.c.claim_id).where(CASE_FILINGS.c.claim_id.in_(list(rows)))).scalars())
+    new = [{"claim_id": claim, "body": body} for claim, body in rows.items() if claim not in known]
+    if new:
+        tx.execute(insert(CASE_FILINGS), new)
+    return len(new)
+
+
 def _query() -> Select[Any]:
     filed = [CLAIMS_TABLE.c[name].label(f"filed_{name}") for name in _FILED]
     joined = CASES.join(DECISIONS_TABLE, DECISIONS_TABLE.c.claim_id == CASES.c.claim_id)
     joined = joined.outerjoin(CLAIMS_TABLE, CLAIMS_TABLE.c.claim_id == CASES.c.claim_id)
-    return select(*(CASES.c[name] for name in _CASE), *(DECISIONS_TABLE.c[name] for name in _OPINION), *filed).select_from(joined)
+    joined = joined.outerjoin(CASE_FILINGS, CASE_FILINGS.c.claim_id == CASES.c.claim_id)
+    joined = joined.outerjoin(RING_FILES, RING_FILES.c.claim_id == CASES.c.claim_id)
+    shown = [CASE_FILINGS.c.body.label("filing"), RING_FILES.c.file_id]
+    return select(*(CASES.c[name] for name in _CASE), *(DECISIONS_TABLE.c[name] for name in _OPINION), *filed, *shown).select_from(joined)
 
 
 def _file(row: Mapping[Any, Any], blind: bool) -> CaseFile:
@@ -104,6 +127,11 @@ def _file(row: Mapping[Any, Any], blind: bool) -> CaseFile:
         expires_at=moment(row["lease_expires_at"]),
         due_at=moment(row["due_at"]),
         minutes=row["minutes"],
-        filed=None if filed["filed_at"] is None else Filed(**filed | instants),
+        file=row["file_id"],
+        filed=Filed(**filed | instants) if filed["filed_at"] is not None else _kept(row["filing"]),
         opinion=None if blind else Opinion(**opinion),
     )
+
+
+def _kept(filing: str | None) -> Filed | None:
+    return None if filing is None else Filed.model_validate_json(filing)

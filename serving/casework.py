@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from data_contracts import Action, Label
 from data_contracts.resolutions import AnswerKind, Outcome, Source
-from serving.case import APPLIED, Advance, Case, Conclude, Message, Receipt, Resolved, Step, as_found, event_at_once, event_of
+from serving.case import APPLIED, NOTED, Advance, Case, Conclude, Message, Receipt, Resolved, Step, as_found, event_at_once, event_of
 from serving.entries import moved
 from serving.ledger import PAY, Account, Posting
 from serving.resolution import Event, TransitionError, Verdict, deadline, follow
 
 
-def take(case: Case, event: Event, at: int, given_cents: int = 0, found: Label | None = None) -> tuple[Case, Step]:
+def take(case: Case, event: Event, at: int, given_cents: int = 0, found: tuple[Label, ...] = ()) -> tuple[Case, Step]:
     """Take one declared arrow: the case after it, and the step to be written down.
 
     Parameters
@@ -31,7 +31,7 @@ def take(case: Case, event: Event, at: int, given_cents: int = 0, found: Label |
     given_cents
         Money that came with it.
     found
-        What an expert found, if that is the event.
+        What experts found, if that is the event; all of it counts together.
 
     Raises
     ------
@@ -60,7 +60,9 @@ def take(case: Case, event: Event, at: int, given_cents: int = 0, found: Label |
         paid_at=at if any(p.step == PAY for p in postings) else case.paid_at,
         outcome=resolved.outcome if resolved else case.outcome,
         balances=balances,
-        found=found or case.found,
+        found=case.standing(found) if found else case.found,
+        findings=found,
+        escalated=case.escalated or event is Event.ESCALATED,
     )
     return after, Step(seq, at, arrow, tuple(postings), resolved)
 
@@ -156,7 +158,7 @@ class _Way:
         said = [m for m in (*self.waiting.values(), *respond(self.case)) if m.message_id not in self.seen]
         return min(said, key=lambda m: (max(m.at, self.case.last_at), m.message_id), default=None)
 
-    def step(self, event: Event, at: int, given_cents: int = 0, found: Label | None = None) -> None:
+    def step(self, event: Event, at: int, given_cents: int = 0, found: tuple[Label, ...] = ()) -> None:
         self.case, step = take(self.case, event, at, given_cents, found)
         self.steps.append(step)
 
@@ -165,9 +167,12 @@ class _Way:
         if message.party is None and message.amount_cents:
             fee = ((Account.EXPERTS, message.amount_cents), (Account.EXPERT_FEES, -message.amount_cents))
             self.fees.append(Posting(self.case.claim_id, f"fee.{message.message_id}", at, fee))
+        if not message.counts:
+            self.receipts.append(Receipt(message, NOTED, self.case.seq, at))
+            return
         try:
             event = event_of(self.case, message, compliant(self.case.seller_id, at))
-            self.step(event, at, message.amount_cents, message.says if isinstance(message.says, Label) else None)
+            self.step(event, at, message.amount_cents, (*message.earlier, message.says) if isinstance(message.says, Label) else ())
         except TransitionError as refusal:
             self.receipts.append(Receipt(message, f"not applicable in {refusal}", self.case.seq, at))
             self.note(message, at)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from serving.doors import DOORS
 from serving.problem import documented
+from serving.webhook_described import describe, mended
 
 _SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "an API key, or a token of the identity provider if one is set"},
@@ -18,7 +19,9 @@ _SCHEMES = {
 def described(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of an application whose routes are those of :data:`serving.doors.DOORS`."""
     if app.openapi_schema is None:
+        describe(app.webhooks)
         schema = FastAPI.openapi(app)
+        mended(schema)
         schema["components"]["securitySchemes"] = _SCHEMES
         for name in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(name, None)

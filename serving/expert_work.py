@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select
 
 from models.policy import Policy
-from models.quality_checks import Checks
-from serving import audit, handover, queue
+from models.quality_checks import Checks, doubled
+from serving import audit, handover, queue, ring_work, second_looks
 from serving.case_messages import (
     Answered,
     Escalated,
@@ -37,6 +37,7 @@ from serving.driver import Driver
 from serving.instants import DAY, moment
 from serving.queue import CaseState, Lease, QueueError, Tier
 from serving.schema import CASES, EXPERT_ANSWERS
+from serving.second_looks import Why
 from serving.ties import Tie, TieKind, is_tied
 
 LEASES: Mapping[Tier, int] = {Tier.DESK: 5 * DAY, Tier.INVESTIGATION: 14 * DAY}
@@ -71,10 +72,13 @@ class Desk:
     checks: Checks = field(default_factory=Checks)
 
     def lease(self, asked: Wanted) -> Leases:
-        """Lease the next cases of a tier, no more than may be held."""
+        """Lease the next cases of a tier, no more than may be held; who takes one case of a ring's file takes all of it."""
         room = max(0, MOST_HELD - self.tx.execute(select(func.count()).select_from(CASES).where(self._mine())).scalar_one())
         wanted = min(asked.limit, room)
-        leases = queue.lease(self.tx, asked.tier, self.expert, self.now, LEASES[asked.tier], wanted) if wanted else ()
+        ttl = LEASES[asked.tier]
+        leases = queue.lease(self.tx, asked.tier, self.expert, self.now, ttl, wanted) if wanted else ()
+        if asked.tier is Tier.INVESTIGATION:
+            leases += ring_work.lease_files(self.tx, leases, self.now, ttl)
         self._note(*({"did": "lease", "claim_id": held.claim_id, "token": held.token} for held in leases))
         return Leases(cases=case_files(self.tx, [held.claim_id for held in leases], self.checks))
 
@@ -90,10 +94,22 @@ class Desk:
         if before is not None:
             return before
         held = self._held(asked)
-        fee = (self.policy.desk if held.tier is Tier.DESK else self.policy.investigation).fee_cents
+        fee = self._fee(held)
         answer_id = queue.answer(self.tx, held, asked.label, asked.minutes, fee, self.now, asked.rationale)
         self._note({"did": "answer", **asked.model_dump(mode="json"), "fee_cents": fee})
+        self._doubled(held)
         return Kept(answer_id=answer_id, fee_cents=fee, answered_at=moment(self.now))
+
+    def _fee(self, held: Lease) -> int:
+        """Return what an answer is paid: a ring's file is one investigation, and paid with the first answer."""
+        if held.tier is Tier.DESK:
+            return self.policy.desk.fee_cents
+        return 0 if ring_work.is_paid(self.tx, held.claim_id) else self.policy.investigation.fee_cents
+
+    def _doubled(self, held: Lease) -> None:
+        """Give a case that the draw has chosen to somebody else as well, the first time that it is answered."""
+        if held.tier is Tier.DESK and doubled(self.checks, held.claim_id) and not second_looks.looks(self.tx, [held.claim_id]):
+            second_looks.ask(self.tx, held.claim_id, Why.DRAWN, self.now)
 
     def release(self, asked: Given) -> Left:
         """Give a case back, or hand it over."""

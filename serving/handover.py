@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from serving import queue, ties
 from serving.queue import CaseState, ConflictOfInterestError, Lease, QueueError, Tier
+from serving.resolution import DEADLINES, State
 from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS
 from serving.schema_parties import ESCALATIONS
 from serving.ties import Tie
@@ -46,14 +47,14 @@ def assign(tx: Connection, plan: Mapping[str, str], now: int) -> tuple[str, ...]
         waits = set(tx.execute(query).scalars())
         for expert in sorted({plan[claim] for claim in some}):
             mine = [claim for claim in some if claim in waits and plan[claim] == expert]
-            taken += sorted(set(mine) - _barred(tx, expert, mine))
+            taken += sorted(set(mine) - barred(tx, expert, mine))
     for start in range(0, len(taken), _AT_ONCE):
         _mean(tx, {claim: plan[claim] for claim in taken[start : start + _AT_ONCE]}, now)
     return tuple(sorted(taken))
 
 
-def _barred(tx: Connection, expert: str, claims: list[str]) -> set[str]:
-    """Return the cases that an expert is tied to or has answered before."""
+def barred(tx: Connection, expert: str, claims: list[str]) -> set[str]:
+    """Return those of some cases that an expert must not be given: they are tied to a party, or have answered it before."""
     answered = exists().where(EXPERT_ANSWERS.c.claim_id == CASES.c.claim_id, EXPERT_ANSWERS.c.expert == expert)
     return set(tx.execute(select(CASES.c.claim_id).where(CASES.c.claim_id.in_(claims), ties.tied(expert) | answered)).scalars())
 
@@ -79,7 +80,7 @@ def hand_over(tx: Connection, held: Lease, to: str, now: int) -> None:
         raise QueueError(f"{where}: expected a case that still waits for its answer, found it withdrawn")
     if to == held.holder:
         raise QueueError(f"{where}: expected somebody else to hand it over to, found its holder {to}")
-    if _barred(tx, to, [held.claim_id]):
+    if barred(tx, to, [held.claim_id]):
         # Which of the two it is would tell the holder that theirs is a second look, or whom a colleague is tied to.
         raise ConflictOfInterestError(f"{where}: expected an expert who may see it, found {to}")
     queue.release(tx, held, now)
@@ -87,7 +88,7 @@ def hand_over(tx: Connection, held: Lease, to: str, now: int) -> None:
 
 
 def escalate(tx: Connection, held: Lease, now: int, minutes: Mapping[str, int] = queue.MINUTES) -> None:
-    """Give a desk case to the investigators: it leaves the desk unanswered and keeps its deadline.
+    """Give a desk case to the investigators: it leaves the desk unanswered, and they have as long as for a case of their own.
 
     Parameters
     ----------
@@ -111,14 +112,31 @@ def escalate(tx: Connection, held: Lease, now: int, minutes: Mapping[str, int] =
         raise QueueError(f"case {held.claim_id}: expected a case of the desk to escalate, found {found}")
     queue.release(tx, held, now)
     effort = minutes[Tier.INVESTIGATION.value]
-    tx.execute(
-        update(CASES)
-        .where(CASES.c.claim_id == held.claim_id)
-        .values(tier=Tier.INVESTIGATION.value, minutes=effort, priority=queue.priority(row.value_cents, effort))
-    )
-    tx.execute(delete(ASSIGNMENTS).where(ASSIGNMENTS.c.claim_id == held.claim_id))
-    tx.execute(insert(ESCALATIONS).values(claim_id=held.claim_id, expert=held.holder, at=now))
-    announce(tx, [case_opened(held.claim_id, Tier.INVESTIGATION.value, now, row.due_at, "escalated")])
+    to_investigators(tx, held.claim_id, held.holder, now, effort, queue.priority(row.value_cents, effort))
+
+
+def to_investigators(tx: Connection, claim_id: str, by: str, now: int, minutes: int, priority: int) -> None:
+    """Move a case of the desk that waits to the investigators, on somebody's word; it is announced, and its claim follows.
+
+    Parameters
+    ----------
+    tx
+        A write transaction.
+    claim_id
+        A case of the desk that waits.
+    by
+        Whose word it is.
+    now
+        The present instant, microseconds UTC.
+    minutes, priority
+        Of the case from now on.
+    """
+    due_at = now + DEADLINES[State.UNDER_INVESTIGATION]
+    moved = {"tier": Tier.INVESTIGATION.value, "minutes": minutes, "priority": priority, "due_at": due_at}
+    tx.execute(update(CASES).where(CASES.c.claim_id == claim_id).values(**moved))
+    tx.execute(delete(ASSIGNMENTS).where(ASSIGNMENTS.c.claim_id == claim_id))
+    tx.execute(insert(ESCALATIONS).values(claim_id=claim_id, expert=by, at=now))
+    announce(tx, [case_opened(claim_id, Tier.INVESTIGATION.value, now, due_at, "escalated")])
 
 
 def declare(tx: Connection, tie: Tie, now: int) -> tuple[str, ...]:

@@ -6,20 +6,22 @@ written in the transaction it was read in, so a killed process leaves a case eit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, insert, or_, select, update
 
 from data_contracts import Action, Label, Route
 from data_contracts.resolutions import AnswerKind, Outcome, Party
-from serving import ledger, queue
-from serving.case import Advance, Case, Message, Receipt, Resolved
+from serving import ledger, queue, second_looks
+from serving.case import APPLIED, Advance, Case, Deed, Message, Receipt, Resolved
 from serving.ledger import Account
 from serving.party_stage import changes
 from serving.resolution import FINAL, Event, State
 from serving.schema import ANSWERS_TABLE, CASE_EVENTS, DECISIONS_TABLE, EXPERT_ANSWERS, PROCEEDINGS, RECEIPTS, RESOLUTIONS_TABLE
+from serving.schema_parties import ESCALATIONS
 from serving.webhooks import announce
 
 
@@ -69,6 +71,13 @@ def awaited(tx: Connection, as_of: int, parties_may_answer: bool) -> list[str]:
         )
         for source in (ANSWERS_TABLE, EXPERT_ANSWERS)
     ]
+    said.append(
+        exists().where(
+            ESCALATIONS.c.claim_id == PROCEEDINGS.c.claim_id,
+            ESCALATIONS.c.at <= as_of,
+            ~exists().where(RECEIPTS.c.message_id == _ESCALATED),
+        )
+    )
     return sorted(tx.execute(select(PROCEEDINGS.c.claim_id).where(or_(due, *said))).scalars())
 
 
@@ -102,11 +111,21 @@ def load(tx: Connection, claim_ids: list[str], facts: Mapping[str, ClaimFacts]) 
     decisions = {row.claim_id: row for row in tx.execute(decided)}
     standing = {row.claim_id: row for row in tx.execute(select(PROCEEDINGS).where(PROCEEDINGS.c.claim_id.in_(claim_ids)))}
     balances = ledger.balances_of(tx, claim_ids)
+    escalated = set(tx.execute(_escalations(claim_ids).where(RECEIPTS.c.disposition == APPLIED)).scalars())
     cases = []
     for claim_id in claim_ids:
         row = standing.get(claim_id) or _as_filed(decisions[claim_id], facts)
-        cases.append(_case(row, decisions[claim_id], balances.get(claim_id, {})))
+        cases.append(_case(row, decisions[claim_id], balances.get(claim_id, {}), claim_id in escalated))
     return cases
+
+
+_ESCALATED = ESCALATIONS.c.claim_id.concat(".escalated")
+"""The key of the message that a case was escalated: that happens once."""
+
+
+def _escalations(claim_ids: list[str]) -> Select[Any]:
+    joined = ESCALATIONS.outerjoin(RECEIPTS, RECEIPTS.c.message_id == _ESCALATED)
+    return select(ESCALATIONS.c.claim_id, ESCALATIONS.c.at).select_from(joined).where(ESCALATIONS.c.claim_id.in_(claim_ids))
 
 
 _DECIDED = ("claim_id", "decided_at", "action", "automatic_action", "route", "propensity", "p_valid", "p_unsubstantiated", "p_abusive")
@@ -143,7 +162,7 @@ def _as_filed(decision: Any, facts: Mapping[str, ClaimFacts]) -> _Filed:
     return _Filed(decision.claim_id, fact.customer_id, fact.seller_id, fact.product_id, fact.amount_cents, at, at, at)
 
 
-def _case(row: Any, decision: Any, balances: Mapping[Account, int]) -> Case:
+def _case(row: Any, decision: Any, balances: Mapping[Account, int], escalated: bool) -> Case:
     return Case(
         claim_id=row.claim_id,
         customer_id=row.customer_id,
@@ -165,6 +184,7 @@ def _case(row: Any, decision: Any, balances: Mapping[Account, int]) -> Case:
         balances=balances,
         found=Label(row.found) if row.found else None,
         proba=(decision.p_valid, decision.p_unsubstantiated, decision.p_abusive),
+        escalated=escalated,
     )
 
 
@@ -174,20 +194,29 @@ def messages(tx: Connection, claim_ids: list[str], as_of: int) -> tuple[dict[str
     for claim_id, message_id in tx.execute(select(RECEIPTS.c.claim_id, RECEIPTS.c.message_id).where(RECEIPTS.c.claim_id.in_(claim_ids))):
         taken.setdefault(claim_id, set()).add(message_id)
     waiting: dict[str, list[Message]] = {}
-    for source in (ANSWERS_TABLE, EXPERT_ANSWERS):
-        untaken = ~exists().where(RECEIPTS.c.message_id == source.c.answer_id)
-        query = select(source).where(source.c.claim_id.in_(claim_ids), source.c.answered_at <= as_of, untaken)
-        for row in tx.execute(query):
-            waiting.setdefault(row.claim_id, []).append(_said(row) if source is ANSWERS_TABLE else _found(row))
+    untaken = ~exists().where(RECEIPTS.c.message_id == ANSWERS_TABLE.c.answer_id)
+    query = select(ANSWERS_TABLE).where(ANSWERS_TABLE.c.claim_id.in_(claim_ids), ANSWERS_TABLE.c.answered_at <= as_of, untaken)
+    for row in tx.execute(query):
+        said = Message(row.answer_id, row.answered_at, Party(row.party), AnswerKind(row.kind), row.amount_cents)
+        waiting.setdefault(row.claim_id, []).append(said)
+    for claim_id, at in tx.execute(_escalations(claim_ids).where(ESCALATIONS.c.at <= as_of, RECEIPTS.c.message_id.is_(None))):
+        waiting.setdefault(claim_id, []).append(Message(f"{claim_id}.escalated", at, None, Deed.ESCALATED))
+    for claim_id, one in _found(tx, claim_ids, as_of):
+        if one.message_id not in taken.get(claim_id, ()):
+            waiting.setdefault(claim_id, []).append(one)
     return waiting, taken
 
 
-def _said(row: Any) -> Message:
-    return Message(row.answer_id, row.answered_at, Party(row.party), AnswerKind(row.kind), row.amount_cents)
-
-
-def _found(row: Any) -> Message:
-    return Message(row.answer_id, row.answered_at, None, Label(row.label), row.fee_cents)
+def _found(tx: Connection, claim_ids: list[str], as_of: int) -> Iterator[tuple[str, Message]]:
+    """Yield what experts' answers mean, claim by claim, those taken already included."""
+    columns = EXPERT_ANSWERS.c
+    query = select(EXPERT_ANSWERS).where(columns.claim_id.in_(claim_ids), columns.answered_at <= as_of)
+    answers = groupby(tx.execute(query.order_by(columns.claim_id, columns.token)).all(), key=lambda row: str(row.claim_id))
+    asked = {claim: list(some) for claim, some in groupby(second_looks.looks(tx, claim_ids), key=lambda look: look.claim_id)}
+    applied = select(RECEIPTS.c.message_id).where(RECEIPTS.c.claim_id.in_(list(asked)), RECEIPTS.c.disposition == APPLIED)
+    judged = set(tx.execute(applied).scalars()) if asked else set()
+    for claim_id, rows in answers:
+        yield from ((claim_id, one) for one in second_looks.counted(list(rows), asked.get(claim_id, ()), judged, as_of))
 
 
 def write(tx: Connection, advances: Iterable[tuple[Case, Advance]], known_at: int) -> None:

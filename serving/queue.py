@@ -8,19 +8,19 @@ Every function works inside a write transaction of the store and takes the time 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, insert, literal, or_, select, update
 
 from data_contracts import Label
 from models.policy import Policy
 from serving import ties
 from serving.instants import DAY
 from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS
-from serving.webhooks import announce, case_answered
+from serving.webhooks import announce, case_answered, case_opened
 
 URGENT = 5 * DAY
 """A case due within this time goes before every case that is not, the earliest due first: nothing starves before its deadline."""
@@ -116,6 +116,20 @@ def lease(tx: Connection, tier: Tier, holder: str, now: int, ttl: int, limit: in
         In the order of the queue; empty if nothing waits.
     """
     chosen = sorted(_first(tx, tier, holder, now, limit), key=lambda row: _rank(row, now))[:limit]
+    return _taken(tx, chosen, tier, holder, now, ttl)
+
+
+def lease_these(tx: Connection, claim_ids: Sequence[str], tier: Tier, holder: str, now: int, ttl: int) -> tuple[Lease, ...]:
+    """Lease named cases, as far as they may be leased by the holder; in the order of their names. Parameters as in :func:`lease`."""
+    if not claim_ids:
+        return ()
+    query = select(CASES.c.claim_id, CASES.c.token).where(CASES.c.claim_id.in_(claim_ids), offered(tier, holder, now))
+    return _taken(
+        tx, tx.execute(query.order_by(CASES.c.claim_id).with_for_update(of=CASES, skip_locked=True)).all(), tier, holder, now, ttl
+    )
+
+
+def _taken(tx: Connection, chosen: Iterable[Any], tier: Tier, holder: str, now: int, ttl: int) -> tuple[Lease, ...]:
     leases = tuple(Lease(row.claim_id, tier, holder, row.token + 1, now, now + ttl) for row in chosen)
     if leases:
         tx.execute(
@@ -275,8 +289,8 @@ def withdraw(tx: Connection, claim_ids: Iterable[str]) -> None:
     tx.execute(update(CASES).where(CASES.c.claim_id.in_(list(claim_ids)), unanswered).values(state=CaseState.WITHDRAWN.value))
 
 
-def reopen(tx: Connection, claim_id: str, due_at: int) -> None:
-    """Ask for a second opinion on an answered case: the first answer stays, the next is somebody else's and gets a higher token.
+def answered(tx: Connection, claim_id: str) -> Any:
+    """Return the row of an answered case, locked.
 
     Raises
     ------
@@ -288,11 +302,22 @@ def reopen(tx: Connection, claim_id: str, due_at: int) -> None:
     row = _row(tx, claim_id)
     if row.state != CaseState.ANSWERED:
         raise QueueError(f"case {claim_id}: expected an answered case to reopen, found it {row.state}")
+    return row
+
+
+def reopen(tx: Connection, claim_id: str, due_at: int, now: int) -> None:
+    """Let an answered case wait again until ``due_at``: the first answer stays, the next is somebody else's and gets a higher token.
+
+    Raises like :func:`answered`. Times in microseconds UTC. What for, and what becomes of the answers, is :mod:`serving.second_looks`.
+    """
+    row = answered(tx, claim_id)
     tx.execute(
         update(CASES)
         .where(CASES.c.claim_id == claim_id)
         .values(state=CaseState.OPEN.value, due_at=due_at, holder=None, leased_at=None, lease_expires_at=None)
     )
+    tx.execute(delete(ASSIGNMENTS).where(ASSIGNMENTS.c.claim_id == claim_id))
+    announce(tx, [case_opened(claim_id, row.tier, now, due_at, f"opened.{row.token}")])
 
 
 def _row(tx: Connection, claim_id: str) -> Any:

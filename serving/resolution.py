@@ -56,6 +56,7 @@ class Event(StrEnum):
     DECIDED_DENY_ABUSIVE = "decided_deny_abusive"
     SENT_TO_DESK = "sent_to_desk"
     SENT_TO_INVESTIGATION = "sent_to_investigation"
+    ESCALATED = "escalated"
     FOUND_VALID = "found_valid"
     FOUND_UNSUBSTANTIATED = "found_unsubstantiated"
     FOUND_ABUSIVE = "found_abusive"
@@ -210,6 +211,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.FILED, Event.SENT_TO_INVESTIGATION, State.UNDER_INVESTIGATION),
     # No expert answered in time: back to filed, where the automatic action is taken.
     *_findings(State.UNDER_REVIEW),
+    Transition(State.UNDER_REVIEW, Event.ESCALATED, State.UNDER_INVESTIGATION),
     Transition(State.UNDER_REVIEW, Event.DEADLINE, State.FILED),
     *_findings(State.UNDER_INVESTIGATION),
     Transition(State.UNDER_INVESTIGATION, Event.DEADLINE, State.FILED),

@@ -96,7 +96,7 @@ class CaseRoutes:
         return await self._under(call, Given, Desk.release)
 
     async def escalate_case(self, call: Call) -> Reply:
-        """Give a case of the desk to the investigators; its deadline stays."""
+        """Give a case of the desk to the investigators, who have as long as for a case of their own."""
         return await self._under(call, Escalated, Desk.escalate)
 
     async def recuse_case(self, call: Call) -> Reply:

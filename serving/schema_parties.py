@@ -58,7 +58,7 @@ SECOND_LOOKS = Table(
     _instant("asked_at"),
     _instant("due_at"),
 )
-"""Answered cases that somebody else is to look at too: an answer under a token above ``token`` is theirs, see :mod:`serving.second_looks`."""
+"""Answered cases that others are to look at too: an answer under a token above ``token`` is theirs, see :mod:`serving.second_looks`."""
 
 RING_FILES = Table(
     "ring_files",

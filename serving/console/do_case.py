@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from serving import handover, queue
+from serving import handover, second_looks
 from serving.case_messages import Answered, Asked, Escalated, Given, Held, Recused, Wanted
 from serving.console.deeds import note
 from serving.console.look_access import must_see
@@ -20,8 +20,8 @@ from serving.console.roles import EXPERTS, tiers
 from serving.console.users import find_user
 from serving.console.visit import Answer, Office, Sent, Visit, WrongError
 from serving.expert_work import Desk
-from serving.instants import DAY
 from serving.queue import ConflictOfInterestError, QueueError, StaleLeaseError, UnknownCaseError
+from serving.second_looks import Why
 
 MISSING: Mapping[str, str] = {
     "receipt": "a receipt or a repair estimate",
@@ -30,9 +30,6 @@ MISSING: Mapping[str, str] = {
     "other": "further documents that show the purchase, the damage and what it cost",
 }
 """What a claimant can be asked for."""
-
-SECOND_OPINION_WITHIN = 10 * DAY
-"""How long a second opinion may take, microseconds."""
 
 Model = TypeVar("Model", bound=Asked)
 
@@ -113,7 +110,7 @@ def ask_for_second_opinion(office: Office, visit: Visit) -> Answer:
     claim_id, why = visit.path["claim_id"], _rationale(visit)
     with _told(), office.store.write() as tx:
         must_see(tx, visit, claim_id)
-        queue.reopen(tx, claim_id, visit.now + SECOND_OPINION_WITHIN)
+        second_looks.ask(tx, claim_id, Why.ASKED, visit.now)
         note(tx, visit.name, "second opinion", claim_id, visit.now, rationale=why)
     return Sent(f"/cases/{claim_id}", "reopened")
 

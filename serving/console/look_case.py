@@ -8,8 +8,9 @@ from sqlalchemy import Connection, func, select
 
 from serving.clocks import ACKNOWLEDGED_WITHIN, level
 from serving.console.do_case import MISSING
-from serving.console.look_access import blind, is_hidden, must_see
+from serving.console.look_access import blind, is_hidden, must_see, visible
 from serving.console.look_alike import reused
+from serving.console.look_burst import burst_of
 from serving.console.look_history import history_of
 from serving.console.look_links import graph_of
 from serving.console.look_opinion import opinion_of, words_of
@@ -20,7 +21,9 @@ from serving.console.users import every_user
 from serving.console.visit import Answer, Office, Shown, Visit
 from serving.ledger import balances_of, borne
 from serving.queue import MEANT_FOR, CaseState, Tier
-from serving.schema import ASSIGNMENTS, EXPERT_ANSWERS, PROCEEDINGS
+from serving.ring_work import is_paid, siblings
+from serving.schema import ASSIGNMENTS, CASES, EXPERT_ANSWERS, PROCEEDINGS
+from serving.schema_parties import RING_FILES
 
 
 def show_case(office: Office, visit: Visit) -> Answer:
@@ -39,10 +42,21 @@ def show_case(office: Office, visit: Visit) -> Answer:
             "missing": MISSING,
             "is_expert": visit.role in EXPERTS,
             "clocks": _clocks(view, row, now),
+            "file": _file(view, visit, claim_id),
             **_around(office, view, visit, claim, row),
             **(_mine(row) if visit.role in EXPERTS else _overseen(view, visit, row)),
         }
     return Shown("case", content)
+
+
+def _file(tx: Connection, visit: Visit, claim_id: str) -> dict[str, Any] | None:
+    """Return the file of a ring that a case is in, with those of its other cases that the visitor may see."""
+    own = tx.execute(select(RING_FILES).where(RING_FILES.c.claim_id == claim_id)).one_or_none()
+    if own is None:
+        return None
+    others = select(CASES.c.claim_id).where(CASES.c.claim_id.in_(siblings(tx, claim_id)), visible(visit)).order_by(CASES.c.claim_id)
+    paid = is_paid(tx, claim_id)
+    return {"name": own.file_id, "value_cents": own.value_cents, "others": tx.execute(others).scalars().all(), "paid": paid}
 
 
 def _clocks(tx: Connection, row: Any, now: int) -> list[dict[str, Any]]:
@@ -70,12 +84,13 @@ def _clocks(tx: Connection, row: Any, now: int) -> list[dict[str, Any]]:
 
 def _around(office: Office, tx: Connection, visit: Visit, claim: Row | None, row: Any) -> dict[str, Any]:
     if claim is None:
-        return {"timeline": None, "graph": None, "reused": None, "product": None}
+        return {"timeline": None, "graph": None, "reused": None, "product": None, "burst": None}
     sees_answers = visit.role not in EXPERTS
     records, now = office.records, visit.now
     return {
         "timeline": history_of(tx, records, claim, row, now, sees_answers),
         "graph": graph_of(records, claim, now),
+        "burst": burst_of(records, claim, now),
         "reused": reused(records, claim, now),
         "product": next(iter(records.rows("products", "product_id", [claim["product_id"]], now, 1)), None),
     }

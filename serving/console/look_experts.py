@@ -1,6 +1,6 @@
 """How good the experts are, as far as their answers tell: right answers, confusions, following of the model, time and fees.
 
-What each expert's answers amount to is :func:`models.consensus.consensus`: agreement with each other, with the model where it was hidden
+What each expert's answers amount to is :mod:`models.known_experts`: agreement with each other, with the model where it was hidden
 and with what later became known, all at once. It is an estimate, and with few answers it says little more than what is expected of the
 tier.
 """
@@ -8,21 +8,17 @@ tier.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, select
 
 from data_contracts import LABELS
 from models.automation import Bias, automation_bias, model_call
-from models.consensus import consensus
-from models.opinions import Answers, shown_with
+from models.known_experts import known_experts
 from models.policy import Policy
-from models.quality_checks import Checks, draw
 from serving.console.visit import Answer, Office, Shown, Visit
+from serving.expert_answers import answers_of
 from serving.queue import Tier
-from serving.schema import CASES, DECISIONS_TABLE, EXPERT_ANSWERS
 
 MOST = 20_000
 """Answers looked at, the latest."""
@@ -70,25 +66,10 @@ class Quality:
 def show_experts(office: Office, visit: Visit) -> Answer:
     """Show every expert's quality."""
     with office.store.view() as view:
-        answers = _answers(view, office.checks)
+        answers = answers_of(view, office.checks, MOST)
     found = [one for tier in Tier for one in qualities(answers[answers["tier"] == tier.value], tier, office.policy)]
     content = {"qualities": found, "bias": bias_of(answers), "labels": LABELS, "checks": office.checks, "total": len(answers)}
     return Shown("experts", content)
-
-
-def _answers(tx: Connection, checks: Checks) -> pd.DataFrame:
-    columns: dict[str, Any] = {
-        name: EXPERT_ANSWERS.c[name] for name in ("claim_id", "expert", "label", "minutes", "fee_cents", "answered_at")
-    }
-    columns |= {name: CASES.c[name] for name in ("tier", "due_at")}
-    columns |= {f"p_{label}": DECISIONS_TABLE.c[f"p_{label}"] for label in LABELS}
-    source = EXPERT_ANSWERS.join(CASES, CASES.c.claim_id == EXPERT_ANSWERS.c.claim_id)
-    source = source.join(DECISIONS_TABLE, DECISIONS_TABLE.c.claim_id == CASES.c.claim_id)
-    query = (
-        select(*columns.values()).select_from(source).order_by(EXPERT_ANSWERS.c.answered_at.desc(), EXPERT_ANSWERS.c.answer_id).limit(MOST)
-    )
-    frame = pd.DataFrame([tuple(row) for row in tx.execute(query)], columns=list(columns))
-    return frame.assign(hidden=draw(checks, frame["claim_id"].astype("str")).hidden if len(frame) else np.zeros(0, dtype=bool))
 
 
 def qualities(answers: pd.DataFrame, tier: Tier, policy: Policy) -> list[Quality]:
@@ -105,36 +86,28 @@ def qualities(answers: pd.DataFrame, tier: Tier, policy: Policy) -> list[Quality
     """
     if answers.empty:
         return []
-    claims, case = np.unique(answers["claim_id"].to_numpy(dtype=object), return_inverse=True)
-    names, expert = np.unique(answers["expert"].to_numpy(dtype=object), return_inverse=True)
+    prior = np.array((policy.desk if tier is Tier.DESK else policy.investigation).confusion)
+    known = known_experts(answers, prior)
+    found, case, expert = known.found, known.case, known.expert
     label = answers["label"].map({name: place for place, name in enumerate(LABELS)}).to_numpy(dtype=np.intp)
-    proba = answers[[f"p_{name}" for name in LABELS]].to_numpy(dtype=np.float64)
-    first = np.unique(case, return_index=True)[1]
-    by_case = np.clip(proba[first], 1e-6, None)
-    by_case /= by_case.sum(axis=1, keepdims=True)
-    shown = shown_with(proba, answers["hidden"].to_numpy(), by_case.mean(axis=0))
-    prior = np.clip(np.array((policy.desk if tier is Tier.DESK else policy.investigation).confusion), 1e-4, None)
-    prior /= prior.sum(axis=1, keepdims=True)
-    found = consensus(Answers(case, expert, label, by_case, np.full(len(claims), -1), len(names), shown), prior, rounds=100, tolerance=1e-6)
-    accuracy = found.accuracy(by_case.mean(axis=0))
     several = np.bincount(case)[case] > 1
     agrees = _agrees(case, label)
     late = (answers["answered_at"] >= answers["due_at"]).to_numpy()
     told = [
         Quality(
-            expert=str(name),
+            expert=name,
             tier=tier.value,
             answers=int(mine.sum()),
             minutes=float(answers["minutes"][mine].median()),
             fee_cents=int(answers["fee_cents"][mine].sum()),
             late=float(late[mine].mean()),
-            accuracy=float(accuracy[place]),
+            accuracy=float(known.accuracy[place]),
             confusion=tuple(tuple(float(p) for p in row) for row in found.confusions[place]),
             sway=float(found.sway[place]),
             again=int((mine & several).sum()),
             agree=float(agrees[mine & several].mean()) if (mine & several).any() else float("nan"),
         )
-        for place, name in enumerate(names)
+        for place, name in enumerate(known.names)
         if (mine := expert == place).any()
     ]
     return sorted(told, key=lambda one: (-one.answers, one.expert))

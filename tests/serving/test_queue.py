@@ -193,7 +193,7 @@ class QueueIsPlain(RuleBasedStateMachine):
             handover.escalate(tx, held, self.now)
         if trouble is None:
             case.back()
-            case.tier, case.meant = "investigation", None
+            case.tier, case.meant, case.due = "investigation", None, self.now + 75 * DAY
 
     @rule(data=st.data(), expert=EXPERTS)
     def assign(self, data: st.DataObject, expert: str) -> None:
@@ -239,9 +239,9 @@ class QueueIsPlain(RuleBasedStateMachine):
         claim_id = data.draw(st.sampled_from(sorted(self.plain)))
         case = self.plain[claim_id]
         with self.request(None if case.state == "answered" else QueueError) as tx:
-            queue.reopen(tx, claim_id, self.now + 9 * DAY)
+            queue.reopen(tx, claim_id, self.now + 9 * DAY, self.now)
         if case.state == "answered":
-            case.state, case.due, case.holder = "open", self.now + 9 * DAY, None
+            case.state, case.due, case.holder, case.meant = "open", self.now + 9 * DAY, None, None
 
     @invariant()
     def store_and_model_agree(self) -> None:

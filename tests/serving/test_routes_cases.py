@@ -111,7 +111,7 @@ def test_a_second_opinion_is_somebody_elses_and_both_are_kept(office: Office) ->
     (case,) = office.leased("ann")
     office.do("ann", "answer", **hold(case), **FOUND)
     with office.store.write() as tx:
-        queue.reopen(tx, case["claim_id"], micros(office.now) + DAY)  # the most urgent of all
+        queue.reopen(tx, case["claim_id"], micros(office.now) + DAY, micros(office.now))  # the most urgent of all
     assert case["claim_id"] not in office.listed("ann", "waiting")
     (again,) = office.leased("bob")
     assert (again["claim_id"], again["token"]) == (case["claim_id"], 2)
@@ -161,7 +161,8 @@ def test_investigations_are_for_investigators_alone(office: Office) -> None:
     assert problem(office.do("ann", "answer", **hold(case), **FOUND), 409)
     assert case["claim_id"] in office.listed("zoe", "waiting", "investigation")
     file = next(one for one in office.leased("zoe", "investigation", 20) if one["claim_id"] == case["claim_id"])
-    assert file["due_at"] == case["due_at"] and problem(office.do("zoe", "escalate", **hold(file), rationale="x"), 409)
+    assert datetime.fromisoformat(file["due_at"]) == office.now + timedelta(days=75)
+    assert problem(office.do("zoe", "escalate", **hold(file), rationale="x"), 409)
     kept = office.do("zoe", "answer", **hold(file), **FOUND).json()
     assert kept["fee_cents"] == POLICY.investigation.fee_cents
 
