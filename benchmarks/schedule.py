@@ -198,7 +198,10 @@ def photographed(address: str, path: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ.get("TOUCHSTONE_CHROMIUM", "/usr/bin/chromium"))
         page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.goto(f"{address}/runs", wait_until="networkidle")
+        page.goto(f"{address}/runs")
+        page.get_by_text("Loading runs").wait_for(state="detached", timeout=PATIENCE * 1_000)
+        page.get_by_text("nightly").first.wait_for(timeout=PATIENCE * 1_000)
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=path)
         browser.close()
 

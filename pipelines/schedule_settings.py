@@ -16,6 +16,7 @@ WEBHOOK = "TOUCHSTONE_WEBHOOK"
 START = "TOUCHSTONE_SCHEDULE_START"
 ENGINE = "TOUCHSTONE_ENGINE"
 MEMORY = "TOUCHSTONE_MEMORY"
+MASTER = "TOUCHSTONE_MASTER"
 POLICY = "TOUCHSTONE_POLICY"
 RULES = "TOUCHSTONE_RULES"
 LABELS = "TOUCHSTONE_RETRAIN_LABELS"
@@ -39,7 +40,8 @@ class ScheduleSettings:
     webhook
         Where failures are told (``TOUCHSTONE_WEBHOOK``); empty: nowhere.
     carrier
-        What computes the features (``TOUCHSTONE_ENGINE``, ``TOUCHSTONE_MEMORY``).
+        What computes the features (``TOUCHSTONE_ENGINE``, ``TOUCHSTONE_MEMORY``); with Spark, at which address (``TOUCHSTONE_MASTER``),
+        and it checks what arrives and prices claims as well.
     policy, rules
         Files (``TOUCHSTONE_POLICY``, ``TOUCHSTONE_RULES``); the shipped policy and no rules where left out.
     retrain_labels
@@ -74,6 +76,7 @@ class ScheduleSettings:
             Carrier(
                 _read(environment, ENGINE, Engine, Engine.LOCAL),
                 _read(environment, MEMORY, memory_of, memory_of("2GB")),
+                _read(environment, MASTER, lambda text: Carrier(master=text).master, Carrier().master),
                 threads=os.cpu_count() or 1,
             ),
             _file(environment, POLICY),

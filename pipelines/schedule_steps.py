@@ -18,7 +18,7 @@ from models.policy import Policy, default_policy
 from models.rules import Rules
 from pipelines.assign import Mornings
 from pipelines.build import build
-from pipelines.engine import Carrier
+from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.manifest import recorded, utc_now
 from pipelines.resolve import settle
@@ -75,11 +75,11 @@ def tables(night: Night, partition: str, as_of: datetime) -> Counts:
     folder = arriving(night.home, partition)
     if not folder.is_dir() or not any(folder.iterdir()):
         return _done(night, "tables", as_of, lambda: {"read": 0, "accepted": 0, "quarantined": 0})
-    return _done(night, "tables", as_of, lambda: _accepted(night.home, folder, partition))
+    return _done(night, "tables", as_of, lambda: _accepted(night, folder, partition))
 
 
-def _accepted(home: Home, folder: Path, partition: str) -> Counts:
-    found = validate(home, folder, batch=partition, docs=False).tables.values()
+def _accepted(night: Night, folder: Path, partition: str) -> Counts:
+    found = validate(night.home, folder, batch=partition, docs=False, carrier=night.carrier).tables.values()
     return {name: sum(getattr(counts, name) for counts in found) for name in ("read", "accepted", "quarantined")}
 
 
@@ -91,8 +91,11 @@ def features(night: Night, as_of: datetime) -> Counts:
 def decisions(night: Night, as_of: datetime) -> Counts:
     """Decide every claim filed before an instant that has no decision yet."""
 
+    by_spark = night.carrier if night.carrier.engine is Engine.SPARK else None  # the others have nothing to do but the features
+
     def decide() -> Counts:
-        found = score(night.home, as_of, night.policy, night.since, rules=night.rules, num_threads=night.carrier.threads)
+        threads = night.carrier.threads
+        found = score(night.home, as_of, night.policy, night.since, num_threads=threads, rules=night.rules, carrier=by_spark)
         return {"decided": found.decided, "pending": found.pending, **found.by_action}
 
     return _done(night, "decisions", as_of, decide)
