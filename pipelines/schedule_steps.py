@@ -90,7 +90,6 @@ def features(night: Night, as_of: datetime) -> Counts:
 
 def decisions(night: Night, as_of: datetime) -> Counts:
     """Decide every claim filed before an instant that has no decision yet."""
-
     by_spark = night.carrier if night.carrier.engine is Engine.SPARK else None  # the others have nothing to do but the features
 
     def decide() -> Counts:
