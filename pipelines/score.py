@@ -32,6 +32,7 @@ from pipelines import beside
 from pipelines.batch_ahead import ahead
 from pipelines.batch_export import append_decisions, mend_decisions
 from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
+from pipelines.batch_write import Writer
 from pipelines.build import build, kept_matrix
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
@@ -133,6 +134,7 @@ def score(
             build(home, carrier=carrier)
         lake = Lake(home.root)
         read = {name: lake.read(name, columns) if tables is None else tables[name] for name, columns in _READ.items()}
+        writer = Writer.of(store)
         pending = undecided(store, read["claims"], as_of, since, read["resolutions"])
         counts: Counter[str] = Counter()
         if len(pending):
@@ -144,7 +146,7 @@ def score(
             taken = _taken(store.read("decisions", {"action": _REVIEWED}))
             found = _decided(road, shadow, rows, pending, taken, pd.Timestamp(as_of), piece)
             for done, claims, decisions, besides in found if num_threads == 1 else ahead(found):
-                if store.record_decisions(decisions, minutes_of(policy), _parties(claims, decisions)) == len(decisions):
+                if writer.keep(decisions, minutes_of(policy), _parties(claims, decisions)) == len(decisions):
                     append_decisions(lake, decisions)
                 if besides is not None:
                     beside.keep(store, besides)

@@ -1,0 +1,49 @@
+"""Decisions of a batch in the store: asked once what is decided, and again only where somebody else wrote meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+from pipelines import batch_write as module
+from pipelines.batch_write import Writer
+from serving.queue import MINUTES
+from serving.schema import METADATA
+from serving.store import Store
+from tests.serving.cases import town
+
+DECISIONS = town(60, seed=2).decisions
+
+
+def test_what_a_batch_writes_is_what_the_store_would_have_written(store_url: str) -> None:
+    with Store(store_url) as store, Store("sqlite://") as other:
+        writer = Writer.of(store)
+        for piece in (DECISIONS[:25], DECISIONS[25:]):
+            assert writer.keep(piece, MINUTES, {}) == len(piece) == other.record_decisions(piece)
+        for table in METADATA.tables:
+            assert_frame_equal(store.read(table), other.read(table))
+
+
+def test_a_claim_that_somebody_else_decided_meanwhile_keeps_its_decision(store_url: str) -> None:
+    with Store(store_url) as store:
+        writer = Writer.of(store)
+        store.record_decisions(DECISIONS[5:9].assign(bundle="another"))
+        assert writer.keep(DECISIONS[:20], MINUTES, {}) == 16
+        assert writer.keep(DECISIONS[20:], MINUTES, {}) == len(DECISIONS) - 20
+        assert store.read("decisions")["bundle"].eq("another").sum() == 4
+
+
+def test_nothing_is_looked_up_again_while_the_log_ends_where_the_batch_left_it(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "add_decisions", None)
+    with Store(store_url) as store:
+        writer = Writer.of(store)
+        assert [writer.keep(DECISIONS[start : start + 20], MINUTES, {}) for start in (0, 20, 40)] == [20, 20, 20]
+
+
+def test_a_piece_that_failed_leaves_nothing_and_may_be_written_again(store_url: str) -> None:
+    with Store(store_url) as store:
+        writer = Writer.of(store)
+        with pytest.raises(KeyError):
+            writer.keep(DECISIONS[:20], {}, {})
+        assert store.read("decisions").empty
+        assert writer.keep(DECISIONS[:20], MINUTES, {}) == 20
