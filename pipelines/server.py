@@ -41,7 +41,7 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
     """
     import uvicorn
 
-    from pipelines.supervisor import Supervisor
+    from pipelines.supervisor import Supervisor, port_of
 
     config = config_of(build, settings)
     journal.keep(settings.log_level)
@@ -50,7 +50,7 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="touchstone-metrics") as folder:
         os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
-        Supervisor(config, sockets=[config.bind_socket()]).run()
+        Supervisor(config, sockets=[port_of(config)]).run()
 
 
 def config_of(build: Callable[[], FastAPI], settings: Settings) -> uvicorn.Config:

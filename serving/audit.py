@@ -76,6 +76,14 @@ def head(driver: Driver) -> Head:
     return Head(found[0][0], bytes(found[0][1])) if found else START
 
 
+def only_decided(driver: Driver, since: Head, until: Head) -> bool:
+    """Tell whether nothing was entered between two heads but decisions and what experts did; no, if it is too much to look through."""
+    if until.seq - since.seq > _PAGE:
+        return False
+    others = "SELECT seq FROM audit_log WHERE seq > ? AND kind NOT IN ('decision', 'case') LIMIT 1"
+    return since == until or not driver.rows(others, (since.seq,))
+
+
 def lock(driver: Driver) -> None:
     """Let nobody else write to the log before this transaction ends; on SQLite a write transaction is alone anyway."""
     if driver.dialect == "postgresql":

@@ -93,13 +93,13 @@ class StorePages:
     def recall(self, other: StorePages) -> StorePages:
         """Remember what other pages remember, as it is now: nothing that is in no entry of the journal was written since their transaction.
 
-        Entries since then are laid over it. If some of them have left the journal, nothing is remembered.
+        Entries since then are laid over it; if there were too many, or some have left the journal, nothing is remembered.
         """
         overlay = self.overlay()
-        if len(other._seen) <= REMEMBERED and overlay.base <= other._through:
+        changed = overlay.changed(other._through) if overlay.base <= other._through else None
+        if changed is not None and len(other._seen) <= REMEMBERED:
             self._seen, self._lasts, self._closed = other._seen, other._lasts, other._closed
-            if overlay.through > other._through:
-                self._overlay_on(dict.fromkeys(self._seen))
+            self._overlay_on(dict.fromkeys(changed & self._seen))
         return self
 
     def alone(self) -> StorePages:
@@ -269,7 +269,8 @@ class StorePages:
             if self.overlay().size > LIMIT:
                 self.tidy(HELPING)
             overlay = self.overlay()
-            self._run(statements.ADD, [(overlay.through + len(self._changes), overlay.written(self._changes))])
+            self._through = overlay.through + len(self._changes)
+            self._run(statements.ADD, [(self._through, overlay.written(self._changes))])
         self._changed.clear()
         self._changes, self._overlay = [], None  # what was added is learned by whoever reads next
         if len(self._seen) > REMEMBERED:

@@ -11,6 +11,7 @@ it does not matter whether a page was put in its place before, by whom, or wheth
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
@@ -32,6 +33,9 @@ Piece = tuple[int, int, int, bytes]
 
 GENERATION = 131_072
 """Changes that are kept, and dropped, together."""
+
+RECENT = 64
+"""Entries of which it is remembered what they changed: as many as other processes may add while a group of claims is drafted."""
 
 OVERLAYS = "touchstone_overlays"
 """Under this name an engine's execution options hold its :class:`Overlays`."""
@@ -154,6 +158,7 @@ class Overlay:
         self.generations: list[Generation] = []
         self.sweep: Sweep | None = None
         self._own: tuple[bytes, Sequence[Change]] = (b"", ())
+        self._recent: deque[tuple[int, set[Shelf]]] = deque(maxlen=RECENT)
 
     @property
     def size(self) -> int:
@@ -183,9 +188,23 @@ class Overlay:
             if seq > self.through and seq > base:
                 if not self.generations or self.generations[-1].size >= GENERATION:
                     self.rotate()
-                self.generations[-1].take(seq, self._own[1] if held == self._own[0] else changes_of(held))
+                changes = self._own[1] if held == self._own[0] else list(changes_of(held))
+                self.generations[-1].take(seq, changes)
+                self._recent.append((self.through, {key[0] for key, _, _, _ in changes}))
+                self.through = seq
         self.through = entries[-1][0]
         return True
+
+    def changed(self, since: int) -> set[Shelf] | None:
+        """Return the shelves that entries after one have changed; ``None`` if that is too long ago to be remembered."""
+        found: set[Shelf] = set()
+        if since == self.through:
+            return found
+        for before, shelves in reversed(self._recent):
+            found |= shelves
+            if before <= since:
+                return found if before == since else None
+        return None
 
     def written(self, changes: Sequence[Change]) -> bytes:
         """Return changes as an entry, which need not be read again if it is the next one that is learned."""

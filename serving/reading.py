@@ -51,14 +51,14 @@ class Reading:
     policy
         Capacities.
     before
-        The last reading; if nothing was written since, its pages need not be read again.
+        The last reading; if nothing but decisions was written since, its pages need not be read again.
     """
 
     def __init__(self, tx: Connection, history: OnlineHistory, policy: Policy, before: Reading | None = None) -> None:
         self.driver = Driver(tx)
         self.head = audit.head(self.driver)
         self.pages: StorePages = StorePages(tx)
-        if before is not None and before.head == self.head:
+        if before is not None and audit.only_decided(self.driver, before.head, self.head):
             self.pages.recall(before.pages)
         self.history = history.within(self.pages)
         self.watermark = self.history.watermark()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from pipelines.server import STARTING_SECONDS, run
+from pipelines.supervisor import port_of
 from serving.settings import Settings
 
 SOON = STARTING_SECONDS / 4
@@ -60,6 +65,38 @@ def test_a_worker_killed_while_the_supervisor_waits_for_it_has_a_successor_and_a
     finally:
         supervisor.kill()
         supervisor.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux deals connections out")
+def test_whoever_is_sent_the_port_has_a_socket_of_its_own_and_callers_are_dealt_out_among_all_of_them() -> None:
+    with port_of(uvicorn.Config("", port=0)) as held:
+        workers = [pickle.loads(ForkingPickler.dumps(held)) for _ in range(2)]
+        try:
+            for worker in workers:
+                worker.listen()
+                worker.settimeout(0.0)
+            callers = [socket.create_connection(held.getsockname(), 5.0) for _ in range(64)]
+            accepted = [sum(1 for _ in iter(partial(_accepted, worker), None)) for worker in workers]
+            assert sum(accepted) == len(callers) and min(accepted) > 0
+            for caller in callers:
+                caller.close()
+        finally:
+            for worker in workers:
+                worker.close()
+
+
+def _accepted(worker: socket.socket) -> object | None:
+    try:
+        worker.accept()[0].close()
+    except BlockingIOError:
+        return None
+    return True
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # uvicorn leaves its socket to the end of the process
+def test_a_port_that_somebody_else_listens_on_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(SystemExit):
+        port_of(uvicorn.Config("", port=other.getsockname()[1]))
 
 
 if __name__ == "__main__":

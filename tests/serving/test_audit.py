@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from serving.audit import START, Entry, Head, answers, append, extend, head, verify
+from serving.audit import START, Entry, Head, answers, append, extend, head, only_decided, verify
 from serving.driver import Driver
 from serving.store import Store
 from tests.strategies import FEW
@@ -119,3 +119,14 @@ def test_entries_written_as_columns_are_bound_as_those_written_one_by_one(log: l
             assert extend(Driver(tx), "decision", subjects, instants, bodies) == last
             assert extend(Driver(tx), "decision", (), (), ()) == last
         assert checked(other, last) == (len(log), "")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "only"), [((), True), (("decision", "case", "decision"), True), (("decision", "filled"), False), (("event",), False)]
+)
+def test_a_stretch_of_the_log_is_of_decisions_alone_or_it_is_not(store_url: str, kinds: tuple[str, ...], only: bool) -> None:
+    with Store(store_url) as store, store.write() as tx:
+        driver = Driver(tx)
+        since = append(driver, [Entry("filled", "lake", 1, b"{}")])
+        until = append(driver, [Entry(kind, "C1", 2, b"{}") for kind in kinds])
+        assert only_decided(driver, since, until) is only
