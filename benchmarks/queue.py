@@ -40,13 +40,13 @@ from serving.schema import CASES
 from serving.store import Store
 from tests.postgres import running
 
-EXPERTS, PAYERS, CASES_KILLED, CASES_RATED = 8, 2, 5_000, 20_000
-"""Processes that answer and that pay, the cases that they share, and those of the queue whose leases are timed."""
+EXPERTS, PAYERS, CASES_EACH, CASES_RATED = 8, 2, 5_000, 20_000
+"""Processes that answer and that pay, the cases for each of those that answer, and those of the queue whose leases are timed."""
 
 TTL, AT_ONCE, FORGOTTEN, FEE = 2 * SECOND, 20, 0.02, 6_000
 """How long a lease lasts, cases leased at once, share of them that is forgotten, cents per answer."""
 
-PAUSE, RATE_SECONDS, LONGEST = (0.05, 0.4), 4.0, 240.0
+PAUSE, RATE_SECONDS, LONGEST = (0.05, 0.4), 4.0, 480.0
 """Seconds between two kills, that a rate is measured for, and after which cases that are still unanswered are called lost."""
 
 _FORK = multiprocessing.get_context("fork")  # a new process is at work at once, with everything imported
@@ -55,7 +55,7 @@ _FORK = multiprocessing.get_context("fork")  # a new process is at work at once,
 def main() -> int:
     """Do both, print the figures and write ``results/queue.json``."""
     with running() as server, tempfile.TemporaryDirectory() as folder:
-        killed = kills(server.database(), CASES_KILLED, Path(folder, "journals"))
+        killed = kills(server.database(), EXPERTS * CASES_EACH, Path(folder, "journals"))
         rows = [rate(server.database(), processes, limit) for processes in (1, EXPERTS) for limit in (1, AT_ONCE)]
         lite = (f"sqlite:///{folder}/{number}.db" for number in range(9))
         rows += [rate(next(lite), processes, limit) for processes in (1, EXPERTS) for limit in (1, AT_ONCE)]

@@ -1,4 +1,4 @@
-"""How experts err: the confusion of a tier, stated by the policy and updated by the answers that were later put right."""
+"""How experts err: what the confusion of a tier makes of labels and of answers; stated by the policy, or learned."""
 
 from __future__ import annotations
 
@@ -9,50 +9,6 @@ import numpy as np
 
 from data_contracts import LABELS
 from models.policy import Policy
-
-
-def estimate_confusion(answers: np.ndarray, truths: np.ndarray, prior: np.ndarray, strength: float = 50.0) -> np.ndarray:
-    """Estimate P(answer | truth) from answers on claims that a surer source labelled later.
-
-    Parameters
-    ----------
-    answers
-        What the expert said, one of ``LABELS`` per case, shape (cases,).
-    truths
-        The surer label of the same cases, shape (cases,).
-    prior
-        The policy's confusion of the tier, shape (3, 3), rows sum to 1.
-    strength
-        How many cases per truth the prior is worth, > 0.
-
-    Returns
-    -------
-    ndarray
-        Shape (3, 3), truth by answer; rows sum to 1. Without cases it is the prior.
-
-    Notes
-    -----
-    Posterior mean of a Dirichlet per row: (strength·prior + counts) / (strength + row count).
-
-    Examples
-    --------
-    >>> prior = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
-    >>> said, so = np.array(["valid"] * 50), np.array(["valid"] * 50)
-    >>> estimate_confusion(said, so, prior).round(2).tolist()
-    [[0.9, 0.05, 0.05], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]
-    """
-    prior = np.asarray(prior, dtype=np.float64)
-    size = len(LABELS)
-    if prior.shape != (size, size) or (prior < 0).any() or not np.allclose(prior.sum(axis=1), 1.0) or not strength > 0:
-        raise ValueError(f"prior: expected three rows of probabilities and a positive strength, found {prior.tolist()} and {strength}")
-    place = {label: i for i, label in enumerate(LABELS)}
-    counts = np.zeros((size, size))
-    for answer, truth in zip(map(str, answers), map(str, truths), strict=True):
-        if answer not in place or truth not in place:
-            raise ValueError(f"answers: expected pairs of {', '.join(LABELS)}, found {answer!r} for {truth!r}")
-        counts[place[truth], place[answer]] += 1.0
-    posterior: np.ndarray = (strength * prior + counts) / (strength + counts.sum(axis=1, keepdims=True))
-    return posterior
 
 
 def label_likelihood(labels: np.ndarray, sources: np.ndarray, confusions: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -94,10 +94,6 @@ class Firm:
             if not 0 <= getattr(self, name) <= 1 or self.absence == 1:
                 raise ValueError(f"firm.{name}: expected a share from 0 to 1, absence below 1, found {getattr(self, name)}")
 
-    def cases_per_week(self, tier: Tier) -> float:
-        """Return the cases of a tier that the firm takes in an average week of five working days, absences included."""
-        return 5 * (1 - self.absence) * sum(expert.cases_per_day for expert in self.experts if expert.tier is tier)
-
     def confusion(self, expert: Expert) -> np.ndarray:
         """Return P(finding | truth) of an expert on a case of middling difficulty and no shown score, shape (3, 3), rows sum to 1."""
         return np.array([finding_probabilities(self, expert, Label(truth), 0.5, PRIOR) for truth in LABELS])

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from data_contracts import ANSWERS, CLAIMS, DECISIONS, Action, Contract, Route
+from data_contracts import ANSWERS, CLAIMS, DECISIONS, Contract
 from data_contracts.check import to_arrow
 from serving import (
     audit,
@@ -66,8 +66,6 @@ CARRY_SECONDS = 0.25
 """A service calls :meth:`Store.carry` so often."""
 
 Synchronous = Literal["NORMAL", "FULL"]
-
-_REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
 
 
 class Store:
@@ -227,18 +225,6 @@ def find(tx: Connection, table: Table, key: str) -> dict[str, Any] | None:
     """Return one row by its key, as it is stored; ``None`` if it is not there."""
     row = tx.execute(select(table).where(next(iter(table.primary_key.columns)) == key)).mappings().one_or_none()
     return None if row is None else dict(row)
-
-
-def sent_to_experts(tx: Connection, since: int) -> pd.DataFrame:
-    """Return ``action`` and ``decided_at`` of the decisions from ``since`` on (microseconds UTC) that took an expert's capacity.
-
-    What rules sent to experts came on top of it and took none.
-    """
-    columns = (DECISIONS_TABLE.c.action, DECISIONS_TABLE.c.decided_at)
-    chosen = DECISIONS_TABLE.c.route != Route.RULE.value
-    query = select(*columns).where(columns[0].in_(_REVIEWED), columns[1] >= since, chosen).order_by(*columns)
-    rows = tx.execute(query).all()
-    return pd.DataFrame({"action": pd.Series([row[0] for row in rows], dtype="str"), "decided_at": instants([row[1] for row in rows])})
 
 
 def mark(tx: Connection, name: str) -> int | None:

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data_contracts import LABELS
 from models.costs import cost_matrix
-from models.experts import after_answer, estimate_confusion, tier_confusion, with_confusions
+from models.experts import after_answer, tier_confusion, with_confusions
 from models.policy import default_policy, label_confusions
 from models.review import review_values
 
 PRIOR = np.array(default_policy().desk.confusion)
-
-
-def test_many_answers_recover_the_experts_true_confusion_and_few_keep_the_prior() -> None:
-    rng = np.random.default_rng(0)
-    true = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.05, 0.05, 0.9]])
-    truths = rng.integers(0, 3, 30_000)
-    answers = (true[truths].cumsum(axis=1) < rng.random((30_000, 1))).sum(axis=1)
-    names = np.array(LABELS)
-    np.testing.assert_allclose(estimate_confusion(names[answers], names[truths], PRIOR), true, atol=0.02)
-    np.testing.assert_allclose(estimate_confusion(names[answers[:3]], names[truths[:3]], PRIOR), PRIOR, atol=0.06)
-    assert np.array_equal(estimate_confusion(names[:0], names[:0], PRIOR), PRIOR)
-
-
-@given(st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), max_size=40), st.floats(0.1, 100))
-def test_every_row_of_a_confusion_is_a_distribution(cases: list, strength: float) -> None:
-    found = estimate_confusion(np.array([a for a, _ in cases]), np.array([t for _, t in cases]), PRIOR, strength)
-    assert (found >= 0).all()
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-12)
 
 
 def test_answers_average_back_to_what_was_believed_before() -> None:
@@ -49,13 +28,6 @@ def test_a_useless_expert_teaches_nothing_and_a_perfect_one_everything() -> None
     np.testing.assert_allclose(after_answer(proba, np.array(["abusive"]), np.full((3, 3), 1 / 3)), proba)
     assert after_answer(proba, np.array(["abusive"]), np.eye(3)).tolist() == [[0.0, 0.0, 1.0]]
     assert after_answer(np.array([[1.0, 0.0, 0.0]]), np.array(["abusive"]), np.eye(3)).tolist() == [[1.0, 0.0, 0.0]]
-
-
-def test_what_is_no_confusion_or_no_label_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected three rows of probabilities"):
-        estimate_confusion(np.array([]), np.array([]), np.ones((3, 3)))
-    with pytest.raises(ValueError, match="found 'maybe' for 'valid'"):
-        estimate_confusion(np.array(["maybe"]), np.array(["valid"]), PRIOR)
 
 
 def test_a_tier_errs_as_its_experts_do_each_as_often_as_they_answer() -> None:

@@ -103,4 +103,3 @@ def test_caseloads_follow_the_week_the_pace_and_the_absences() -> None:
     assert loads[:, ~weekend].mean() == pytest.approx(expected, rel=0.03)
     deep = np.array([sum(caseload(FIRM, e, day, 0) for day in days) / 100 for e in INVESTIGATORS[:20]])
     assert deep.mean() * 21 / 5 == pytest.approx(17 * (1 - FIRM.absence), rel=0.05)
-    assert FIRM.cases_per_week(Tier.INVESTIGATION) == pytest.approx(200 * 5 * 17 / 21 * 0.92)

@@ -16,7 +16,7 @@ from serving import queue
 from serving.instants import DAY, micros
 from serving.queue import Tier
 from serving.schema import CASE_EVENTS, CLAIMS_TABLE, METADATA
-from serving.store import CHUNK, Store, add_claims, find, mark, sent_to_experts, set_mark
+from serving.store import CHUNK, Store, add_claims, find, mark, set_mark
 from tests.serving.cases import START, town
 
 TOWN = town(120, seed=1)
@@ -75,25 +75,6 @@ def test_received_claims_come_back_as_they_were_and_keep_their_first_form(store_
             assert found is not None and found["amount_cents"] == TOWN.claims.set_index("claim_id")["amount_cents"]["C000003"]
             assert find(tx, CLAIMS_TABLE, "nobody") is None
         assert_frame_equal(store.read("claims"), TOWN.claims.sort_values("claim_id").reset_index(drop=True))
-
-
-def test_what_was_sent_to_experts_since_an_instant_is_counted_from_the_decisions(store_url: str) -> None:
-    since = START + pd.Timedelta(days=21)
-    sent = TOWN.decisions[TOWN.decisions["action"].isin(["DESK", "INVESTIGATE"]) & (TOWN.decisions["decided_at"] >= since)]
-    expected = sent[["action", "decided_at"]].sort_values(["action", "decided_at"], ignore_index=True)
-    with Store(store_url) as store:
-        store.record_decisions(TOWN.decisions)
-        with store.view() as view:
-            assert_frame_equal(sent_to_experts(view, micros(since)), expected)
-            assert sent_to_experts(view, micros(since + pd.Timedelta(days=9999))).empty
-
-
-def test_what_rules_sent_to_experts_took_no_capacity(store_url: str) -> None:
-    by_rule = TOWN.decisions.assign(route="rule")
-    with Store(store_url) as store:
-        store.record_decisions(by_rule)
-        with store.view() as view:
-            assert sent_to_experts(view, micros(START)).empty
 
 
 def test_a_decided_claim_keeps_its_first_decision(store_url: str) -> None:
