@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import ExitStack
 from datetime import datetime
@@ -47,7 +48,7 @@ def score(
     master: Annotated[
         str, typer.Option(help="With --engine spark, which also computes the probabilities: a master URL, or sc://host:port.")
     ] = "local[2]",
-    threads: Annotated[int, typer.Option(help="Threads for features and model; decisions do not depend on it.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="Threads that may work; by default one for each processor.")] = None,
     all_reasons: Annotated[
         bool, typer.Option("--all-reasons", help="Explain every decision, not only those that experts will see or that deny.")
     ] = False,
@@ -59,7 +60,7 @@ def score(
 
     Example: touchstone score --as-of 2025-04-08
 
-    Example: touchstone score --as-of 2025-04-08 --engine bounded --memory 4GB --threads 2
+    Example: touchstone score --as-of 2025-04-08 --engine bounded --memory 4GB --threads 1
 
     Example: touchstone score --as-of 2025-04-08 --engine spark --master spark://cluster:7077
     """
@@ -68,7 +69,8 @@ def score(
     where = Home.at(home)
     first = since or _live_from(where)
     beside = read_rules(rules)
-    carrier = Carrier(engine, memory_of(memory) if memory else None, master, threads) if engine is not None else None
+    many = (os.cpu_count() or 1) if threads is None else threads
+    carrier = Carrier(engine, memory_of(memory) if memory else None, master, many) if engine is not None else None
     with recorded(where, "score", as_of, utc_now) as told, progress_bar() as bar:
         task = bar.add_task("deciding", total=None)
 
@@ -76,7 +78,7 @@ def score(
             bar.update(task, completed=done, total=total)
 
         explained: ReasonsFor = "all" if all_reasons else "disputable"
-        found = run(where, as_of, read_policy(policy), first, None, progress, threads, rules=beside, carrier=carrier, reasons_for=explained)
+        found = run(where, as_of, read_policy(policy), first, None, progress, many, rules=beside, carrier=carrier, reasons_for=explained)
         told.counts = {"decided": found.decided, "pending": found.pending, **found.by_action}
     show("Decided", {"new decisions": found.decided, **found.by_action, "still undecided": found.pending})
 
