@@ -9,7 +9,7 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from pipelines.score import score
 from pipelines.simulated import examined_truths, parties, simulate_into
 from pipelines.train import TrainingRun, train
 from pipelines.validate import Validated, validate
+from pipelines.work_told import WorkTold, work_told
 from serving.store import Store
 
 Progress = Callable[[str, int, int], None]
@@ -56,6 +57,7 @@ class Demo:
     verdict: Verdict
     evaluation: Evaluation
     resolution: Resolution
+    work: WorkTold
     page: Path
     seconds: float
     peak_rss_mb: float
@@ -84,6 +86,7 @@ class Demo:
             "ledger_balance_cents": self.resolution.ledger_balance_cents,
             "paid_cents": self.resolution.paid_cents,
             "borne_cents": dict(self.resolution.borne_cents),
+            "experts": asdict(self.work),
             "promoted": self.verdict.promote,
             "verdict": self.verdict.why,
             "report": str(self.page),
@@ -131,9 +134,10 @@ def demo(home: Home, policy: Policy, progress: Progress, orders: int = 300_000, 
     with Store(home.store_url) as store:
         evaluation = evaluate(home, policy, store, tables)
         page = report(home, settled, policy, store, tables, evaluation)
+        work = work_told(store, policy)
     progress("write the report", 1, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Demo(home, validated, trained, retrained, verdict, evaluation, resolution, page, time.monotonic() - began, peak)
+    return Demo(home, validated, trained, retrained, verdict, evaluation, resolution, work, page, time.monotonic() - began, peak)
 
 
 def live(home: Home, policy: Policy, live_from: datetime, end: datetime, progress: Progress, seed: int = 0) -> Resolution:

@@ -13,7 +13,7 @@ from pipelines.wording import dollars
 
 
 def tell(demo: Demo) -> Iterator[Table]:
-    """Yield the closing tables: data, model, money, cases, learning, and where everything is."""
+    """Yield the closing tables: data, model, money, cases, experts, learning, and where everything is."""
     facts = demo.summary()
     yield _table(
         "Data",
@@ -43,6 +43,16 @@ def tell(demo: Demo) -> Iterator[Table]:
             "received and kept by customers": dollars(facts["paid_cents"]),
             **borne,
             "ledger balance": f"{facts['ledger_balance_cents']} cents",
+        },
+    )
+    work = demo.work
+    yield _table(
+        "Experts",
+        {
+            "answers": f"{work.answers:,}",
+            "second looks drawn, bought, gold": ", ".join(str(work.looks.get(why, 0)) for why in ("drawn", "bought", "gold")),
+            "rings investigated as one, cases in them": f"{work.files}, {work.filed}",
+            "right answers, as learned": ", ".join(f"{name} {share:.0%}" for name, share in work.accuracy.items()) or "–",
         },
     )
     yield _table("Learning", {"retrained on what was learned": demo.verdict.why})

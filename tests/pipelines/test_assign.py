@@ -17,6 +17,7 @@ from pipelines.assign import Mornings
 from pipelines.diary import Diary
 from pipelines.firm import Firm, hire
 from pipelines.parties import SimulatedParties
+from pipelines.work_told import work_told
 from serving import handover
 from serving.case_messages import Answered, Wanted
 from serving.expert_work import Desk
@@ -169,3 +170,11 @@ def test_a_second_opinion_is_bought_only_where_it_is_worth_more_than_it_costs(we
     others = weekly.read("cases").query("tier == 'desk'").merge(TOWN.claims, on="claim_id")
     assert 0 < len(bought) < len(others) / 2
     assert bought["amount_cents"].median() > others["amount_cents"].median()
+
+
+def test_what_experts_did_is_told_in_figures(weekly: Store) -> None:
+    told, looks = work_told(weekly, POLICY), weekly.read("second_looks")
+    assert told.answers == len(weekly.read("expert_answers")) and sum(told.looks.values()) == len(looks)
+    assert set(told.accuracy) == {"desk-1", "desk-2", "desk-3"} and all(0.5 < share < 1.0 for share in told.accuracy.values())
+    with Store("sqlite://", "NORMAL") as empty:
+        assert work_told(empty, POLICY).accuracy == {}

@@ -16,6 +16,7 @@ from pipelines.demo_summary import tell
 from pipelines.home import Home
 from pipelines.resolve import Resolution
 from pipelines.validate import Counts
+from pipelines.work_told import WorkTold
 
 
 def found(folder: Path, costs: Costs) -> Demo:
@@ -29,6 +30,7 @@ def found(folder: Path, costs: Costs) -> Demo:
         verdict=stub(promote=False, why="the champion [for now] stays"),
         evaluation=stub(claims=777, quality=Quality(*(Interval(0.9 + d, 0.8, 0.95, 10) for d in (0.01, 0.02, 0.03))), costs=costs),
         resolution=Resolution(777, 1, 1, 1, 5, 772, {}, 0, 123_456, {"seller": 100_000, "insurer_fund": 23_456, "nobody": 0}),
+        work=WorkTold(1_345, {"drawn": 57, "bought": 32, "gold": 53}, 2, 9, {"ann": 0.871, "bob": 0.802}),
         page=folder / "[bold]" / "report.html",
         seconds=12.3,
         peak_rss_mb=456.7,
@@ -49,6 +51,7 @@ def test_every_figure_is_told_and_text_stays_text(tmp_path: Path) -> None:
     figures = ("11,234", "11,190", "44", "777", "772", "0.910  (0.800 to 0.950)", "40%", "25%", "10%", "100%", "0 cents")
     assert [figure for figure in figures if figure not in text] == []
     assert "the champion [for now] stays" in text and str(tmp_path / "[bold]" / "report.html") in text
+    assert "1,345" in text and "57, 32, 53" in text and "2, 9" in text and "ann 87%, bob 80%" in text
     assert "borne by insurer fund" in text and "borne by nobody" not in text
 
 
