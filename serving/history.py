@@ -244,7 +244,7 @@ class StorePages:
             if self._changes is not None:
                 self._changes.append((key, first, keep, page[keep:]))
         if self._changes is None:
-            self._close(self._changed)
+            self._close(dict.fromkeys(key for key, _, _ in written))
         elif len(self._changes) > ENTRY:
             self._in_place()
 
