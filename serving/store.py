@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +62,12 @@ _MEMORY = ("cache_size = -65536", "mmap_size = 2147418112")
 _LOG = "wal_autocheckpoint = 4096"
 """SQLite: 16 MiB of log before a commit carries it into the file. A claim changes about eighty pages, many of them again and again; the
 default of a thousand pages makes every twelfth claim wait for that."""
+
+_PATIENT = "busy_timeout = 30000"
+"""SQLite: milliseconds that a transaction waits for another one."""
+
+_LOOKING, _LOOK = 0.1, 0.0003
+"""Seconds for which whoever begins to write looks again and again whether somebody else still does, and seconds between two looks."""
 
 CARRY_SECONDS = 0.25
 """A service calls :meth:`Store.carry` so often."""
@@ -310,6 +317,25 @@ def is_busy(error: Exception) -> bool:
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
 
 
+def _begin_alone(cursor: Any) -> None:
+    """Begin to write as soon as nobody else does: SQLite's own waiting looks again ever more seldom, and two workers would idle in turn."""
+    end = monotonic() + _LOOKING
+    cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        while monotonic() < end:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                sleep(_LOOK)
+            else:
+                return
+    finally:
+        cursor.execute(f"PRAGMA {_PATIENT}")
+    cursor.execute("BEGIN IMMEDIATE")
+
+
 def _engine(url: str, synchronous: Synchronous, overlays: Overlays) -> Engine:
     # Who was given back last is asked first: SQLite forgets every page that a connection holds once another one has written.
     kept = {"pool_use_lifo": True} if make_url(url).database not in (None, "", ":memory:") else {}
@@ -320,7 +346,7 @@ def _engine(url: str, synchronous: Synchronous, overlays: Overlays) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        for pragma in ("busy_timeout = 30000", "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON", _LOG, *_MEMORY):
+        for pragma in (_PATIENT, "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON", _LOG, *_MEMORY):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -328,7 +354,11 @@ def _engine(url: str, synchronous: Synchronous, overlays: Overlays) -> Engine:
         reads = connection.get_execution_options().get("touchstone_reads", False)
         statement = "BEGIN" if reads else "BEGIN IMMEDIATE"
         try:  # past SQLAlchemy: for a claim it would take as long as writing the history
-            connection.connection.cursor().execute(statement)
+            cursor = connection.connection.cursor()
+            if reads:
+                cursor.execute(statement)
+            else:
+                _begin_alone(cursor)
         except sqlite3.OperationalError as error:
             raise OperationalError(statement, None, error) from error
 
