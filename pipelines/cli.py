@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipelines import cli_cases, cli_data, cli_keys, cli_models, cli_schedule, cli_trials, cli_users, cli_webhooks
+from pipelines import cli_cases, cli_data, cli_keys, cli_models, cli_schedule, cli_ties, cli_trials, cli_users, cli_webhooks
 from pipelines.home import Home
 from pipelines.terminal import HomeOption, PolicyFile, SummaryFile, console, errors, read_policy, steps
 
@@ -51,6 +51,7 @@ for verb in (
     cli_cases.audit,
     cli_keys.keys,
     cli_users.users,
+    cli_ties.ties,
     cli_webhooks.webhooks,
 ):
     app.command()(verb)
