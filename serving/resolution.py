@@ -311,15 +311,16 @@ def deadline(state: State, since: int) -> int | None:
 
 
 def mermaid() -> str:
-    """Return the whole table as a Mermaid state diagram, for documents.
+    """Return the whole table as a Mermaid state diagram, one arrow from a state to another: ``docs/life.md`` shows it.
 
     >>> mermaid().splitlines()[1].strip()
     '[*] --> filed'
     """
-    lines = ["stateDiagram-v2", f"    [*] --> {State.FILED.value}"]
+    arrows: dict[tuple[str, str], list[str]] = {}
     for t in TRANSITIONS:
         clock = f" after {DEADLINES[t.state] // DAY} days" if t.event is Event.DEADLINE else ""
-        money = f" / {', '.join(entry.value for entry in t.entries)}" if t.entries else ""
-        lines.append(f"    {t.state.value} --> {t.to.value}: {t.event.value}{clock}{money}")
-    lines += [f"    {state.value} --> [*]" for state in FINAL]
-    return "\n".join(lines)
+        money = f" ({', '.join(entry.value for entry in t.entries)})" if t.entries else ""
+        arrows.setdefault((t.state.value, t.to.value), []).append(f"{t.event.value}{clock}{money}")
+    lines = ["stateDiagram-v2", f"    [*] --> {State.FILED.value}"]
+    lines += [f"    {state} --> {to}: {'<br>'.join(told)}" for (state, to), told in arrows.items()]
+    return "\n".join([*lines, *(f"    {state.value} --> [*]" for state in FINAL)])

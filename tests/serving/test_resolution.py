@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -131,8 +132,10 @@ def test_resolved_states_only_wait_for_what_comes_to_light() -> None:
         assert {t.event for t in TRANSITIONS if t.state is state} <= {Event.ABUSE_REVEALED, Event.DEADLINE}
 
 
-def test_the_diagram_shows_every_arrow() -> None:
+def test_the_diagram_shows_every_event_and_the_page_shows_the_diagram() -> None:
     lines = mermaid().splitlines()
     assert lines[0] == "stateDiagram-v2"
-    assert len(lines) == 2 + len(TRANSITIONS) + len(FINAL)
-    assert "    proof_awaited --> reimbursement_demanded: deadline after 7 days / demand" in lines
+    assert sum(line.count("<br>") + 1 for line in lines[2 : -len(FINAL)]) == len(TRANSITIONS)
+    assert "insurer_pays_in_part (demand, recover_from_insurer)<br>deadline after 7 days (demand)" in "".join(lines)
+    page = (Path(__file__).parents[2] / "docs" / "life.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{mermaid()}\n```" in page, "write mermaid() into docs/life.md"
