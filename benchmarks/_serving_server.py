@@ -1,4 +1,7 @@
-"""A server of the serving benchmark: ``python -m benchmarks._serving_server echo|ours|swap PORT [WORLD URL SYNCHRONOUS REASONS]``."""
+"""A server of the serving benchmark: ``python -m benchmarks._serving_server KIND PORT [WORLD URL SYNCHRONOUS REASONS [WORKERS]]``.
+
+KIND is ``echo``, ``ours``, or ``swap`` for ours that follows the champion.
+"""
 
 from __future__ import annotations
 
@@ -70,13 +73,13 @@ def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bo
 
 def main(kind: str, port: str, *rest: str) -> None:
     """Serve until told to stop."""
-    settings = Settings(port=int(port), requests_per_second=0, workers=int(os.environ.get("TOUCHSTONE_SERVING_WORKERS", "1")))
     if kind == "echo":
         import uvicorn
 
         uvicorn.run(echo, host="127.0.0.1", port=int(port), log_level="warning", access_log=False, loop="uvloop", http="httptools")
     else:
-        world, url, synchronous, reasons = rest
+        world, url, synchronous, reasons, *workers = rest
+        settings = Settings(port=int(port), requests_per_second=0, workers=int(workers[0]) if workers else 1)
         run(partial(ours, world, url, synchronous, reasons == "reasons", kind == "swap", settings), settings)
 
 

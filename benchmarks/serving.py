@@ -32,6 +32,9 @@ ORDERS, CLAIMS, LIVE = 4_100_000, 300_000, 60_000
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 3, (1, 16)
 
+WORKERS = min(2, os.cpu_count() or 1)
+"""Processes of ours, as ``touchstone serve`` begins them where nobody says how many."""
+
 OURS, SIGNATURE, ECHO = "ours, SQLite FULL", "mlflow, signature of columns", "echo"
 
 _SERVER = "benchmarks._serving_server"
@@ -72,14 +75,15 @@ def peers(world: World, postgres: str | None) -> list[Peer]:
         _mlflow(SIGNATURE, folder, "columns"),
         _mlflow("mlflow, signature of a tensor", folder, "tensor"),
         _ours(OURS, world, world.copy_of_store("full"), "FULL"),
+        _ours("ours, SQLite FULL, one process", world, world.copy_of_store("single"), "FULL", workers=1),
         _ours("ours, SQLite FULL, no reasons", world, world.copy_of_store("bare"), "FULL", reasons="none"),
         _ours("ours, SQLite NORMAL", world, world.copy_of_store("normal"), "NORMAL"),
     ]
     return found + ([] if postgres is None else [_ours("ours, PostgreSQL", world, postgres, "FULL")])
 
 
-def _ours(name: str, world: World, url: str, synchronous: str, reasons: str = "reasons") -> Peer:
-    command = python("-m", _SERVER, "ours", "{port}", str(world.root), url, synchronous, reasons)
+def _ours(name: str, world: World, url: str, synchronous: str, reasons: str = "reasons", workers: int = WORKERS) -> Peer:
+    command = python("-m", _SERVER, "ours", "{port}", str(world.root), url, synchronous, reasons, str(workers))
     return Peer(name, command, "/v1/claims:score", world.claims, "/readyz", is_used_up=True, key=KEY)
 
 

@@ -228,7 +228,9 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; default 8000.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that share the port and the store; default 1.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the port and the store; default 2, in development mode 1.")
+    ] = None,
     development: Annotated[
         bool | None, typer.Option("--development", help="Ask nobody for a key; only where this machine alone can call.")
     ] = None,

@@ -90,7 +90,7 @@ def serve(
     serving.recognition.LockedError
         If nobody could call.
     """
-    settings = Settings.read(os.environ, host, port, workers, development)
+    settings = Settings.read(os.environ, host, port, workers, development, os.cpu_count() or 1)
     Shelf(home.bundles).get("champion", CATALOG.hash)
     with Store(home.store_url, "NORMAL") as store:
         recogniser(settings, store, _now)  # before the history is filled, which may take a while

@@ -19,6 +19,9 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LEVELS = ("debug", "info", "warning", "error")
 """How much the journal tells."""
 
+_USEFUL = 2
+"""Processes that are begun where nobody says how many: on SQLite they write in turn, and a third one mostly waits."""
+
 _RANGES = {
     "port": (1, 65_535),
     "workers": (1, 64),
@@ -48,7 +51,8 @@ class Settings:
     host, port
         Where it listens.
     workers
-        Processes that share the port and the store.
+        Processes that share the port and the store. Where nobody says how many, :meth:`read` takes two if there are two processors, as the
+        second one decides beside the first, and one in development mode.
     development
         Whether anybody may do everything without a key; only where nobody but this machine can call.
     synchronous
@@ -124,8 +128,18 @@ class Settings:
         port: int | None = None,
         workers: int | None = None,
         development: bool | None = None,
+        processors: int = 1,
     ) -> Settings:
         """Read the settings: what the caller says goes before the environment, and that before the defaults.
+
+        Parameters
+        ----------
+        environment
+            Variables by name; others than the endpoint's are left alone.
+        host, port, workers, development
+            What the caller says; ``None``: nothing.
+        processors
+            How many this machine has.
 
         Raises
         ------
@@ -145,7 +159,10 @@ class Settings:
             except ValueError as error:
                 problems.append(f"{variable}: {error}")
         given = {"host": host, "port": port, "workers": workers, "development": development}
-        settings = replace(cls(), **(values | {name: value for name, value in given.items() if value is not None}))
+        values |= {name: value for name, value in given.items() if value is not None}
+        if not values.get("development"):
+            values.setdefault("workers", min(processors, _USEFUL))
+        settings = replace(cls(), **values)
         problems += settings._out_of_range()
         if problems:
             raise SettingsError("; ".join(problems))

@@ -30,6 +30,15 @@ def test_what_the_caller_says_goes_before_the_environment_and_that_before_the_de
     assert Settings.read({}, workers=2, development=True) == Settings(workers=2, development=True)
 
 
+@pytest.mark.parametrize(("processors", "workers"), [(1, 1), (2, 2), (64, 2)])
+def test_where_nobody_says_how_many_work_two_do_if_they_can_and_one_in_development(processors: int, workers: int) -> None:
+    assert Settings.read({}, processors=processors).workers == workers
+    assert Settings.read({}, development=True, processors=processors).workers == 1
+    assert Settings.read({f"{PREFIX}DEVELOPMENT": "true"}, processors=processors).workers == 1
+    assert Settings.read({f"{PREFIX}WORKERS": "1"}, processors=processors).workers == 1
+    assert Settings.read({}, workers=3, processors=processors).workers == 3
+
+
 def test_every_setting_can_be_set_and_is_documented() -> None:
     environment = {PREFIX + field.name.upper(): other(field.name, field.default) for field in fields(Settings)}
     found = Settings.read(environment)
