@@ -63,6 +63,7 @@ def build(
     report: Report = silent,
     buckets: int | None = None,
     cuts: int | None = None,
+    threads: int = 1,
 ) -> tuple[int, int]:
     """Compute the matrix of all claims and write it as one Parquet file.
 
@@ -83,6 +84,8 @@ def build(
         Called with what is being done, how many steps of it are done, and how many there are.
     buckets, cuts
         How many buckets to make for each key, and how many slices of each; by default as many as the memory asks for.
+    threads
+        How many threads may compare stories; DuckDB takes what there is. The file does not depend on it.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def build(
     found = plan(features, {name: table.schema for name, table in tables.items()}, sources)
     with _scratch(path) as folder:
         room = memory - FLOOR
-        carrier = _Carrier(found, Duck(tables, folder, room // 2), room, report, buckets, cuts)
+        carrier = _Carrier(found, Duck(tables, folder, room // 2), room, report, buckets, cuts, threads)
         carrier.check_claims()
         waiting = carrier.answers()
         matrix = carrier.matrix(waiting)
@@ -119,7 +122,7 @@ def _scratch(path: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True, eq=False)
 class _Carrier:
-    """One run: the plan, the tables, the bytes beyond the floor, and how many buckets and slices to make if that was said."""
+    """One run: plan, tables, the bytes beyond the floor, how many buckets and slices to make if that was said, and threads."""
 
     plan: Plan
     duck: Duck
@@ -127,6 +130,7 @@ class _Carrier:
     report: Report
     buckets: int | None
     cuts: int | None
+    threads: int
 
     def check_claims(self) -> None:
         """Refuse claims without identity or time, and identities used twice, in the words of the local engine."""
@@ -163,7 +167,7 @@ class _Carrier:
             self.report("duplicates", 0, 1)
             self._must_hold_contents()
             tables = self.duck.whole(found.duplicates_columns)
-            values = duplicates.compute(found.duplicates, Facts(tables, tables["claims"], found.sources))
+            values = duplicates.compute(found.duplicates, Facts(tables, tables["claims"], found.sources), self.threads)
             waiting.put(len(shares) + 1, _numbers(tables), np.column_stack([values[name] for name in found.duplicates]))
             self.report("duplicates", 1, 1)
         return waiting

@@ -98,7 +98,7 @@ def _carried(lake: Lake, draft: Path, carrier: Carrier, metadata: dict[bytes, by
     if carrier.engine is Engine.BOUNDED:
         from features import bounded  # DuckDB, which the local engine does without
 
-        return bounded.build(stored, draft, features, CATALOG.sources, carrier.bound, metadata, report)
+        return bounded.build(stored, draft, features, CATALOG.sources, carrier.bound, metadata, report, threads=carrier.threads)
     from features import spark, spark_session  # an extra
 
     with spark_session.session(carrier.master, carrier.bound) as session:

@@ -33,7 +33,7 @@ class Carrier:
     master
         With Spark: a master URL such as ``local[2]``, or the ``sc://`` address of a Spark Connect server.
     threads
-        With arrays in memory: how many threads may work; no engine's result depends on it.
+        Without Spark: how many threads may work; no engine's result depends on it.
 
     Raises
     ------
