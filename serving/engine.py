@@ -64,6 +64,9 @@ AHEAD = timedelta(milliseconds=100)
 """Where processes decide side by side, what one of them has decided is history from so long after now: later than any claim
 was filed that another one is reading at this moment, so that its features are final when they are read."""
 
+DRAFTED = 3
+"""So many claims at once are drafted before the turn to write: fewer are decided within it, for a draft has to be looked at again."""
+
 Done = Answer | Written
 
 
@@ -87,8 +90,8 @@ class Engine:
     sample
         Share of the claims whose feature row is kept until the batch has computed it as well.
     side_by_side
-        Whether other processes decide from the same store: then claims are drafted before the turn to write comes, so that the
-        processes work at the same time, and become history :data:`AHEAD` of now, so that their drafts hold.
+        Whether other processes decide from the same store: then claims that came together are drafted before the turn to write comes, so
+        that the processes work at the same time, and become history :data:`AHEAD` of now, so that their drafts hold.
 
     Notes
     -----
@@ -213,7 +216,7 @@ class Engine:
         decider, parts = self._decider, spans(group)
         drafts: dict[int, Draft] = {}
         done: dict[int, Done] = {}
-        if self._side_by_side:
+        if self._side_by_side and len(group) >= DRAFTED:
             with self.store.view() as view:
                 reading = self._last = Reading(view, self._history, self.policy, self._last)
                 looks, answers = look(reading, parts[0], decider, now, self._clock_skew, {})
