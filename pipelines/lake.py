@@ -7,8 +7,10 @@ place under a temporary name, flushed to disk and then renamed.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,6 +33,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it becomes ``path`` in one step, on failure it is removed.
 
+    What a killed process of this machine has left of the same file is removed as well.
+
     Parameters
     ----------
     path
@@ -46,7 +50,8 @@ def replacing(path: Path) -> Iterator[Path]:
     ('done', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _tidy(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")
     try:
         yield draft
         _flush(draft)
@@ -54,6 +59,24 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _tidy(path: Path) -> None:
+    """Remove the drafts of a file whose processes on this machine are gone."""
+    for left in path.parent.glob(glob.escape(f".{path.name}.") + "*" + glob.escape(f"@{platform.node()}.tmp")):
+        process = left.name.removeprefix(f".{path.name}.").partition("@")[0]
+        if process.isdecimal() and not _lives(int(process)):
+            left.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _flush(path: Path) -> None:
