@@ -22,6 +22,7 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from benchmarks._batch_log import generate
@@ -29,8 +30,8 @@ from benchmarks._peak import watched
 from benchmarks._peers import PeerError, environment, run
 from benchmarks._record import record
 
-SIZES = (100_000, 1_000_000)
-"""By default; five millions are measured by ``python -m benchmarks.batch sizes 100000 1000000 5000000``, in more than twice the time."""
+SIZES = (100_000, 1_000_000, 5_000_000)
+"""The last is more than arrays are allowed to take, so ``auto`` computes it within bounds, once."""
 
 PEER_MOST, PEER_LIMIT = 1_000_000, 900.0
 """Largest size that the peer tries, and the seconds that it has for it."""
@@ -117,8 +118,12 @@ def settled(folder: Path, home: Path, champion: Path) -> None:
 
 
 def measured(what: str, scratch: Path, claims: int, *arguments: str) -> dict[str, Any]:
-    """Run one of the above in a process of its own."""
-    _, peak, printed = watched(["-m", "benchmarks.batch", what, *arguments], scratch)
+    """Run one of the above in a process of its own; a size that it cannot do costs the others nothing."""
+    try:
+        _, peak, printed = watched(["-m", "benchmarks.batch", what, *arguments], scratch)
+    except CalledProcessError as error:
+        print(f"{what:22} {claims:>10,} claims failed", flush=True)
+        return {"engine": what, "claims_in_log": claims, "claims": 0, "error": f"ended with code {error.returncode}"}
     row = {"engine": what, "claims_in_log": claims, "peak_gb": peak, **json.loads(printed.splitlines()[-1])}
     print(f"{what:22} {claims:>10,} claims {row['seconds']:8.1f} s  peak {peak:5.2f} GB  {row.get('stages', '')}", flush=True)
     return row
@@ -158,7 +163,7 @@ def main(sizes: tuple[int, ...] = SIZES, spark_size: int = SPARK_SIZE) -> int:
             if claims in sizes and claims <= PEER_MOST and not stopped:
                 rows.append(peer(folder, model, scratch, claims))
                 stopped = "error" in rows[-1]
-            if claims in sizes:
+            if claims in sizes and memory_for(claims) <= MEMORY:
                 shutil.rmtree(home)
                 settled(folder, home, scratch / "school" / "bundles")
                 rows.append(measured("ours, bounded", scratch, claims, str(folder), str(home), "bounded", str(memory_for(claims))))
@@ -194,12 +199,17 @@ def expected(claims: int) -> int:
 
 def summary(rows: list[dict[str, Any]], sizes: tuple[int, ...]) -> dict[str, dict[str, float]]:
     """Return claims a second by size, and the ratios."""
-    mine = {row["claims_in_log"]: row for row in rows if row["engine"] == "ours"}
-    theirs = {row["claims_in_log"]: row for row in rows if row["engine"] == "pandas + mlflow" and "seconds" in row}
-    bounded = {row["claims_in_log"]: row for row in rows if row["engine"] == "ours, bounded"}
-    carried = {row["engine"]: row["seconds"] for row in rows if row["engine"].startswith("features")}
+    mine = {row["claims_in_log"]: row for row in rows if row["engine"] == "ours" and "seconds" in row}
+    theirs = {
+        row["claims_in_log"]: row
+        for row in rows
+        if row["engine"] == "pandas + mlflow" and "seconds" in row and row["claims_in_log"] in mine
+    }
+    bounded = {row["claims_in_log"]: row for row in rows if row["engine"] == "ours, bounded" and "seconds" in row}
+    sizes = tuple(size for size in sizes if size in mine)
+    carried = {row["engine"]: row["seconds"] for row in rows if row["engine"].startswith("features") and "seconds" in row}
     metrics = {f"claims_per_second_{size}": mine[size]["claims_in_log"] / mine[size]["seconds"] for size in sizes}
-    metrics |= {f"cpu_seconds_{size}": mine[size]["cpu_seconds"] for size in sizes} | {"largest_claims": max(sizes)}
+    metrics |= {f"cpu_seconds_{size}": mine[size]["cpu_seconds"] for size in sizes} | {"largest_claims": max(sizes, default=0)}
     metrics |= {f"peak_gb_{size}": mine[size]["peak_gb"] for size in sizes}
     metrics |= {f"bounded_claims_per_second_{size}": size / row["seconds"] for size, row in bounded.items()}
     metrics |= {f"bounded_peak_gb_{size}": row["peak_gb"] for size, row in bounded.items()}
