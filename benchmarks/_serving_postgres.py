@@ -20,6 +20,7 @@ def copy_store(source: Path, url: str) -> None:
     with Store(url):
         pass  # makes the tables
     with sqlite3.connect(source) as held, psycopg.connect(url.replace("+psycopg", "", 1)) as into:
+        into.execute("DELETE FROM history_journal")  # a new one has its beginning, and so has the copy
         for table in METADATA.sorted_tables:
             _copy(held, into, table.name, [column.name for column in table.columns], [_as(column.type) for column in table.columns])
         into.execute("ANALYZE")
