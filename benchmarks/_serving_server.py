@@ -22,13 +22,14 @@ from pipelines.server import run
 from serving.app import create_app, outside_of
 from serving.auth import Scope
 from serving.background import Background
+from serving.database import Synchronous
 from serving.decider import Decider
 from serving.engine import Engine
 from serving.keys import ENTROPY, add_key, kept_keys, make
 from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
-from serving.store import CARRY_SECONDS, Store, Synchronous
+from serving.store import CARRY_SECONDS, Store
 from serving.tidying import Tidying
 from serving.watch import FOLDER
 

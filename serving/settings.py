@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any, get_args
 
-from serving.store import Synchronous
+from serving.database import Synchronous
 from serving.webhook_address import Reach
 
 PREFIX = "TOUCHSTONE_SERVE_"

@@ -7,11 +7,9 @@ either the whole step or nothing of it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from time import monotonic, sleep
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,14 +20,10 @@ from sqlalchemy import (
     Boolean,
     Connection,
     Double,
-    Engine,
     LargeBinary,
     Table,
-    create_engine,
-    event,
     func,
     insert,
-    make_url,
     select,
     update,
 )
@@ -43,11 +37,12 @@ from serving import (
     queue,
     schema_console,  # noqa: F401  # its tables belong to the store
 )
+from serving.database import Synchronous, engine_of
 from serving.decided import write_table
 from serving.driver import Driver
 from serving.instants import instants
 from serving.opening import Parties
-from serving.pending import OVERLAYS, Overlays
+from serving.pending import Overlays
 from serving.schema import ANSWERS_TABLE, CLAIMS_TABLE, DECISIONS_TABLE, MARKS, METADATA
 
 CHUNK = 5_000
@@ -56,23 +51,8 @@ CHUNK = 5_000
 _SCANNED = 8
 """Where a table has at most so many rows for each key asked about, all its keys are read."""
 
-_MEMORY = ("cache_size = -65536", "mmap_size = 2147418112")
-"""SQLite: 64 MiB of pages per connection, and the file read as memory as far as the library can (2 GiB)."""
-
-_LOG = "wal_autocheckpoint = 4096"
-"""SQLite: 16 MiB of log before a commit carries it into the file. A claim changes about eighty pages, many of them again and again; the
-default of a thousand pages makes every twelfth claim wait for that."""
-
-_PATIENT = "busy_timeout = 30000"
-"""SQLite: milliseconds that a transaction waits for another one."""
-
-_LOOKING, _LOOK = 0.1, 0.0003
-"""Seconds for which whoever begins to write looks again and again whether somebody else still does, and seconds between two looks."""
-
 CARRY_SECONDS = 0.25
 """A service calls :meth:`Store.carry` so often."""
-
-Synchronous = Literal["NORMAL", "FULL"]
 
 
 class Store:
@@ -95,7 +75,7 @@ class Store:
 
     def __init__(self, url: str, synchronous: Synchronous = "FULL") -> None:
         self._overlays = Overlays()
-        self._engine = _engine(url, synchronous, self._overlays)
+        self._engine = engine_of(url, synchronous, self._overlays)
         try:
             self._bring_up_to_date()
         except BaseException as error:
@@ -315,51 +295,3 @@ def _insert_new(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> lis
 def is_busy(error: Exception) -> bool:
     """Tell whether others held the store for too long: nothing is wrong, and the same again may succeed."""
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
-
-
-def _begin_alone(cursor: Any) -> None:
-    """Begin to write as soon as nobody else does: SQLite's own waiting looks again ever more seldom, and two workers would idle in turn."""
-    end = monotonic() + _LOOKING
-    cursor.execute("PRAGMA busy_timeout = 0")
-    try:
-        while monotonic() < end:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error):
-                    raise
-                sleep(_LOOK)
-            else:
-                return
-    finally:
-        cursor.execute(f"PRAGMA {_PATIENT}")
-    cursor.execute("BEGIN IMMEDIATE")
-
-
-def _engine(url: str, synchronous: Synchronous, overlays: Overlays) -> Engine:
-    # Who was given back last is asked first: SQLite forgets every page that a connection holds once another one has written.
-    kept = {"pool_use_lifo": True} if make_url(url).database not in (None, "", ":memory:") else {}
-    engine = create_engine(url, execution_options={OVERLAYS: overlays}, **kept)
-    if engine.dialect.name != "sqlite":
-        return engine
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        for pragma in (_PATIENT, "journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON", _LOG, *_MEMORY):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        reads = connection.get_execution_options().get("touchstone_reads", False)
-        statement = "BEGIN" if reads else "BEGIN IMMEDIATE"
-        try:  # past SQLAlchemy: for a claim it would take as long as writing the history
-            cursor = connection.connection.cursor()
-            if reads:
-                cursor.execute(statement)
-            else:
-                _begin_alone(cursor)
-        except sqlite3.OperationalError as error:
-            raise OperationalError(statement, None, error) from error
-
-    return engine

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 from pathlib import Path
-from threading import Thread
 
 import pandas as pd
 import pytest
@@ -195,23 +194,3 @@ def test_who_writes_again_has_the_connection_that_wrote_last_and_the_pages_that_
             with store.write() as tx:
                 used.append(id(tx.connection.dbapi_connection))
     assert len(set(used)) == 1
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.15])
-def test_who_writes_while_another_one_does_waits_for_the_turn_however_long_that_takes(seconds: float, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/store.db"
-    with Store(url) as one, Store(url) as other:
-
-        def write() -> None:
-            with other.write() as tx:
-                set_mark(tx, "turn", 2)
-
-        with one.write() as tx:
-            waiting = Thread(target=write)
-            waiting.start()
-            waiting.join(seconds)
-            assert waiting.is_alive()
-            set_mark(tx, "turn", 1)
-        waiting.join(20)
-        with one.view() as view:
-            assert mark(view, "turn") == 2
