@@ -47,6 +47,9 @@ everybody fills in anew, each use meets at least so many earlier ones, not all."
 
 _RUN, _BANDS, _ROWS, _SEED, _FEW = 3, 32, 4, 20210901, 32
 
+_MERGED = 1 << 20
+"""Pairs that may be held twice before repetitions are taken out."""
+
 
 def plain(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Reduce texts to lower-case words between single spaces, so that case and punctuation do not matter.
@@ -160,9 +163,17 @@ def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | N
     held = np.ones(len(first), dtype=bool) if told is None else told
     by_time, tied = _in_time(first, whole)
     known = (held, marks(sets.starts, sets.hashes), sets.starts, sets.hashes, ALIKE, LOOK_BACK)
+    left = right = np.empty(0, dtype=np.int32)
+    kept = _MERGED
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(lambda band: meet(bands[band], by_time, tied, *known), range(_BANDS)))
-    left, right = once(np.concatenate([one for one, _ in found]), np.concatenate([other for _, other in found]), len(first))
+        for begin in range(0, _BANDS, threads):
+            found = list(pool.map(lambda band: meet(band, by_time, tied, *known), bands[begin : begin + threads]))
+            left, right = (np.concatenate([before, *(pairs[side] for pairs in found)]) for side, before in enumerate((left, right)))
+            # A template that everybody uses meets itself in every band: what was found twice must not pile up.
+            if len(left) > 2 * kept:
+                left, right = once(left, right, len(first))
+                kept = max(_MERGED, len(left))
+    left, right = once(left, right, len(first))
     return left.astype(np.int64), right.astype(np.int64)
 
 

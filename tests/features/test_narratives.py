@@ -152,3 +152,15 @@ def test_a_hot_template_costs_no_more_per_narrative_however_often_it_is_filled_i
     assert many.max() <= 32 * LOOK_BACK and (many[LOOK_BACK:] >= LOOK_BACK).all()
     assert (many[:LOOK_BACK] == np.arange(LOOK_BACK)).mean() > 0.99
     assert many[2_000:].mean() < 1.1 * few[500:].mean()
+
+
+def test_pairs_that_meet_in_many_bands_are_found_once_however_often_they_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [f"w{i}" for i in range(40)]
+    texts = sorted({" ".join([*words[:k], "other", *words[k + 1 :]]) for k in range(40)} | set(distinct_texts(4, 60)))
+    sets, first = shingles(pa.array(texts, type=pa.large_string())), np.arange(len(texts)) // 3
+    expected = [side.tolist() for side in near_narratives(sets, first)]
+    assert len(expected[0]) > 500
+    monkeypatch.setattr(module, "_MERGED", 1)
+    for threads in (1, 3):
+        left, right = near_narratives(sets, first, threads=threads)
+        assert sorted(zip(left, right, strict=True)) == sorted(zip(*expected, strict=True))
