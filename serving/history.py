@@ -32,7 +32,7 @@ from sqlalchemy import Connection
 from features.pages import END, Key, Laid, Page
 from serving import history_statements as statements
 from serving.history_statements import AT_ONCE, STEP, STEP_BEHIND, behind_of, complete, listed, marked
-from serving.pending import OVERLAYS, Change, Overlay, Overlays, Piece, Shelf, Sweep
+from serving.pending import OVERLAYS, Change, Last, Overlay, Overlays, Shelf, Sweep, lay
 
 REMEMBERED = 100_000
 """Shelves remembered within a transaction after they were written down; more are forgotten."""
@@ -46,11 +46,11 @@ LIMIT = 524_288
 HELPING = 128
 """How many shelves that are."""
 
+ENTRIES = 256
+"""Entries that leave the journal in one transaction."""
+
 _LOCK = 0x70A6E5
 _NONE: dict[int, bytes] = {}
-
-Last = tuple[int, int, bytes]
-"""The last page of a log: instant of its first row, whether pages were closed before it, and its rows."""
 
 
 class StorePages:
@@ -158,26 +158,8 @@ class StorePages:
         """Lay what is pending over shelves as the tables hold them."""
         for generation in self.overlay().generations:
             for shelf in generation.held.keys() & loaded.keys():
-                self._lay(shelf, generation.held[shelf])
+                lay(shelf, generation.held[shelf], self._lasts, self._closed)
         self._seen.update(loaded)
-
-    def _lay(self, shelf: Shelf, pieces: Iterable[Piece]) -> None:
-        """Lay what is pending of a shelf over what the tables hold; what they hold already changes nothing."""
-        for log, first, keep, added in pieces:
-            key = (shelf, log)
-            last = self._lasts.get(key)
-            if last is None:
-                self._lasts[key] = (first, 0, added)
-            elif first == last[0]:
-                self._lasts[key] = (first, last[1], last[2][:keep] + added)
-            elif first > last[0]:
-                self._closed.setdefault(key, {})[last[0]] = last[2]
-                self._lasts[key] = (first, 1, added)
-            elif keep == 0:
-                self._closed.setdefault(key, {})[first] = added
-                self._lasts[key] = (last[0], 1, last[2])
-            elif first in (closed := self._closed.get(key, _NONE)):
-                closed[first] = closed[first][:keep] + added
 
     def _read(self, statement: str, kind: str, wanted: Sequence[Shelf]) -> None:
         """Remember what the shelves of one table hold."""
@@ -308,7 +290,11 @@ class StorePages:
         self.settle(part)
         if overlay.sweep.left:
             return False
-        self._settled(overlay.sweep.until)
+        self._execute(statements.LEAVING, (overlay.sweep.until, ENTRIES))
+        ((through,),) = self._cursor.fetchall()
+        self._settled(through)
+        if through < overlay.sweep.until:
+            return False
         overlay.sweep = None
         return True
 

@@ -32,6 +32,7 @@ KEEP_LONE = (
 )
 JOURNAL = "SELECT (SELECT min(seq) FROM {journal}), seq, changes FROM {journal} WHERE seq >= {mark} ORDER BY seq"
 ADD = "INSERT INTO {journal} (seq, changes) VALUES ({mark}, {mark})"
+LEAVING = "SELECT max(seq) FROM (SELECT seq FROM {journal} WHERE seq <= {mark} ORDER BY seq LIMIT {mark}) q"
 DONE = "DELETE FROM {journal} WHERE seq < {mark}"
 EMPTY = "UPDATE {journal} SET changes = {mark} WHERE seq = {mark}"
 

@@ -31,6 +31,9 @@ Change = tuple[Key, int, int, bytes]
 Piece = tuple[int, int, int, bytes]
 """What is pending of a page: number of the log, instant of the page's first row, how many of its bytes stay, and what follows them."""
 
+Last = tuple[int, int, bytes]
+"""The last page of a log: instant of its first row, whether pages were closed before it, and its rows."""
+
 GENERATION = 131_072
 """Changes that are kept, and dropped, together."""
 
@@ -148,6 +151,42 @@ class Sweep:
     def left(self) -> bool:
         """Whether some are not done."""
         return self.at < len(self.order)
+
+
+def lay(shelf: Shelf, pieces: Iterable[Piece], lasts: dict[Key, Last], closed: dict[Key, dict[int, bytes]]) -> None:
+    """Lay what is pending of a shelf over what the tables hold; what they hold already changes nothing.
+
+    Parameters
+    ----------
+    shelf, pieces
+        What is pending, in the order in which it came.
+    lasts
+        The last page of each log of the shelf; changed here.
+    closed
+        By log and instant of their first row, pages closed since; changed here.
+
+    Examples
+    --------
+    >>> lasts, closed = {(b"shelf", 3): (10, 0, b"ab")}, {}
+    >>> lay(b"shelf", [(3, 10, 2, b"c"), (3, 20, 0, b"d")], lasts, closed)
+    >>> lasts, closed
+    ({(b'shelf', 3): (20, 1, b'd')}, {(b'shelf', 3): {10: b'abc'}})
+    """
+    for log, first, keep, added in pieces:
+        key = (shelf, log)
+        last = lasts.get(key)
+        if last is None:
+            lasts[key] = (first, 0, added)
+        elif first == last[0]:
+            lasts[key] = (first, last[1], last[2][:keep] + added)
+        elif first > last[0]:
+            closed.setdefault(key, {})[last[0]] = last[2]
+            lasts[key] = (first, 1, added)
+        elif keep == 0:
+            closed.setdefault(key, {})[first] = added
+            lasts[key] = (last[0], 1, last[2])
+        elif key in closed and first in closed[key]:
+            closed[key][first] = closed[key][first][:keep] + added
 
 
 class Overlay:

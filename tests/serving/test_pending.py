@@ -136,8 +136,9 @@ class Pending(RuleBasedStateMachine):
 def test_whatever_is_appended_tidied_killed_and_begun_again_all_processes_read_what_was_committed(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name, value in ((history, "LIMIT", 30), (history, "HELPING", 2), (pending, "GENERATION", 7), (pending, "PATIENCE", 0.0)):
-        monkeypatch.setattr(module, name, value)
+    small = {"LIMIT": 30, "HELPING": 2, "ENTRIES": 2, "GENERATION": 7, "PATIENCE": 0.0}
+    for name, value in small.items():
+        monkeypatch.setattr(history if hasattr(history, name) else pending, name, value)
     monkeypatch.setattr("features.pages.PAGE_ROWS", 2)
 
     class Here(Pending):
@@ -177,6 +178,20 @@ def test_a_finished_sweep_leaves_nothing_pending_in_any_process(store_url: str) 
                 overlay = StorePages(tx).overlay()
                 assert (overlay.size, overlay.shelves()) == (0, set())
         assert len(one.read("history_shelves")) == len(one.read("history_journal")) == 1
+
+
+def test_entries_leave_the_journal_a_few_at_a_time(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "ENTRIES", 3)
+    left = []
+    with Store(store_url) as store:
+        for value in range(5):
+            with store.write() as tx:
+                _append(tx, value)
+        for _ in range(3):
+            with store.write() as tx:
+                over = StorePages(tx).alone().tidy(9)
+            left.append((over, len(store.read("history_journal"))))
+    assert left == [(False, 4), (False, 2), (True, 1)]
 
 
 def test_where_too_much_is_pending_whoever_appends_puts_some_in_its_place(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
