@@ -6,7 +6,7 @@ optimum from :mod:`models.rolling`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -165,7 +165,7 @@ def learned_policy(policy: Policy, desk: KnownExperts | None, investigation: Kno
     return with_confusions(policy, of(desk), of(investigation))
 
 
-def files_of_rings(policy: Policy, cases: Open, component: np.ndarray) -> tuple[RingFile, ...]:
+def files_of_rings(policy: Policy, cases: Open, component: Callable[[], np.ndarray]) -> tuple[RingFile, ...]:
     """Return the files of two claims or more whose joint investigation saves more than its fee, over what the desk would save.
 
     Parameters
@@ -175,11 +175,14 @@ def files_of_rings(policy: Policy, cases: Open, component: np.ndarray) -> tuple[
     cases
         Waiting cases.
     component
-        Their link components, shape (cases,).
+        Finds their link components, shape (cases,); asked only where all cases together would be worth a fee.
     """
     free = Look(0, np.array(policy.investigation.confusion))
     desk = Look(policy.desk.fee_cents + policy.desk.delay_cents, np.array(policy.desk.confusion))
     gains = look_values([free, desk], cases.proba, cases.costs, cases.automatic)
     more = gains[:, 0] - np.maximum(gains[:, 1], 0.0)
-    files = ring_files(component, more, policy.investigation.fee_cents, policy.investigation.delay_cents)
+    fee, each = policy.investigation.fee_cents, policy.investigation.delay_cents
+    if np.maximum(more - each, 0.0).sum() <= fee:
+        return ()
+    files = ring_files(component(), more, fee, each)
     return tuple(file for file in files if len(file.claims) > 1)

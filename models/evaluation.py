@@ -13,6 +13,7 @@ import pandas as pd
 
 from data_contracts import Action
 from models.costs import cost_matrix, least_cost, realised_cost, review_cost
+from models.experts import after_answer
 from models.metrics import Interval, auc, average_precision, classwise_ece, cluster_bootstrap
 from models.policy import Policy
 from models.review import TIERS, Capacity, action_after, review_values, route
@@ -91,7 +92,7 @@ def final_actions(
     decisions
         Rows of the decisions contract.
     answers
-        ``claim_id`` and ``label``: the first expert answer of each reviewed claim, where there is one yet.
+        ``claim_id`` and ``label``: what experts found of reviewed claims, in the order in which they answered, where there is anything yet.
     amount_cents, insured
         As in :func:`models.costs.cost_matrix`, in the order of ``decisions``.
 
@@ -101,23 +102,35 @@ def final_actions(
         One of the four automatic actions per decision: a reviewed claim's after the answer, by Bayes' rule; without an answer
         the automatic action it would have had.
     """
-    found = decisions["claim_id"].map(answers.set_index("claim_id")["label"])
     final: np.ndarray = decisions["automatic_action"].to_numpy(dtype=object).copy()
-    for tier in TIERS:
-        rows = ((decisions["action"] == tier) & found.notna()).to_numpy()
-        if rows.any():
-            proba = decisions.loc[rows, PROBABILITIES].to_numpy()
-            after = action_after(policy, proba, tier, found[rows].to_numpy(), amount_cents[rows], insured[rows])
-            final[rows] = after["automatic_action"].to_numpy(dtype=object)
+    proba, turn = np.array(decisions[PROBABILITIES]), answers.groupby("claim_id").cumcount().to_numpy()
+    for number in range(int(turn.max(initial=-1)) + 1):
+        found = decisions["claim_id"].map(answers[turn == number].set_index("claim_id")["label"])
+        for place, tier in enumerate(TIERS):
+            rows = ((decisions["action"] == tier) & found.notna()).to_numpy()
+            if rows.any():
+                said = found[rows].to_numpy()
+                after = action_after(policy, proba[rows], tier, said, amount_cents[rows], insured[rows])
+                final[rows] = after["automatic_action"].to_numpy(dtype=object)
+                proba[rows] = after_answer(proba[rows], said, np.array(policy.tiers[place].confusion))
     return final
 
 
 def costs(
-    policy: Policy, decisions: pd.DataFrame, answers: pd.DataFrame, truth: np.ndarray, amount_cents: np.ndarray, insured: np.ndarray
+    policy: Policy,
+    decisions: pd.DataFrame,
+    answers: pd.DataFrame,
+    truth: np.ndarray,
+    amount_cents: np.ndarray,
+    insured: np.ndarray,
+    measuring_cents: int = 0,
 ) -> Costs:
-    """Price the same claims under four ways of deciding; parameters as in :func:`final_actions`, ``truth`` by decision."""
-    answered = decisions["claim_id"].isin(answers["claim_id"]).to_numpy()
-    fees = review_cost(policy, decisions["action"].to_numpy())[answered].sum()
+    """Price the same claims under four ways of deciding; parameters as in :func:`final_actions`, ``truth`` by decision.
+
+    Every answer costs its fee and delay; ``measuring_cents`` are the fees of those that only measured the experts.
+    """
+    many = decisions["claim_id"].map(answers["claim_id"].value_counts()).fillna(0).to_numpy()
+    fees = (review_cost(policy, decisions["action"].to_numpy()) * many).sum()
     final = final_actions(policy, decisions, answers, amount_cents, insured)
 
     def total(action: np.ndarray) -> int:
@@ -126,7 +139,7 @@ def costs(
     return Costs(
         pay_everything=total(np.full(len(truth), Action.PAY.value)),
         model=total(decisions["automatic_action"].to_numpy()),
-        model_experts=total(final) + int(fees),
+        model_experts=total(final) + int(fees) + measuring_cents,
         perfect=int(least_cost(policy, truth, amount_cents, insured).sum()),
     )
 

@@ -105,11 +105,11 @@ class Mornings:
         return cls(store, lake.read("claims", columns), lake.read("seller_events"), policy)
 
     def __call__(self, morning: datetime) -> Assigned:
-        """Plan a morning; one that was planned already is left as it is."""
+        """Plan a morning; one that was planned already is left as it is, and at the weekend nobody works."""
         now = micros(morning)
         with self.store.write() as tx:
-            if (mark(tx, MARK) or -1) >= now:
-                return Assigned()
+            if (mark(tx, MARK) or -1) >= now or (now // DAY + 3) % 7 >= 5:
+                return Assigned()  # what is meant for somebody on a weekend is free again before they come to work
             self._bring(tx)
             learned = self._known(tx, now)
             policy = dispatch.learned_policy(self.policy, learned[Tier.DESK], learned[Tier.INVESTIGATION])
@@ -169,14 +169,20 @@ class Mornings:
             return []
         fresh = (CASES.c.state == CaseState.OPEN.value, CASES.c.token == 0, CASES.c.opened_at <= now, CASES.c.claim_id.not_in(filed))
         cases = cases_of(tx, (*fresh, CASES.c.due_at > now), self.claims, self._standing, policy, self.checks)
-        related = self.claims[(self.claims["filed_at"] > instants([now - _RELATED])[0]) & (self.claims["filed_at"] < instants([now])[0])]
-        component = pd.Series(components(related), index=related["claim_id"]).reindex(cases.rows["claim_id"])
-        found = dispatch.files_of_rings(policy, cases.priced, component.fillna(-1).to_numpy(dtype=np.int64))
+        found = dispatch.files_of_rings(policy, cases.priced, lambda: self._components(cases.rows["claim_id"], now))
         names, minutes = cases.rows["claim_id"].to_numpy(), queue.minutes_of(policy)[Tier.INVESTIGATION.value]
         opened = [
             ring_work.open_file(tx, names[list(file.claims)].tolist(), round(file.value_cents), now, minutes) for file in found[:room]
         ]
         return [claims for claims in opened if claims]
+
+    def _components(self, claim_ids: pd.Series, now: int) -> np.ndarray:
+        """Return the link component of each claim among those filed lately; -1 for an older one."""
+        since, until = instants([now - _RELATED, now])
+        related = self.claims[(self.claims["filed_at"] > since) & (self.claims["filed_at"] < until)]
+        found = pd.Series(components(related), index=related["claim_id"]).reindex(claim_ids)
+        numbers: np.ndarray = found.fillna(-1).to_numpy(dtype=np.int64)
+        return numbers
 
     def _give_gold(self, tx: Connection, now: int) -> int:
         """Give out desk cases whose truth has come to light, so many that their share of all answers is what the checks say."""

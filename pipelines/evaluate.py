@@ -13,6 +13,7 @@ from models.policy import Policy
 from pipelines.home import Home
 from pipelines.past import Readable
 from pipelines.simulate.sealed import read_truth
+from serving.second_looks import Why
 from serving.standing import Standing
 
 
@@ -49,7 +50,10 @@ def evaluate(home: Home, policy: Policy, store: Readable, tables: Tables, seed: 
     rows = decisions.merge(filed, on="claim_id", validate="one_to_one")
     truth, proba = rows["truth"].to_numpy(dtype=object), rows[PROBABILITIES].to_numpy()
     insured = Standing(tables["seller_events"]).insured(rows["seller_id"], rows["filed_at"])
-    priced = costs(policy, rows, first_answers(store), truth, rows["amount_cents"].to_numpy(), insured)
+    answers = store.read("expert_answers").sort_values(["answered_at", "answer_id"])
+    gold = answers["answer_id"].isin(gold_answers(answers, store.read("second_looks")))
+    measuring = int(answers.loc[gold, "fee_cents"].sum())
+    priced = costs(policy, rows, answers[~gold], truth, rows["amount_cents"].to_numpy(), insured, measuring)
     judged = quality(truth, proba, rows["customer_id"].to_numpy(), np.random.default_rng(seed))
     return Evaluation(len(rows), judged, priced, truth, proba)
 
@@ -60,7 +64,8 @@ def true_classes(home: Home) -> pd.Series:
     return classes
 
 
-def first_answers(store: Readable) -> pd.DataFrame:
-    """Return ``claim_id`` and ``label`` of the first answer of an expert to each case."""
-    answers = store.read("expert_answers").sort_values(["answered_at", "answer_id"])
-    return answers.drop_duplicates("claim_id")[["claim_id", "label"]]
+def gold_answers(answers: pd.DataFrame, looks: pd.DataFrame) -> set[str]:
+    """Return the keys of the answers that measured their experts on cases of known truth: what was asked for last before them was gold."""
+    asked = answers[["answer_id", "claim_id", "token"]].merge(looks[["claim_id", "token", "why"]], on="claim_id", suffixes=("", "_asked"))
+    last = asked[asked["token_asked"] < asked["token"]].sort_values("token_asked").drop_duplicates("answer_id", keep="last")
+    return set(last.loc[last["why"] == Why.GOLD.value, "answer_id"])

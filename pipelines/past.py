@@ -22,6 +22,7 @@ _KNOWN_AT = {
     "expert_answers": "answered_at",
     "shadow_decisions": "decided_at",
     "postings": "at",
+    "second_looks": "asked_at",
 }
 """By table: the instant at which a row came to be."""
 

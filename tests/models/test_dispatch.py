@@ -61,9 +61,9 @@ def test_a_second_opinion_must_be_worth_the_time_it_takes_from_others(time_cents
 
 
 def test_a_file_needs_two_claims_whose_joint_gain_exceeds_the_fee() -> None:
-    assert dispatch.files_of_rings(POLICY, cases(90_000, 90_000, 90_000), np.array([1, 1, 1])) == ()
+    assert dispatch.files_of_rings(POLICY, cases(90_000, 90_000, 90_000), lambda: pytest.fail("not worth a fee")) == ()
     dear = cases(*[4_000_000] * 3)
-    (file,) = dispatch.files_of_rings(POLICY, dear, np.array([1, 1, 2]))
+    (file,) = dispatch.files_of_rings(POLICY, dear, lambda: np.array([1, 1, 2]))
     assert file.claims == (0, 1) and file.value_cents > 0
 
 

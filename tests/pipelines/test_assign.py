@@ -85,7 +85,7 @@ def test_a_day_at_a_time_or_a_week_the_plans_and_answers_are_the_same(weekly: St
 def test_a_morning_is_planned_once(weekly: Store) -> None:
     tables = ("assignments", "cases", "second_looks", "ring_files")
     before = {name: weekly.read(name) for name in tables}
-    again = mornings(weekly)((END - DAY).to_pydatetime())
+    again = mornings(weekly)((END - 3 * DAY).to_pydatetime())
     assert again.waiting == again.assigned == 0
     for name in tables:
         assert_frame_equal(weekly.read(name), before[name])

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from data_contracts import LABELS
 from models.costs import AUTOMATIC, cost_matrix
 from models.policy import default_policy
-from pipelines.evaluate import Evaluation, evaluate, first_answers
+from pipelines.evaluate import Evaluation, evaluate, gold_answers
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.simulate.sealed import read_truth
@@ -61,12 +61,10 @@ def test_the_summary_of_the_demo_is_this_evaluation(played: Played, judged: Eval
     assert played.summary["ece_interval"] == [judged.quality.ece.low, judged.quality.ece.high]
 
 
-def test_of_several_answers_to_a_case_the_first_counts(played: Played) -> None:
-    with Store(played.market.home.store_url) as store:
-        given, first = store.read("expert_answers"), first_answers(store)
-    assert first["claim_id"].is_unique and set(first["claim_id"]) == set(given["claim_id"])
-    earliest = given.loc[given.groupby("claim_id")["answered_at"].idxmin()].set_index("claim_id")["label"]
-    assert (first.set_index("claim_id")["label"] == earliest.loc[first["claim_id"]]).all()
+def test_answers_to_gold_cases_are_told_from_all_others() -> None:
+    answers = pd.DataFrame({"answer_id": list("abcde"), "claim_id": ["C", "C", "C", "D", "D"], "token": [1, 2, 4, 1, 2]})
+    looks = pd.DataFrame({"claim_id": ["C", "C", "D"], "token": [1, 2, 1], "why": ["drawn", "gold", "bought"]})
+    assert gold_answers(answers, looks) == {"c"} and gold_answers(answers, looks.iloc[:0]) == set()
 
 
 def test_without_the_sealed_truth_there_is_no_judgement(played: Played, tmp_path: Path) -> None:
