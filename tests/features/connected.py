@@ -23,7 +23,7 @@ def main(address: str, folder: Path) -> None:
     tables = {name: Stored.of(held) for name, held in files.items() if held}
     with session(address, 1 << 30) as opened:
         sys.stdout.write(type(opened).__module__)
-        spark.build(opened, tables, folder / "connected.parquet", FEATURES, CATALOG.sources, buckets=3)
+        spark.build(opened, tables, folder / "connected.parquet", FEATURES, CATALOG.sources, buckets=1)
 
 
 if __name__ == "__main__":

