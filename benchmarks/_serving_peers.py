@@ -31,6 +31,10 @@ _QUIET = {
 }
 
 
+_LOOK, _REST, _LONGEST = 0.8, 0.1, 30.0
+"""Seconds between two looks whether a server is at rest, the share of a processor that it may take then, and seconds waited at most."""
+
+
 @dataclass(frozen=True)
 class Peer:
     """A server and what it is asked.
@@ -70,7 +74,10 @@ class Running:
         self.held = peer.bodies.read_bytes().count(b"\n") + 1
 
     def load(self, connections: int, seconds: int) -> dict[str, Any]:
-        """Put it under load and return requests, seconds, percentiles and processor time of the server per request."""
+        """Put it under load and return requests, seconds, percentiles and processor time of the server per request.
+
+        What the server does later for these requests counts as well, and nobody else is measured meanwhile.
+        """
         wrk = shutil.which("wrk")
         if wrk is None:
             raise PeerError("expected wrk to make the load, found none; install it, for instance apt-get install wrk")
@@ -86,9 +93,19 @@ class Running:
         self.sent += found["requests"] + connections
         if self.peer.is_used_up and self.sent > self.held:
             raise PeerError(f"{self.peer.name}: expected a claim for every request, found {self.held} for {self.sent}; keep more back")
-        cpu = 1e3 * (processor_seconds(self.pid) - before) / max(1, found["requests"])
+        cpu = 1e3 * (self._at_rest() - before) / max(1, found["requests"])
         rate = found["requests"] / found["seconds"]
         return {"peer": self.peer.name, "connections": connections, "per_second": rate, "server_cpu_ms": cpu, **found}
+
+    def _at_rest(self) -> float:
+        """Wait until the server has nothing left to do, and return its processor time."""
+        found, end = processor_seconds(self.pid), time.monotonic() + _LONGEST
+        while time.monotonic() < end:
+            time.sleep(_LOOK)
+            before, found = found, processor_seconds(self.pid)
+            if found - before < _REST * _LOOK:
+                break
+        return found
 
 
 @contextmanager
