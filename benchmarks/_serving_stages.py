@@ -67,7 +67,7 @@ def _parts(parts: dict[str, list[float]], line: str, store: Store, engine: Engin
     claim = timed("body to claim", lambda: Claim.model_validate_json(line))
     with store.view() as view:
         asked = timed("print of the claim", lambda: Asked.of(0, claim, None))
-        reading = timed("head, watermark", lambda: Reading(view, engine.history, default_policy()))
+        reading = timed("head, watermark", lambda: Reading(view, engine.history, engine.policy))
         timed("what it refers to", lambda: Around.of(reading.driver, [asked]))
         vector = timed("features from the history", lambda: reading.history.vector(asked.values))
 
