@@ -70,9 +70,13 @@ class Past:
         return rows[rows[_KNOWN_AT[table]] <= pd.Timestamp(self.as_of)].reset_index(drop=True)
 
     def _as_it_stood(self, cases: pd.DataFrame) -> pd.DataFrame:
-        """Take back answers and leases that came later."""
+        """Take back answers, leases and second looks that came later."""
         until = pd.Timestamp(self.as_of)
-        last = self.store.read("expert_answers").groupby("claim_id")["answered_at"].max()
-        answered = (cases["state"] == CaseState.ANSWERED.value) & (last.reindex(cases["claim_id"]).set_axis(cases.index) > until)
-        leased = (cases["state"] == CaseState.LEASED.value) & (cases["leased_at"] > until)
-        return cases.assign(state=cases["state"].mask(answered | leased, CaseState.OPEN.value))
+        said = self.read("expert_answers").groupby("claim_id")["token"].max()
+        looks = self.read("second_looks")
+        again = looks[looks["due_at"] > until].groupby("claim_id")["token"].max()
+        first, second = (tokens.reindex(cases["claim_id"], fill_value=-1).set_axis(cases.index) for tokens in (said, again))
+        answered = (first > second) & (cases["state"] != CaseState.WITHDRAWN.value)
+        later = (cases["state"] == CaseState.ANSWERED.value) | ((cases["state"] == CaseState.LEASED.value) & (cases["leased_at"] > until))
+        state = cases["state"].mask(later, CaseState.OPEN.value)
+        return cases.assign(state=state.mask(answered, CaseState.ANSWERED.value))
