@@ -15,8 +15,9 @@ _MEMORY = ("cache_size = -65536", "mmap_size = 2147418112")
 """SQLite: 64 MiB of pages per connection, and the file read as memory as far as the library can (2 GiB)."""
 
 _LOG = "wal_autocheckpoint = 4096"
-"""SQLite: 16 MiB of log before a commit carries it into the file; the log is carried beside the requests (:meth:`serving.store.Store.carry`), and with
-the default of a thousand pages every third slice of history that goes to its place would be before it."""
+"""SQLite: 16 MiB of log before a commit carries it into the file. A service carries it beside the requests
+(:meth:`serving.store.Store.carry`); with the default of a thousand pages every third slice of history that goes to its place would be
+before it."""
 
 _PATIENT = "busy_timeout = 30000"
 """SQLite: milliseconds that a transaction waits for another one."""
