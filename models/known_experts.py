@@ -63,7 +63,8 @@ def known_experts(answers: pd.DataFrame, prior: np.ndarray) -> KnownExperts:
     ----------
     answers
         One row or more: ``claim_id``, ``expert``, ``label``, ``p_valid``, ``p_unsubstantiated``, ``p_abusive``, ``hidden``, and for gold
-        answers ``truth`` (a label, else missing). A gold answer stands apart from others to its case, whose truth may have come to light by them.
+        answers ``truth`` (a label, else missing). A gold answer stands apart from others to its case, whose truth may have come to light by
+        them.
     prior
         Confusion that is expected of an expert of whom nothing is known, shape (3, 3).
 

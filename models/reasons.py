@@ -36,25 +36,6 @@ _MOST, _UNUSUAL = 0.5, 0.8
 """A value that at least half of all claims have is named for comparison; a value is unusual beyond four fifths of all claims."""
 
 
-def group_contributions(contributions: np.ndarray, inputs: Inputs) -> pd.DataFrame:
-    """Sum feature contributions by reason group.
-
-    Parameters
-    ----------
-    contributions
-        Shape (claims, features), from :meth:`models.classifier.Classifier.contributions`.
-    inputs
-        The columns and their groups.
-
-    Returns
-    -------
-    DataFrame
-        One column per group in the order of first appearance; rows still sum to margin minus base.
-    """
-    names = inputs.groups
-    return pd.DataFrame([_group_sums(row, inputs) for row in contributions], columns=list(names), dtype=np.float64)
-
-
 def _group_sums(contributions: np.ndarray, inputs: Inputs) -> np.ndarray:
     """Sum one claim's contributions by group, in the order of the columns: its bits depend on nothing else."""
     sums: np.ndarray = np.bincount(inputs.group_of, weights=contributions, minlength=len(inputs.groups))

@@ -12,7 +12,6 @@ from enum import StrEnum
 
 import numpy as np
 
-
 HONEST_STRANGERS, RING_STRANGERS = 0.95, 0.5
 """Share of claimants of a burst who are linked with no other of them, where a defect is behind it and where a ring is. *Chosen*: on the
 side that clears late, for in simulated marketplaces hardly anybody in a defect's burst is linked."""
