@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from features.facts import FeatureError
 
@@ -26,6 +28,9 @@ _HERE = {
     "spark.sql.adaptive.enabled": "false",  # with a few cores there is nothing to adapt, and planning anew costs seconds
 }
 
+_CONNECT_PORT, _PATIENCE = 15002, 10.0
+"""Where Spark Connect listens unless told otherwise, and seconds to wait for it: its client alone would try for many minutes."""
+
 
 @contextmanager
 def session(master: str, memory: int) -> Iterator[SparkSession]:
@@ -41,7 +46,7 @@ def session(master: str, memory: int) -> Iterator[SparkSession]:
     Raises
     ------
     FeatureError
-        If pyspark, what Spark Connect needs, or Java is missing.
+        If pyspark, what Spark Connect needs, or Java is missing, or nobody answers at the address of a Spark Connect server.
     """
     try:
         from pyspark.sql import SparkSession
@@ -49,6 +54,7 @@ def session(master: str, memory: int) -> Iterator[SparkSession]:
         raise FeatureError("spark: expected pyspark to be installed, found none; pip install 'touchstone[spark]'") from error
     builder = SparkSession.builder.appName("touchstone")
     if master.startswith("sc://"):
+        _reach(master)
         settings = _EVERYWHERE
         builder = builder.remote(master)
     else:
@@ -68,6 +74,17 @@ def session(master: str, memory: int) -> Iterator[SparkSession]:
         yield opened
     finally:
         opened.stop()
+
+
+def _reach(master: str) -> None:
+    """Raise :class:`FeatureError` unless somebody listens at the address of a Spark Connect server."""
+    found = urlsplit(master)
+    try:
+        socket.create_connection((found.hostname or "", found.port or _CONNECT_PORT), _PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise FeatureError(
+            f"spark: expected a Spark Connect server at {master}, found none ({error}); start one, or check --master"
+        ) from error
 
 
 def cores(master: str) -> int:

@@ -27,7 +27,16 @@ def serving() -> Iterator[tuple[Any, str]]:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": port,
     }
+    from pyspark import SparkContext
+
     with pytest.MonkeyPatch.context() as patch:
+        # A Java of its own: one that earlier tests have started would not read these settings, and nobody would listen at the port.
+        for name in ("_gateway", "_jvm"):
+            patch.setattr(SparkContext, name, None)
         patch.setenv("PYSPARK_SUBMIT_ARGS", " ".join(f"--conf {name}={value}" for name, value in settings.items()) + " pyspark-shell")
         with session("local[2]", 1 << 30) as found:
             yield found, f"sc://127.0.0.1:{port}"
+        gateway: Any = SparkContext._gateway
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(30)

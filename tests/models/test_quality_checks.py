@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.quality_checks import Checks, draw
+from models.quality_checks import Checks, draw, golden
 
 IDS = pd.Series([f"C{i}" for i in range(20_000)])
 
 
 def test_each_is_drawn_at_its_rate_and_apart_from_the_others() -> None:
     checks, drawn = Checks(), draw(Checks(), IDS)
-    for name in ("gold", "overlap", "hidden"):
+    for name in ("overlap", "hidden"):
         assert getattr(drawn, name).mean() == pytest.approx(getattr(checks, name), abs=0.01)
-    assert (drawn.gold & drawn.hidden).mean() == pytest.approx(checks.gold * checks.hidden, abs=0.003)
+    assert (drawn.overlap & drawn.hidden).mean() == pytest.approx(checks.overlap * checks.hidden, abs=0.003)
 
 
 def test_a_case_is_drawn_alike_whoever_is_beside_it_and_whenever_it_is_asked() -> None:
@@ -24,7 +24,14 @@ def test_a_case_is_drawn_alike_whoever_is_beside_it_and_whenever_it_is_asked() -
 
 
 def test_another_seed_draws_others() -> None:
-    assert (draw(Checks(seed="a"), IDS).gold != draw(Checks(seed="b"), IDS).gold).any()
+    assert (draw(Checks(seed="a"), IDS).overlap != draw(Checks(seed="b"), IDS).overlap).any()
+    assert golden(Checks(seed="a"), IDS[:50].tolist()) != golden(Checks(seed="b"), IDS[:50].tolist())
+
+
+def test_who_is_gold_comes_by_lot_and_in_the_same_order_whoever_else_is_a_candidate() -> None:
+    everybody, some = golden(Checks(), IDS[:200].tolist()), golden(Checks(), IDS[150:50:-1].tolist())
+    assert sorted(everybody) == sorted(IDS[:200]) and everybody != IDS[:200].tolist()
+    assert some == [claim for claim in everybody if claim in set(some)]
 
 
 def test_a_share_above_one_is_refused() -> None:
