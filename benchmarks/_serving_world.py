@@ -89,11 +89,16 @@ class World:
 
     def copy_of_store(self, name: str) -> str:
         """Return the URL of a store of its own."""
+        self.forget_copy(name)
         path = self.root / f"{name}.db"
-        for left in ("-wal", "-shm"):  # of a server that was killed: SQLite would take them for this file's
-            path.with_name(path.name + left).unlink(missing_ok=True)
         shutil.copyfile(self.store, path)
         return f"sqlite:///{path}"
+
+    def forget_copy(self, name: str) -> None:
+        """Remove a copy, and what a server that was killed left beside it: SQLite would take that for the next one's."""
+        path = self.root / f"{name}.db"
+        for left in ("", "-wal", "-shm"):
+            path.with_name(path.name + left).unlink(missing_ok=True)
 
 
 def make(root: Path, orders: int, claims: int, live: int) -> World:

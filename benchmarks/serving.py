@@ -1,9 +1,9 @@
 """The whole endpoint beside ``mlflow models serve``, which does the model alone, and beside a server that does nothing at all.
 
-All are real servers on this machine, put under load by wrk with one and with sixteen connections, in turn, round after round; of
-the rounds the median counts. Ours reads the features from the history in the store, and answers only after claim, decision, exact
-reasons and audit entry are committed; each of its requests is a claim of its own, sent with a key. The peers get a model of the same
-size: 1,500 trees of 63 leaves over the same features.
+All are real servers on this machine, put under load by wrk with one and with sixteen connections, in turn, round after round, and other
+forms of ours by themselves; of the rounds the median counts. Ours reads the features from the history in the store, and answers only after
+claim, decision, exact reasons and audit entry are committed; each of its requests is a claim of its own, sent with a key. The peers get a
+model of the same size: 1,500 trees of 63 leaves over the same features.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def main(
         kept = os.environ.get("TOUCHSTONE_SERVING_WORLD")
         root = Path(kept) if kept else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving")))
         world = make(root / "world", orders, claims, live)
-        rows = _rounds(world, stack, rounds, seconds)
+        rows = _rounds(world, rounds, seconds)
         taken = stages(world)
         swap = swapped(world)
     result = _result(world, rows, taken, swap)
@@ -65,21 +67,49 @@ def main(
     return int(bool(swap["failed"] or swap["inconsistent"] or any(row["refused"] or row["broken"] for row in rows)))
 
 
-def peers(world: World, postgres: str | None) -> list[Peer]:
-    """Return every server that is measured."""
+Start = Callable[[ExitStack], Peer | None]
+"""Makes what a server needs, to be undone with the stack, and says how it is started; ``None`` where it cannot be had."""
+
+
+def matches(world: World) -> list[list[Start]]:
+    """Return who is measured in turn with whom: ours beside the peers, then every other form of ours by itself.
+
+    A store of five million events fills a good part of this machine's memory. Several side by side would push each other out of it, and
+    the disk would be measured.
+    """
     folder = world.root / "mlflow"
     if not folder.is_dir():
         _peers.run("serving_mlflow", str(world.peer), str(world.rows), str(folder), python=_peers.environment(None))
-    found = [
-        Peer(ECHO, python("-m", _SERVER, "echo", "{port}"), "/", world.claims, "/", key=KEY),
-        _mlflow(SIGNATURE, folder, "columns"),
-        _mlflow("mlflow, signature of a tensor", folder, "tensor"),
-        _ours(OURS, world, world.copy_of_store("full"), "FULL"),
-        _ours("ours, SQLite FULL, one process", world, world.copy_of_store("single"), "FULL", workers=1),
-        _ours("ours, SQLite FULL, no reasons", world, world.copy_of_store("bare"), "FULL", reasons="none"),
-        _ours("ours, SQLite NORMAL", world, world.copy_of_store("normal"), "NORMAL"),
+    echo = Peer(ECHO, python("-m", _SERVER, "echo", "{port}"), "/", world.claims, "/", key=KEY)
+    others = [echo, _mlflow(SIGNATURE, folder, "columns"), _mlflow("mlflow, signature of a tensor", folder, "tensor")]
+    return [
+        [*(partial(_as_it_is, peer) for peer in others), partial(_on_sqlite, OURS, world, "FULL")],
+        [partial(_on_sqlite, "ours, SQLite FULL, one process", world, "FULL", workers=1)],
+        [partial(_on_sqlite, "ours, SQLite FULL, no reasons", world, "FULL", reasons="none")],
+        [partial(_on_sqlite, "ours, SQLite NORMAL", world, "NORMAL")],
+        [partial(_on_postgres, "ours, PostgreSQL", world)],
     ]
-    return found + ([] if postgres is None else [_ours("ours, PostgreSQL", world, postgres, "FULL")])
+
+
+def _as_it_is(peer: Peer, _: ExitStack) -> Peer:
+    return peer
+
+
+def _on_sqlite(name: str, world: World, synchronous: str, stack: ExitStack, reasons: str = "reasons", workers: int = WORKERS) -> Peer:
+    stack.callback(world.forget_copy, "measured")
+    return _ours(name, world, world.copy_of_store("measured"), synchronous, reasons, workers)
+
+
+def _on_postgres(name: str, world: World, stack: ExitStack) -> Peer | None:
+    from tests.postgres import running as postgres
+
+    try:
+        url = stack.enter_context(postgres()).database()
+    except (ImportError, OSError) as error:
+        print(f"   PostgreSQL is left out: {error}")
+        return None
+    copy_store(world.store, url)
+    return _ours(name, world, url, "FULL")
 
 
 def _ours(name: str, world: World, url: str, synchronous: str, reasons: str = "reasons", workers: int = WORKERS) -> Peer:
@@ -92,11 +122,23 @@ def _mlflow(name: str, folder: Path, form: str) -> Peer:
     return Peer(name, command, "/invocations", folder / f"{form}.jsonl")
 
 
-def _rounds(world: World, stack: ExitStack, rounds: int, seconds: int) -> list[dict[str, Any]]:
-    servers: list[Running] = []
-    for number, peer in enumerate(peers(world, _postgres(world, stack))):
-        print(f"   starting {peer.name} …", flush=True)
-        servers.append(stack.enter_context(running(peer, world.root / f"server_{number}.log")))
+def _rounds(world: World, rounds: int, seconds: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for match in matches(world):
+        with ExitStack() as stack:
+            rows += _in_turn([one for start in match if (one := _started(start, world, stack)) is not None], rounds, seconds)
+    return rows
+
+
+def _started(start: Start, world: World, stack: ExitStack) -> Running | None:
+    peer = start(stack)
+    if peer is None:
+        return None
+    print(f"   starting {peer.name} …", flush=True)
+    return stack.enter_context(running(peer, world.root / f"{peer.name.replace(', ', '_').replace(' ', '_')}.log"))
+
+
+def _in_turn(servers: list[Running], rounds: int, seconds: int) -> list[dict[str, Any]]:
     for server in servers:
         for connections in CONNECTIONS:
             server.load(connections, 1)  # nobody is measured cold
@@ -108,22 +150,9 @@ def _rounds(world: World, stack: ExitStack, rounds: int, seconds: int) -> list[d
     return rows
 
 
-def _postgres(world: World, stack: ExitStack) -> str | None:
-    """Start a PostgreSQL server with a filled store; none where it cannot be had."""
-    from tests.postgres import running as postgres
-
-    try:
-        url = stack.enter_context(postgres()).database()
-    except (ImportError, OSError) as error:
-        print(f"   PostgreSQL is left out: {error}")
-        return None
-    copy_store(world.store, url)
-    return url
-
-
 def _result(world: World, rows: list[dict[str, Any]], taken: dict[str, float], swap: dict[str, Any]) -> dict[str, Any]:
     def median(peer: str, connections: int, what: str) -> float:
-        return statistics.median(row[what] for row in rows if row["peer"] == peer and row["connections"] == connections)
+        return float(statistics.median(row[what] for row in rows if row["peer"] == peer and row["connections"] == connections))
 
     table = {
         f"{peer} · {connections}": {what: median(peer, connections, what) for what in _SHOWN}
