@@ -8,9 +8,10 @@ Motwani 1998). What is brought together is verified exactly, so nothing is count
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,8 @@ LOOK_BACK = 64
 everybody fills in anew, each use meets at least so many earlier ones, not all."""
 
 _RUN, _BANDS, _ROWS, _SEED, _FEW = 3, 32, 4, 20210901, 32
+
+Part = TypeVar("Part")
 
 _MERGED = 1 << 20
 """Pairs that may be held twice before repetitions are taken out."""
@@ -102,11 +105,18 @@ def shingles(texts: pa.Array, threads: int = 1) -> Shingles:
         How many threads may work; the result does not depend on it.
     """
     data, offsets = buffers_of(pc.cast(texts, pa.large_string()))
-    cuts = np.linspace(0, len(texts), threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(lambda begin, end: _runs(data, offsets[begin : end + 1]), cuts[:-1], cuts[1:]))
+    parts = _in_parts(lambda begin, end: _runs(data, offsets[begin : end + 1]), len(texts), threads)
     sizes = np.concatenate([np.diff(starts) for starts, _ in parts])
     return Shingles(np.append(0, np.cumsum(sizes)), np.concatenate([hashes for _, hashes in parts]))
+
+
+def _in_parts(work: Callable[[int, int], Part], n: int, threads: int) -> list[Part]:
+    """Do some work on as many parts of n things as there are threads; a single claim's story waits for no thread to begin."""
+    if threads == 1:
+        return [work(0, n)]
+    cuts = np.linspace(0, n, threads + 1).astype(int).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, cuts[:-1], cuts[1:]))
 
 
 def _runs(data: Bytes, offsets: Ints) -> tuple[Ints, Words]:
@@ -188,12 +198,7 @@ def sign(sets: Shingles, threads: int = 1) -> tuple[Words, Words]:
     """Return (bands, n) the bucket of each narrative in each band, and (n,) a word for the whole that orders equal instants."""
     n, (factors, shifts) = len(sets.starts) - 1, _turns()
     bands, whole = np.empty((_BANDS, n), dtype=np.uint64), np.empty(n, dtype=np.uint64)
-    if threads == 1:  # a single claim's story waits for no thread to begin
-        _sign(sets.starts, sets.hashes, factors, shifts, bands, whole, 0, n)
-        return bands, whole
-    cuts = np.linspace(0, n, threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda begin, end: _sign(sets.starts, sets.hashes, factors, shifts, bands, whole, begin, end), cuts[:-1], cuts[1:]))
+    _in_parts(lambda begin, end: _sign(sets.starts, sets.hashes, factors, shifts, bands, whole, begin, end), n, threads)
     return bands, whole
 
 

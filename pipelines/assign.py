@@ -28,7 +28,7 @@ from pipelines.waiting import READ, Waiting, cases_of, waiting
 from serving import handover, queue, ring_work, second_looks
 from serving.casefile import Filed, keep_filings
 from serving.expert_answers import answers_of, truths
-from serving.instants import DAY, instants, micros
+from serving.instants import DAY, instants, micros, weekday
 from serving.queue import CaseState, Tier
 from serving.schema import CASES, CLAIMS_TABLE, EXPERT_ANSWERS, RECEIPTS
 from serving.schema_parties import CASE_FILINGS, RING_FILES, SECOND_LOOKS
@@ -108,7 +108,7 @@ class Mornings:
         """Plan a morning; one that was planned already is left as it is, and at the weekend nobody works."""
         now = micros(morning)
         with self.store.write() as tx:
-            if (mark(tx, MARK) or -1) >= now or (now // DAY + 3) % 7 >= 5:
+            if (mark(tx, MARK) or -1) >= now or weekday(now) >= 5:
                 return Assigned()  # what is meant for somebody on a weekend is free again before they come to work
             self._bring(tx)
             learned = self._known(tx, now)
@@ -220,5 +220,4 @@ class Mornings:
         lately = select(*columns).select_from(theirs).where(CASES.c.tier == tier.value, EXPERT_ANSWERS.c.answered_at > since)
         said = pd.DataFrame([tuple(row) for row in tx.execute(lately)], columns=["expert", "answered_at"])
         room = dispatch.paces(said, known.names, now)
-        weekday = (now // DAY + 3) % 7
-        return mine, dispatch.plan(known, mine.priced, prices, mine.allowed(tx, known.names), room, mine.due_in_days(now), weekday)
+        return mine, dispatch.plan(known, mine.priced, prices, mine.allowed(tx, known.names), room, mine.due_in_days(now), weekday(now))

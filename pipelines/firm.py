@@ -18,7 +18,7 @@ import numpy as np
 
 from data_contracts import LABELS, Label
 from serving.casefile import CaseFile
-from serving.instants import DAY, SECOND, micros
+from serving.instants import DAY, SECOND, micros, weekday
 from serving.queue import MINUTES, Tier
 
 PRIOR = (0.66, 0.24, 0.10)
@@ -165,7 +165,7 @@ def is_weekend(day: int) -> bool:
     >>> is_weekend(0), is_weekend(2 * DAY)  # 1970-01-01 was a Thursday
     (False, True)
     """
-    return (day // DAY + 3) % 7 >= 5
+    return weekday(day) >= 5
 
 
 def is_present(firm: Firm, expert: Expert, day: int, seed: int) -> bool:

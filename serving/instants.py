@@ -41,6 +41,15 @@ def micros(instant: datetime) -> int:
     return int((instant - _ZERO) // _TICK)
 
 
+def weekday(at: int) -> int:
+    """Return the day of the week of stored microseconds, Monday 0, UTC.
+
+    >>> weekday(0)  # 1970-01-01 was a Thursday
+    3
+    """
+    return (at // DAY + 3) % 7
+
+
 def moment(at: int) -> datetime:
     """Return stored microseconds as an instant.
 
