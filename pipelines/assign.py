@@ -100,7 +100,7 @@ class Mornings:
     @classmethod
     def at(cls, home: Home, store: Store, policy: Policy) -> Mornings:
         """Plan with the tables of a home."""
-        lake = Lake(home.root)
+        lake = Lake.of(home)
         columns = tuple(dict.fromkeys((*READ, *Filed.model_fields)))
         return cls(store, lake.read("claims", columns), lake.read("seller_events"), policy)
 

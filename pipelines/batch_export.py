@@ -37,7 +37,7 @@ def mend_decisions(home: Home, store: Store) -> int:
     int
         How many decisions were missing.
     """
-    lake = Lake(home.root)
+    lake = Lake.of(home)
     with store.view() as view:
         held = view.execute(select(func.count()).select_from(DECISIONS_TABLE)).scalar_one()
         if held == sum(lake.count(DECISIONS.name, batch) for batch in lake.batches(DECISIONS.name)):

@@ -61,7 +61,7 @@ def build(home: Home, tables: Tables | None = None, carrier: Carrier | None = No
     if _kept_from(path) == source:
         kept = pq.read_metadata(path)
         return Built(kept.num_rows, kept.num_columns - 1, CATALOG.hash)
-    lake = Lake(home.root)
+    lake = Lake.of(home)
     if not any(lake.count("claims", batch) for batch in lake.batches("claims")):
         raise ValueError(f"{home.root}: expected claims in the lake, found none; run touchstone validate first")
     carrier = _chosen(lake, carrier)
@@ -85,7 +85,7 @@ def _chosen(lake: Lake, carrier: Carrier) -> Carrier:
 
 def _stored(lake: Lake) -> dict[str, Stored]:
     """Return the tables that features read, as files."""
-    files = {n: [lake.root / "lake" / n / f"{batch}.parquet" for batch in lake.batches(n)] for n in CONTRACTS if n not in _NOT_READ}
+    files = {name: lake.files(name) for name in CONTRACTS if name not in _NOT_READ}
     for file in (file for held in files.values() for file in held):
         schema_of(file)  # a broken one is named, with what to do
     return {name: Stored.of(held) if held else Stored((), lake.contract(name).arrow) for name, held in files.items()}
@@ -133,6 +133,7 @@ def _kept_from(path: Path) -> bytes | None:
 
 def _made_from(home: Home) -> bytes:
     """Name the catalogue and every batch of the lake with its size and time of writing."""
-    files = sorted(file for file in (home.root / "lake").glob("*/*.parquet") if file.parent.name not in _NOT_READ)
+    lake = Lake.of(home)
+    files = [file for table in sorted(CONTRACTS) if table not in _NOT_READ for file in lake.files(table)]
     batches = [f"{file.parent.name}/{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
     return hashlib.sha256("\n".join([CATALOG.hash, *batches]).encode()).hexdigest().encode()

@@ -219,7 +219,7 @@ def report(as_of: AsOf, policy: PolicyFile = None, home: HomeOption = None) -> N
     where, prices = _decided(Home.at(home)), read_policy(policy)
     with Store(where.store_url) as store, errors.status("writing the report"):
         export_received(where, store)
-        tables = Lake(where.root).tables()
+        tables = Lake.of(where).tables()
         judged = evaluate(where, prices, Past(store, as_of), tables) if Simulation.exists(where) else None
         page = run(where, as_of, prices, store, tables, judged)
     console.print(f"Report: {page}", soft_wrap=True, markup=False)

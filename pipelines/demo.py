@@ -130,7 +130,7 @@ def demo(home: Home, policy: Policy, progress: Progress, orders: int = 300_000, 
     retrained = _step(progress, "train a challenger on what was learned", lambda: train(home, end - HELD_BACK, policy))
     verdict = _step(progress, "compare challenger and champion", lambda: promote(home, settled, policy))
     progress("write the report", 0, 1)
-    tables = Lake(home.root).tables()
+    tables = Lake.of(home).tables()
     with Store(home.store_url) as store:
         evaluation = evaluate(home, policy, store, tables)
         page = report(home, settled, policy, store, tables, evaluation)

@@ -60,8 +60,8 @@ def fill_from_lake(
         is_first = history.within(StorePages(tx)).watermark() == NEVER
     if is_first:
         export_received(home, store)  # what an older version received is in the store alone
-    lake = Lake(home.root)
-    changed = _changed_batches(home, store)
+    lake = Lake.of(home)
+    changed = _changed_batches(lake, store)
     if not changed:
         return 0
     tables = {
@@ -77,12 +77,12 @@ def fill_from_lake(
     return new
 
 
-def _changed_batches(home: Home, store: Store) -> Mapping[str, Mapping[Path, int]]:
+def _changed_batches(lake: Lake, store: Store) -> Mapping[str, Mapping[Path, int]]:
     """Return by table the batches that are not as they were when they were taken in, with their state."""
     found: dict[str, dict[Path, int]] = {}
     with store.view() as tx:
         for table in FILLED_FROM:
-            for path in sorted((home.root / "lake" / table).glob("*.parquet")):
+            for path in lake.files(table):
                 state = _state(path)
                 if mark(tx, _mark(path)) != state:
                     found.setdefault(table, {})[path] = state

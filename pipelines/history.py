@@ -75,7 +75,7 @@ def history_of_home(home: Home, policy: Policy) -> History:
     ValueError
         If there are no claims.
     """
-    tables = Lake(home.root).tables()
+    tables = Lake.of(home).tables()
     build(home, tables)
     claims = tables["claims"].sort_values(["filed_at", "claim_id"], ignore_index=True)
     insured = Standing(tables["seller_events"]).insured(claims["seller_id"], claims["filed_at"])

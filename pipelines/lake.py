@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from data_contracts import CONTRACTS
 from data_contracts.check import to_arrow
 from data_contracts.contract import Contract, ContractError
+from pipelines.home import Home
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
 
@@ -114,6 +115,11 @@ class Lake:
     root: Path
     contracts: Mapping[str, Contract] | None = None
 
+    @classmethod
+    def of(cls, home: Home) -> Lake:
+        """Return the lake of a home."""
+        return cls(home.root)
+
     def append(self, table: str, frame: pd.DataFrame, batch: str) -> None:
         """Write one batch of accepted rows; a batch of that name is replaced.
 
@@ -191,6 +197,10 @@ class Lake:
     def batches(self, table: str) -> list[str]:
         """Return the names of a table's batches in reading order."""
         return sorted(path.stem for path in (self.root / "lake" / table).glob("*.parquet"))
+
+    def files(self, table: str) -> list[Path]:
+        """Return the files of a table's batches in reading order."""
+        return [self._path("lake", table, batch) for batch in self.batches(table)]
 
     def count(self, table: str, batch: str) -> int:
         """Return how many rows a batch of accepted rows has; 0 if there is no such batch."""

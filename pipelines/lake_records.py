@@ -58,7 +58,7 @@ class LakeRecords:
         return self._asked(self.lake.contract("claims"), TOLD, "epoch_us(filed_at) < ?", [before], most)
 
     def _asked(self, contract: Contract, columns: Sequence[str], where: str, values: Sequence[Any], most: int) -> list[Row]:
-        files = [str(self.lake.root / "lake" / contract.name / f"{batch}.parquet") for batch in self.lake.batches(contract.name)]
+        files = [str(file) for file in self.lake.files(contract.name)]
         if not files:
             return []
         listed = "|".join(columns)

@@ -62,7 +62,7 @@ def guard(home: Home, catalog: Catalog, sample: int, seed: int, report: Callable
     """
     if sample < 1:
         raise ValueError(f"sample: expected at least one claim to replay, found {sample}")
-    tables = Lake(home.root).tables()
+    tables = Lake.of(home).tables()
     if tables["claims"].empty:
         raise ValueError(f"{home.root}: expected claims in the lake, found none; run touchstone validate first")
     ids = tables["claims"]["claim_id"].sort_values().to_numpy()

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from data_contracts import CONTRACTS
 from pipelines.home import Home
 from pipelines.lake import Lake
 
@@ -135,10 +136,10 @@ def inputs_hash(home: Home) -> str:
     value of every column in every row group: reading gigabytes every hour would say little more.
     """
     digest = hashlib.sha256()
-    for file in sorted((home.root / "lake").glob("*/*.parquet")):
-        if file.parent.name not in _DERIVED:
-            digest.update(f"{file.parent.name}/{file.stem} {file.stat().st_size}\n".encode())
-            digest.update(_footer(file))
+    lake = Lake.of(home)
+    for file in (file for table in sorted(CONTRACTS) if table not in _DERIVED for file in lake.files(table)):
+        digest.update(f"{file.parent.name}/{file.stem} {file.stat().st_size}\n".encode())
+        digest.update(_footer(file))
     return digest.hexdigest()
 
 

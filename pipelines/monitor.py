@@ -74,7 +74,7 @@ def monitor(
     with Store(home.store_url) as store:
         export_received(home, store)
         decisions = store.read("decisions")
-    tables = Lake(home.root).tables() if tables is None else tables
+    tables = Lake.of(home).tables() if tables is None else tables
     spans = layout(tables["claims"]["filed_at"], trained_until(bundle), as_of, settings.windows)
     watched = claims_of(spans, tables["claims"], decisions)
     matrix = matrix_of(home, tables, watched)

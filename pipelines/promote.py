@@ -69,7 +69,7 @@ def promote(
     models.bundle.BundleError
         If there is no champion or no challenger.
     """
-    tables = Lake(home.root).tables() if tables is None else tables
+    tables = Lake.of(home).tables() if tables is None else tables
     limits, rng = limits or Gates(), np.random.default_rng(seed)
     found = contest(home, as_of, policy, tables, num_threads)
     champion, challenger = found.champion, found.challenger

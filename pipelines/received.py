@@ -31,7 +31,7 @@ def export_received(home: Home, store: Store) -> int:
     int
         Rows in the batches that were written.
     """
-    lake = Lake(home.root)
+    lake = Lake.of(home)
     deliveries = received_events(store, "deliveries").set_index("order_id")["delivered_at"]
     written = 0
     for table in _TABLES:

@@ -151,7 +151,7 @@ def settle(
     completed by the next one. Parameters as in :func:`run`.
     """
     export_received(home, store)
-    lake = Lake(home.root)
+    lake = Lake.of(home)
     tables = lake.tables(["claims", "seller_events"])
     Mornings(store, tables["claims"], tables["seller_events"], policy).second_opinions(as_of.to_pydatetime())
     done = run(store, tables, as_of, parties, progress, policy)
@@ -187,7 +187,7 @@ def receive(home: Home, store: Store, file: Path) -> Counts:
     """
     export_received(home, store)
     arrived = read_file(file, ANSWERS)
-    lake = Lake(home.root)
+    lake = Lake.of(home)
     halves = check(arrived.frame, ANSWERS, {"claims": lake.read("claims")})
     quarantined = pd.concat([halves.quarantined, arrived.broken], ignore_index=True)
     if len(quarantined):

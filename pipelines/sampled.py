@@ -54,7 +54,7 @@ def check_sample(home: Home, store: Store, catalog: Catalog = CATALOG) -> Sample
     if kept.empty:
         return Sampled(0, {})
     export_received(home, store)
-    tables = Lake(home.root).tables()
+    tables = Lake.of(home).tables()
     found: dict[str, tuple[str, ...]] = {}
     for start in range(0, len(kept), AT_ONCE):
         some = kept.iloc[start : start + AT_ONCE]

@@ -59,13 +59,13 @@ def checks_of(settings: ScheduleSettings) -> list[dg.AssetChecksDefinition]:
 
 def arrived(home: Home, batch: str) -> dict[str, pd.DataFrame]:
     """Return the accepted rows of one batch by table; tables of which nothing arrived are left out."""
-    lake = Lake(home.root)
+    lake = Lake.of(home)
     return {name: lake.read(name, only=batch) for name in CONTRACTS if name != DECISIONS.name and lake.count(name, batch)}
 
 
 def decided_on(home: Home, end: pd.Timestamp) -> pd.DataFrame:
     """Return the decisions of the day that ends at an instant."""
-    decisions = Lake(home.root).read(DECISIONS.name)
+    decisions = Lake.of(home).read(DECISIONS.name)
     at = decisions["decided_at"]
     return decisions[(at > pd.Timestamp(end) - pd.Timedelta(days=1)) & (at <= pd.Timestamp(end))]
 
@@ -74,7 +74,7 @@ def decided_claims(home: Home) -> tuple[pd.Series, pd.Series]:
     """Return the claims that the store and the lake hold a decision on."""
     with Store(home.store_url) as store, store.view() as view:
         in_store = view.execute(select(DECISIONS_TABLE.c.claim_id)).scalars().all()
-    return pd.Series(in_store, dtype="str"), Lake(home.root).read(DECISIONS.name, ["claim_id"])["claim_id"]
+    return pd.Series(in_store, dtype="str"), Lake.of(home).read(DECISIONS.name, ["claim_id"])["claim_id"]
 
 
 def sent_on(home: Home, end: pd.Timestamp) -> int:

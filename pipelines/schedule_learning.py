@@ -53,7 +53,7 @@ def reason_to_train(home: Home, new_labels: int) -> Reason | None:
     if alarms:
         at, why = alarms[-1]
         return Reason(f"drift-{latest[:12]}", at, f"the monitor alarmed at {at:%Y-%m-%d}: {why}")
-    known = Lake(home.root).read("resolutions", ["label", "known_at"])
+    known = Lake.of(home).read("resolutions", ["label", "known_at"])
     fresh = known.loc[known["label"].notna() & (known["known_at"] >= until), "known_at"]
     if len(fresh) < new_labels:
         return None

@@ -132,7 +132,7 @@ def score(
         export_received(home, store)
         if carrier is not None:
             build(home, carrier=carrier)
-        lake = Lake(home.root)
+        lake = Lake.of(home)
         read = {name: lake.read(name, columns) if tables is None else tables[name] for name, columns in _READ.items()}
         writer = Writer.of(store)
         pending = undecided(store, read["claims"], as_of, since, read["resolutions"])
@@ -192,7 +192,7 @@ def _are_not(claims: pd.Series, known: pd.Series | list[str]) -> np.ndarray:
 def _feature_rows(home: Home, tables: Tables | None, claims: pd.DataFrame, pending: pd.DataFrame, threads: int) -> FeatureRows:
     if tables is None and (kept := kept_matrix(home)) is not None:
         return StoredRows(kept, pending.index.to_numpy())
-    whole = Lake(home.root).tables() if tables is None else tables
+    whole = Lake.of(home).tables() if tables is None else tables
     return HeldRows(build_matrix(whole, whole["claims"].iloc[pending.index], threads=threads))
 
 

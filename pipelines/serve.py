@@ -115,7 +115,7 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
     engine.behind(Background({"history": Tidying(store), "log": store.carry}, CARRY_SECONDS))
     delivery = Delivery(store, Sender(settings.reach), lambda: micros(_now()), Random(os.urandom(16)))
     engine.behind(Background({"webhooks": partial(delivery.run, _ROUNDS)}, settings.refresh_seconds))
-    records = LakeRecords(Lake(home.root))
+    records = LakeRecords(Lake.of(home))
     return create_app(engine, _now, outside_of(settings, recogniser(settings, store, _now), os.environ.get(FOLDER), records))
 
 

@@ -95,7 +95,7 @@ def train(
     ValueError
         If nothing is labelled by then.
     """
-    tables = Lake(home.root).tables() if tables is None else tables
+    tables = Lake.of(home).tables() if tables is None else tables
     settings = settings or settings_of(home)
     filed = tables["claims"][tables["claims"]["filed_at"] < as_of]
     known = as_known(tables["resolutions"], filed, as_of)

@@ -95,7 +95,7 @@ def validate(
         If a file cannot be read by its contract at all, or the suites contradict the check; the lake is then as it was.
     """
     files = _files(home.raw if source is None else source)
-    lake = Lake(home.root)
+    lake = Lake.of(home)
     checked: dict[str, Checked] = {}
     quarantined: dict[str, pd.DataFrame] = {}
     counts: dict[str, Counts] = {}
@@ -109,7 +109,7 @@ def validate(
     if docs:
         bear_witness(accepted, CONTRACTS, batch, home.data_docs)
     lake.publish(accepted, quarantined, batch)
-    lake.manifest(f"validate-{batch}", {"batch": batch, "tables": {table: asdict(c) for table, c in counts.items()}})
+    Lake(home.root).manifest(f"validate-{batch}", {"batch": batch, "tables": {table: asdict(c) for table, c in counts.items()}})
     return Validated(batch, counts, home.data_docs if docs else None)
 
 
@@ -148,9 +148,7 @@ def _by_spark(home: Home, lake: Lake, batch: str, carrier: Carrier | None) -> It
     from features.spark_session import session  # an extra
     from pipelines import spark_check
 
-    others = {
-        table: [lake.root / "lake" / table / f"{name}.parquet" for name in lake.batches(table) if name != batch] for table in CONTRACTS
-    }
+    others = {table: [file for file in lake.files(table) if file.stem != batch] for table in CONTRACTS}
     home.root.mkdir(parents=True, exist_ok=True)
     with session(carrier.master, carrier.bound) as opened, TemporaryDirectory(prefix=".spark-", dir=home.root) as near:
         spark = spark_check.SparkCheck(opened, others, Path(near))
