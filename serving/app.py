@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from typing import Annotated
@@ -28,6 +29,7 @@ from serving.call import add
 from serving.console.mounted import add_console
 from serving.console.records import Records
 from serving.described import described
+from serving.endpoint import Endpoint
 from serving.engine import RECEIVES, Engine
 from serving.gate import Bounds, Gate, Recognised, refused
 from serving.limits import Limits
@@ -173,7 +175,10 @@ def frame(
     outside
         How it meets the world.
     """
-    app = FastAPI(
+    told = {"recognise": outside.recognise, "limits": limits, "fresh": _request_ids(), "answered": answered, "bounds": outside.bounds}
+    app = Endpoint(
+        partial(Gate, **told),
+        is_traced=outside.tracing,
         title="Touchstone",
         summary="Decides marketplace claims: probabilities, action, reasons.",
         version=version("touchstone"),
@@ -192,7 +197,6 @@ def frame(
     )
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # as FastAPI's documentation extends it
     app.add_exception_handler(HTTPException, _no_such_route)
-    app.add_middleware(Gate, recognise=outside.recognise, limits=limits, fresh=_request_ids(), answered=answered, bounds=outside.bounds)
     return app
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,10 @@ JSON = b"application/json"
 
 CALL = "touchstone.call"
 """Where a request's scope holds its :class:`Call`."""
+
+
+Header = tuple[bytes, bytes]
+"""Name and value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +145,22 @@ class Bare(APIRoute):
         await answer(send, await self.handler(call))
 
 
-async def answer(send: Send, reply: Reply) -> None:
-    """Send an answer."""
+async def answer(send: Send, reply: Reply, more: Sequence[Header] = ()) -> None:
+    """Send an answer, with further headers where it has none of their names."""
     headers = [(b"content-type", reply.kind), (b"content-length", b"%d" % len(reply.body))]
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.start", "status": reply.status, "headers": dressed(headers, more)})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+def dressed(own: Sequence[Header], more: Sequence[Header]) -> list[Header]:
+    """Return an answer's own headers and those of the others whose names it does not have.
+
+    >>> dressed([(b"ETag", b"1")], [(b"etag", b"2"), (b"vary", b"*")])
+    [(b'ETag', b'1'), (b'vary', b'*')]
+    """
+    held = {name.lower() for name, _ in own}  # pages have a policy of their own, and their pictures may be kept
+    return [*own, *(each for each in more if each[0] not in held)]
 
 
 def add(

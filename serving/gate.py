@@ -3,6 +3,8 @@
 It is one plain ASGI layer, because each further one costs as much as everything that this one does. Order: the request gets its
 names; the caller is recognised, then allowed, then counted against their limit; the route answers; headers that browsers and
 caches obey are added to every answer; whatever was raised becomes a problem, never a traceback.
+
+Routes whose address is fixed the gate can answer by itself (:attr:`Gate.own`), so that the application's other layers are spared.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import journal
 from serving.auth import NOBODY, Caller, credential_of
-from serving.call import CALL, Call, Reply, answer
+from serving.call import CALL, Call, Handler, Reply, answer, dressed
 from serving.doors import Door, door
 from serving.limits import Limits
 from serving.line import FullError, LateError
@@ -76,6 +78,8 @@ class Gate:
         Told method, route, status and seconds of every answer.
     bounds
         How much a request may take.
+    own
+        Method and path → what answers there without the application.
     """
 
     app: ASGIApp
@@ -84,6 +88,7 @@ class Gate:
     fresh: Callable[[], str]
     answered: Callable[[str, str, int, float], None]
     bounds: Bounds = field(default_factory=Bounds)
+    own: Mapping[tuple[str, str], Handler] = field(default_factory=dict)
     _inside: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,15 +106,20 @@ class Gate:
         async def out(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent.append(message["status"])
-                own = list(message.get("headers", ()))
-                held = {name.lower() for name, _ in own}  # pages have a policy of their own, and their pictures may be kept
-                message["headers"] = [*own, *(each for each in named if each[0] not in held)]
+                message["headers"] = dressed(list(message.get("headers", ())), named)
             await send(message)
 
         self._inside += 1
         try:
             self._admit(call, where, begin)
-            await self.app(scope, receive, out)
+            handler = self.own.get((scope["method"], scope["path"]))
+            if handler is None:
+                await self.app(scope, receive, out)
+            else:
+                call.query = scope["query_string"]
+                reply = await handler(call)
+                sent.append(reply.status)
+                await answer(send, reply, named)
         except Exception as error:
             if not _expected(error):
                 journal.broke(call.trace, error)

@@ -19,6 +19,7 @@ from serving.trace import Trace
 NAME = "touchstone.requests"
 """The logger of requests."""
 
+_JSON = json.JSONEncoder(default=str)
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
@@ -39,7 +40,7 @@ class Lines(logging.Formatter):
         told |= {name: value for name, value in record.__dict__.items() if name not in _OWN}
         if record.exc_info and record.exc_info[1] is not None:
             told |= what_broke(record.exc_info[1])
-        return json.dumps(told, default=str)
+        return _JSON.encode(told)
 
 
 def what_broke(error: BaseException) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def what_broke(error: BaseException) -> dict[str, Any]:
 
 def keep(level: str, stream: TextIO | None = None) -> None:
     """Send the records of the endpoint and of its server to a stream as lines of JSON (entry points call this once)."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # found out for every record, and never written
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Lines())
     for name in ("touchstone", "uvicorn"):
@@ -72,7 +74,7 @@ def note(method: str, route: str, status: int, seconds: float, trace: Trace, cal
         }
         if trace.trace_id:
             told |= {"trace_id": trace.trace_id, "parent_id": trace.parent_id}
-        logger.info("request", extra=told)
+        logger.handle(logger.makeRecord(NAME, logging.INFO, "", 0, "request", (), None, extra=told))  # nobody asks where this line stands
 
 
 def broke(trace: Trace, error: BaseException) -> None:
