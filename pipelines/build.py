@@ -22,8 +22,9 @@ from features.ordered import slices, write
 from features.stored import Report, Stored, silent
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
-from pipelines.lake import Lake, replacing, schema_of
+from pipelines.lake import Lake, schema_of
 from pipelines.memory import SHARE, available, needed_by_arrays
+from pipelines.replacing import replacing
 
 _FILE, _MADE_FROM = "matrix.parquet", b"touchstone_made_from"
 _NOT_READ = ("decisions", "answers")  # features never read them

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from pipelines.lake import replacing
+from pipelines.replacing import replacing
 from serving.casefile import CaseFile
 
 FILE = "firm.json"

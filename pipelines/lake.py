@@ -7,13 +7,10 @@ place under a temporary name, flushed to disk and then renamed.
 
 from __future__ import annotations
 
-import glob
 import json
-import os
-import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,67 +23,9 @@ from data_contracts import CONTRACTS
 from data_contracts.check import to_arrow
 from data_contracts.contract import Contract, ContractError
 from pipelines.home import Home
+from pipelines.replacing import replacing
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it becomes ``path`` in one step, on failure it is removed.
-
-    What a killed process of this machine has left of the same file is removed as well.
-
-    Parameters
-    ----------
-    path
-        The file to write or replace; its folder is made if need be.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "note.txt"
-    >>> with replacing(target) as draft:
-    ...     _ = draft.write_text("done")
-    >>> target.read_text(), len(list(target.parent.iterdir()))
-    ('done', 1)
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _tidy(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")
-    try:
-        yield draft
-        _flush(draft)
-        draft.replace(path)
-        _flush(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _tidy(path: Path) -> None:
-    """Remove the drafts of a file whose processes on this machine are gone."""
-    for left in path.parent.glob(glob.escape(f".{path.name}.") + "*" + glob.escape(f"@{platform.node()}.tmp")):
-        process = left.name.removeprefix(f".{path.name}.").partition("@")[0]
-        if process.isdecimal() and not _lives(int(process)):
-            left.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
-
-
-def _flush(path: Path) -> None:
-    """Make a file or a folder's list of names survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @dataclass(frozen=True)

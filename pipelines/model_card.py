@@ -19,8 +19,8 @@ from pipelines import model_card_sections as sections
 from pipelines.contest import Contest
 from pipelines.harm_section import bounds
 from pipelines.home import Home
-from pipelines.lake import replacing
 from pipelines.page import Section, write_page
+from pipelines.replacing import replacing
 
 
 def path_of(home: Home, bundle_hash: str) -> Path:

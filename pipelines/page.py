@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from matplotlib.figure import Figure
 
 from pipelines import pictures
-from pipelines.lake import replacing
+from pipelines.replacing import replacing
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.home import VARIABLE, Home
-from pipelines.lake import replacing
+from pipelines.replacing import replacing
 from pipelines.schedule_alerts import failure_alert, retraining
 from pipelines.schedule_assets import HOURLY, LEARNING, NIGHTLY, assets_of
 from pipelines.schedule_checks import checks_of

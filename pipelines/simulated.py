@@ -13,8 +13,8 @@ import pandas as pd
 from sqlalchemy import select
 
 from pipelines.home import STORE, Home
-from pipelines.lake import replacing
 from pipelines.parties import SimulatedParties
+from pipelines.replacing import replacing
 from pipelines.simulate import simulate, write
 from pipelines.simulate.market import months_after
 from pipelines.simulate.sealed import read_world

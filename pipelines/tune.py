@@ -24,7 +24,8 @@ from models.training import train
 from models.tuning import Priced, Tried, folds_of, open_study, search
 from pipelines.history import History, history_of_home
 from pipelines.home import Home
-from pipelines.lake import Lake, replacing
+from pipelines.lake import Lake
+from pipelines.replacing import replacing
 from pipelines.train import hash_of
 
 Progress = Callable[[str, int, int], None]
