@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from features.borrowing import borrowing
 from features.link_growth import (
     ASKED,
     CLAIMED,
@@ -28,29 +29,33 @@ from features.link_growth import (
     ONE,
     OWN_ABUSIVE,
     OWN_CLAIMS,
+    PAIR,
     PARENT,
     SEEN,
     SIZE,
     STAMP,
+    WHAT,
+    WHO,
     absorb,
-    link_claim,
+    expect,
     root_of,
 )
+from features.prefetch import AHEAD, prefetch
 
 MEASURES = 11
 """Numbers found per claim: columns of the answer."""
 
 
-@njit(cache=True)
+@borrowing
 def _among(roots, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Whether a component is among a few; without the array that a comparison of arrays would make for every question."""
+    """Whether a component is among a few."""
     at = 0
     while at < len(roots) and roots[at] != wanted:
         at += 1
     return at < len(roots)
 
 
-@njit(cache=True)
+@borrowing
 def _around(who, what, customer, held, hub, roots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Fill ``roots`` with the distinct components that a claim touches; return how many."""
     roots[0] = root_of(who, PARENT, customer)
@@ -65,12 +70,14 @@ def _around(who, what, customer, held, hub, roots):  # type: ignore[no-untyped-d
     return touched
 
 
-@njit(cache=True)
+@borrowing
 def _meet(who, what, pairs, entity, customer, stamp, rules, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add the other customers of one open entity to the neighbours: how many, their weight, the abusive ones, their weight."""
     if what[entity, DEGREE] > rules.hub or what[entity, MARK] == stamp:
         return
     what[entity, MARK] = stamp
+    if what[entity, DEGREE] == 1 and what[entity, LATEST] == customer:  # the usual case, told without touching the pairs
+        return
     others, abusive, pair = 0, 0, what[entity, NEWEST]
     while pair >= 0:
         other = pairs[pair, CUSTOMER]
@@ -87,7 +94,7 @@ def _meet(who, what, pairs, entity, customer, stamp, rules, sums):  # type: igno
     sums[3] += abusive * rules.weights[others + 1]
 
 
-@njit(cache=True)
+@borrowing
 def _neighbours(who, what, pairs, since, customer, held, stamp, rules, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Find everyone who shares an open entity with the claim or with its customer."""
     sums[:] = 0
@@ -101,7 +108,7 @@ def _neighbours(who, what, pairs, since, customer, held, stamp, rules, sums):  #
         looked, previous, pair = looked + 1, pair, pairs[pair, NEXT_OF_CUSTOMER]
 
 
-@njit(cache=True)
+@borrowing
 def _second_ring(who, what, pairs, since, neighbours, stamp, rules):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Whether a neighbour's neighbour is known to be abusive."""
     for i in range(neighbours):
@@ -121,29 +128,35 @@ def _second_ring(who, what, pairs, since, neighbours, stamp, rules):  # type: ig
     return False
 
 
-@njit(cache=True)
-def _burst(who, times, claimed, before, claim, asker, since, cap, near, stamp):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Walk back from a product's latest claim: distinct other claimants since an instant, and the strangers among them."""
-    held, looked, previous = 0, 0, claim
-    while claim >= 0 and times[claim] >= since and (looked < cap or times[claim] == times[previous]):
-        customer = claimed[claim]
-        if customer >= 0 and customer != asker and who[customer, MET] != stamp:
-            root = root_of(who, PARENT, customer)
-            who[customer, MET], who[held, FOUND] = stamp, root
-            who[root, SEEN] += 1
-            held += 1
-        looked, previous, claim = looked + 1, claim, before[claim]
-    strangers = 0
-    for i in range(held):
-        root = who[i, FOUND]
-        strangers += who[root, SEEN] == 1 and not _among(near, root)
-    for i in range(held):
-        who[who[i, FOUND], SEEN] = 0
-    return held, strangers
+@borrowing
+def _burst(who, told, told_by, begin, end, asker, since, cap, near, stamp):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Walk back over a product's claims: distinct other claimants since an instant, and the strangers among them.
+
+    A component is marked by ``stamp`` while one claimant of it was met, by ``stamp + 1`` once another was, or if it is the claim's own.
+    """
+    others, strangers, claim = 0, 0, end - 1
+    for root in near:
+        who[root, SEEN] = stamp + 1
+    while claim >= begin and told[claim] >= since and (end - 1 - claim < cap or told[claim] == told[claim + 1]):
+        if claim >= AHEAD:
+            prefetch(who, told_by[claim - AHEAD] * WHO)
+        customer, claim = told_by[claim], claim - 1
+        if customer < 0 or customer == asker or who[customer, MET] == stamp:
+            continue
+        who[customer, MET] = stamp
+        others += 1
+        root = root_of(who, PARENT, customer)
+        if who[root, SEEN] < stamp:
+            who[root, SEEN] = stamp
+            strangers += 1
+        elif who[root, SEEN] == stamp:
+            who[root, SEEN] = stamp + 1
+            strangers -= 1
+    return others, strangers
 
 
-@njit(cache=True)
-def _answer(who, what, pairs, since, counts, rows, latest, before, rules, roots, sums, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@borrowing
+def _answer(who, what, pairs, since, counts, rows, products, latest, rules, roots, sums, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Read all measures of one claim off the graph as it stands."""
     probe, stamp = counts[ASKED], counts[STAMP]
     customer, held = rows.asked[probe], rows.asked_with[probe]
@@ -163,10 +176,44 @@ def _answer(who, what, pairs, since, counts, rows, latest, before, rules, roots,
         found[7] = 2 if close else 3
     found[8] = found[0] - who[root_of(who, LAG_PARENT, customer), LAG_SIZE]
     if rows.asked_for[probe] >= 0:
-        begin, claim = rows.asked_at[probe] - rules.span, latest[rows.asked_for[probe]]
-        others, strangers = _burst(who, rows.claimed_at, rows.claimed, before, claim, customer, begin, rules.burst_claims, near, stamp + 1)
+        starts, told, told_by = products
+        product, begin = rows.asked_for[probe], rows.asked_at[probe] - rules.span
+        first, end, cap = starts[product], latest[product], rules.burst_claims
+        others, strangers = _burst(who, told, told_by, first, end, customer, begin, cap, near, stamp + 1)
         found[9] = others
         found[10] = strangers / others if others else np.nan
+
+
+@borrowing
+def _expect(who, what, pairs, rows, probe):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Ask memory for what later claims will look at: customer and entities first, then what these point to."""
+    last = len(rows.asked) - 1
+    far, near = rows.asked[min(probe + AHEAD, last)], rows.asked[min(probe + AHEAD // 2, last)]
+    nearer = rows.asked[min(probe + AHEAD // 4, last)]
+    expect(what, pairs, rows.asked_with, probe)
+    if far >= 0:
+        prefetch(who, far * WHO)
+    if near >= 0 and who[near, LINKS] >= 0:
+        prefetch(pairs, who[near, LINKS] * PAIR)
+    if nearer >= 0 and who[nearer, LINKS] >= 0:
+        prefetch(what, pairs[who[nearer, LINKS], ENTITY] * WHAT)
+
+
+@njit(cache=True, nogil=True)
+def _by_product(rows, n_products):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lay the claims of each product side by side in order of time: where each product begins, when they were filed, by whom."""
+    starts = np.zeros(n_products + 1, dtype=np.int64)
+    for product in rows.claimed_for:
+        if product >= 0:
+            starts[product + 1] += 1
+    starts = np.cumsum(starts)
+    free, told, told_by = starts[:-1].copy(), np.empty(starts[-1], dtype=np.int64), np.empty(starts[-1], dtype=np.int32)
+    for claim in range(len(rows.claimed_for)):
+        product = rows.claimed_for[claim]
+        if product >= 0:
+            told[free[product]], told_by[free[product]] = rows.claimed_at[claim], rows.claimed[claim]
+            free[product] += 1
+    return starts, told, told_by
 
 
 @njit(cache=True, nogil=True)
@@ -176,16 +223,24 @@ def advance(who, what, pairs, since, merges, counts, rows, kept, n_products, rul
     ``kept`` claims at the beginning were counted before and matter for bursts alone. Returns false where the pairs have no
     room for ``counts[NEEDED]``; called again with more room it goes on where it stopped.
     """
-    latest, before = np.full(n_products, -1), np.full(len(rows.claimed_at), -1)
+    products = _by_product(rows, n_products)
+    latest, roots, sums = products[0][:-1].copy(), np.empty(1 + rows.asked_with.shape[1], dtype=np.int64), np.zeros(4, dtype=np.int64)
+    return _advance(who, what, pairs, since, merges, counts, rows, kept, products, latest, roots, sums, rules, horizon, found)
+
+
+@borrowing
+def _advance(who, what, pairs, since, merges, counts, rows, kept, products, latest, roots, sums, rules, horizon, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Do it with ``products`` as :func:`_by_product` lays them out, and room: ``latest`` by product, ``roots`` and ``sums`` for a claim."""
     counts[CLAIMED] = max(kept, counts[CLAIMED])
-    for claim in range(counts[CLAIMED]):
-        link_claim(rows.claimed_for, latest, before, claim)
-    roots, sums = np.empty(1 + rows.asked_with.shape[1], dtype=np.int64), np.zeros(4, dtype=np.int64)
+    for product in rows.claimed_for[: counts[CLAIMED]]:
+        if product >= 0:
+            latest[product] += 1
     while counts[ASKED] < len(rows.asked_at):
-        if not absorb(who, what, pairs, since, merges, counts, rows, latest, before, rules, rows.asked_at[counts[ASKED]]):
+        if not absorb(who, what, pairs, since, merges, counts, rows, latest, rules, rows.asked_at[counts[ASKED]]):
             return False
+        _expect(who, what, pairs, rows, counts[ASKED])
         if rows.asked[counts[ASKED]] >= 0:
             counts[STAMP] += 2
-            _answer(who, what, pairs, since, counts, rows, latest, before, rules, roots, sums, found[counts[ASKED]])
+            _answer(who, what, pairs, since, counts, rows, products, latest, rules, roots, sums, found[counts[ASKED]])
         counts[ASKED] += 1
-    return absorb(who, what, pairs, since, merges, counts, rows, latest, before, rules, horizon)
+    return absorb(who, what, pairs, since, merges, counts, rows, latest, rules, horizon)

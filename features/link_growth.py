@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from numba import njit
-
+from features.borrowing import borrowing
 from features.history import Ints
+from features.prefetch import AHEAD, prefetch
 
 ONE = 1 << 32
 """Fixed point of weights: sums of them are sums of integers, so their order cannot matter."""
@@ -62,7 +62,7 @@ class Rows(NamedTuple):
     asked_with: Ints
 
 
-@njit(cache=True)
+@borrowing
 def root_of(who, parent, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the root of a node's component; ``parent`` is the column that is followed."""
     while who[node, parent] != node:
@@ -71,7 +71,7 @@ def root_of(who, parent, node):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     return node
 
 
-@njit(cache=True)
+@borrowing
 def _merge(who, merges, counts, a, b, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Make two components one (union by size, Tarjan 1975) and note when, for the graph that lags behind."""
     a, b = root_of(who, PARENT, a), root_of(who, PARENT, b)
@@ -87,7 +87,7 @@ def _merge(who, merges, counts, a, b, now):  # type: ignore[no-untyped-def]  # n
     counts[MERGES] += 1
 
 
-@njit(cache=True)
+@borrowing
 def _lag(who, merges, counts, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Let the lagging graph catch up with the merges before an instant."""
     while counts[LAGGED] < counts[MERGES] and merges[counts[LAGGED], 0] < before:
@@ -100,7 +100,7 @@ def _lag(who, merges, counts, before):  # type: ignore[no-untyped-def]  # noqa: 
         counts[LAGGED] += 1
 
 
-@njit(cache=True)
+@borrowing
 def _have_met(what, pairs, entity, customer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if what[entity, DEGREE] == 0 or what[entity, LATEST] == customer:  # the usual case, told without touching the pairs
         return what[entity, DEGREE] > 0
@@ -112,7 +112,19 @@ def _have_met(what, pairs, entity, customer):  # type: ignore[no-untyped-def]  #
     return False
 
 
-@njit(cache=True)
+@borrowing
+def expect(what, pairs, entities, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Ask memory for the entities of a row that comes later, and for the newest pairs of those of one half as far ahead."""
+    far, near = entities[min(row + AHEAD, len(entities) - 1)], entities[min(row + AHEAD // 2, len(entities) - 1)]
+    for entity in far:
+        if entity >= 0:
+            prefetch(what, entity * WHAT)
+    for entity in near:
+        if entity >= 0 and what[entity, DEGREE] > 1:
+            prefetch(pairs, what[entity, NEWEST] * PAIR)
+
+
+@borrowing
 def _sight(who, what, pairs, since, merges, counts, times, customers, entities, hub):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add all sightings of one instant, degrees first; false where the pairs have no room left for them."""
     at, held = counts[SIGHTED], counts[PAIRS]
@@ -123,6 +135,7 @@ def _sight(who, what, pairs, since, merges, counts, times, customers, entities, 
     if counts[NEEDED] > len(since):
         return False
     for i in range(at, end):
+        expect(what, pairs, entities, i)
         customer = customers[i]
         for entity in entities[i]:
             if entity < 0 or customer < 0 or what[entity, DEGREE] > hub or _have_met(what, pairs, entity, customer):
@@ -143,30 +156,27 @@ def _sight(who, what, pairs, since, merges, counts, times, customers, entities, 
     return True
 
 
-@njit(cache=True)
+@borrowing
 def _count(who, customer, own, total, amount):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if customer >= 0:
         who[customer, own] += amount
         who[root_of(who, PARENT, customer), total] += amount
 
 
-@njit(cache=True)
-def link_claim(claimed_for, latest, before, claim):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Put a claim at the head of its product's chain of claims."""
-    product = claimed_for[claim]
-    if product >= 0:
-        before[claim], latest[product] = latest[product], claim
+@borrowing
+def absorb(who, what, pairs, since, merges, counts, rows, latest, rules, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Let everything strictly before an instant enter; false where the pairs have no room left.
 
-
-@njit(cache=True)
-def absorb(who, what, pairs, since, merges, counts, rows, latest, before, rules, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Let everything strictly before an instant enter; false where the pairs have no room left."""
+    ``latest`` says of each product where its claims end, among those laid side by side; see :mod:`features.link_answers`.
+    """
     while counts[SIGHTED] < len(rows.seen_at) and rows.seen_at[counts[SIGHTED]] < now:
         if not _sight(who, what, pairs, since, merges, counts, rows.seen_at, rows.seen, rows.seen_with, rules.hub):
             return False
     while counts[CLAIMED] < len(rows.claimed_at) and rows.claimed_at[counts[CLAIMED]] < now:
-        _count(who, rows.claimed[counts[CLAIMED]], OWN_CLAIMS, CLAIMS, 1)
-        link_claim(rows.claimed_for, latest, before, counts[CLAIMED])
+        claim = counts[CLAIMED]
+        _count(who, rows.claimed[claim], OWN_CLAIMS, CLAIMS, 1)
+        if rows.claimed_for[claim] >= 0:
+            latest[rows.claimed_for[claim]] += 1
         counts[CLAIMED] += 1
     while counts[STOOD] < len(rows.stood_at) and rows.stood_at[counts[STOOD]] < now:
         _count(who, rows.stood[counts[STOOD]], OWN_ABUSIVE, ABUSIVE, rows.changed[counts[STOOD]])

@@ -23,9 +23,10 @@ _FOR_WRITING, _KEEP, _DATA = 1, 3, 1
 
 @intrinsic
 def prefetch(_context, array, _at):
-    """Ask for the cache line that holds element ``at`` of a contiguous one-dimensional array, to be read and written.
+    """Ask for the cache line that holds element ``at`` of a contiguous array, to be read and written.
 
-    For compiled functions only. The place need not exist: a hint cannot fault.
+    Of an array of several dimensions elements are counted as they lie in memory, row after row. For compiled functions only. The place
+    need not exist: a hint cannot fault.
 
     References
     ----------
