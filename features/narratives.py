@@ -8,9 +8,10 @@ Motwani 1998). What is brought together is verified exactly, so nothing is count
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
+from itertools import accumulate, chain
 from typing import TypeVar
 
 import numpy as np
@@ -124,18 +125,16 @@ def _runs(data: Bytes, offsets: Ints) -> tuple[Ints, Words]:
     return _cut(words, starts, _RUN)  # type: ignore[no-any-return]
 
 
-def shingle(text: str) -> Shingles:
-    """Cut one plain text, not empty, as :func:`shingles` does.
+def shingle(texts: Sequence[str]) -> Shingles:
+    """Cut a few plain texts, none of them empty, as :func:`shingles` does: whose words are remembered from one time to the next.
 
-    >>> shingle("it broke").hashes.tolist() == shingles(pa.array(["it broke"])).hashes.tolist()
+    >>> shingle(["it broke"]).hashes.tolist() == shingles(pa.array(["it broke"])).hashes.tolist()
     True
     """
-    words = _hashes(text.split(" "))
-    return Shingles(*_cut(words, np.array([0, len(words)]), _RUN))
-
-
-def _hashes(words: Iterable[str]) -> Words:
-    return np.frombuffer(b"".join([_digest(word) for word in words]), dtype="<u8").astype(np.uint64)
+    words = [text.split(" ") for text in texts]
+    starts = np.array([*accumulate(map(len, words), initial=0)], dtype=np.int64)
+    hashes = np.frombuffer(b"".join(map(_digest, chain.from_iterable(words))), dtype="<u8").astype(np.uint64)
+    return Shingles(*_cut(hashes, starts, _RUN))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -46,7 +46,6 @@ _LOOKED_IN = np.array(
     [(band, turned) for band, width in enumerate(_WIDTHS) for turned in (0, *(1 << bit for bit in range(width) if band < _TURNED))],
     dtype=np.int64,
 )
-_NO_SETS = Shingles(np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +77,6 @@ class Contents:
 
     def mark(self, row: int) -> bytes:
         """Return what the content of a row is compared by."""
-        if self.sets is _NO_SETS:  # pictures are compared by their codes
-            return b""
         return self.sets.hashes[self.sets.starts[row] : self.sets.starts[row + 1]].tobytes()
 
 
@@ -101,13 +98,13 @@ class Stories:
         """Prepare distinct contents."""
         return self._signed(hashed(pa.chunked_array([texts])), shingles(texts))
 
-    def content(self, text: str) -> Contents:
-        """Prepare a single content."""
-        return self._signed(np.array([code(text)], dtype=np.int64), shingle(text))
+    def few(self, texts: Sequence[str]) -> Contents:
+        """Prepare a few contents, of which some may be equal."""
+        return self._signed(np.array([code(text) for text in texts], dtype=np.int64), shingle(texts))
 
     def _signed(self, codes: Ints, sets: Shingles) -> Contents:
         bands, whole = sign(sets)
-        return Contents(np.stack([codes, briefs(sets)], axis=1), bands.T.view(np.int64), whole, sets)
+        return Contents(np.stack([codes, briefs(sets)], axis=1), np.ascontiguousarray(bands.T).view(np.int64), whole, sets)
 
     def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
         """Find all pairs (row, row) of near equals, given when each was first known."""
@@ -145,16 +142,14 @@ class Pictures:
 
     def contents(self, texts: pa.Array) -> Contents:
         """Prepare distinct contents."""
-        return self._cut(texts.to_pylist())
+        return self.few(texts.to_pylist())
 
-    def content(self, text: str) -> Contents:
-        """Prepare a single content."""
-        return self._cut([text])
-
-    def _cut(self, texts: list[str]) -> Contents:
+    def few(self, texts: Sequence[str]) -> Contents:
+        """Prepare a few contents, of which some may be equal."""
         hashes = np.array([int(text, 16) for text in texts], dtype=np.uint64)
         buckets = (hashes[:, None] >> _SHIFTS & _MASKS).view(np.int64)
-        return Contents(hashes.view(np.int64)[:, None], buckets, hashes, _NO_SETS)
+        nothing = Shingles(np.zeros(1 + len(texts), dtype=np.int64), np.empty(0, dtype=np.uint64))  # they are compared by their codes
+        return Contents(hashes.view(np.int64)[:, None], buckets, hashes, nothing)
 
     def pairs(self, contents: Contents, first: Ints) -> tuple[Ints, Ints]:
         """Find all pairs (row, row) of near equals, given when each was first known."""

@@ -82,7 +82,7 @@ def _write(facts: HashedFacts | Rows, kind: Kind, pages: Pages, fresh: bool) -> 
         known = pages.latest(keys_of(_log(kind, _KNOWN), found.codes[:, None]), [END] * len(first))
         new = [row for row in np.lexsort((found.whole, first)).tolist() if known[row] is None]
         for row in new:
-            _add_one(kind, kind.content(coded.dictionary[row].as_py()), int(first[row]), pages)
+            _add_one(kind, kind.few([coded.dictionary[row].as_py()]), int(first[row]), pages)
     whose = customers[held]
     _add_uses(kind, found.codes[content][whose >= 0], whose[whose >= 0], times[held][whose >= 0], pages, fresh)
 
@@ -157,7 +157,7 @@ def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, page
         text = kind.text(rows.tables["claims"][kind.column][0] or "")
         if not text:
             return []
-        content = kind.content(text)
+        content = kind.few([text])
         known = pages.latest(keys_of(_log(kind, _KNOWN), content.codes[:, None]), [END])[0] is not None
         told = Told(content, None if known else _search(kind, content, at, pages), at, ())
     entry, buckets = tuple(told.content.entries[0].tolist()), told.content.buckets[0].tolist()
@@ -271,7 +271,7 @@ def read(kind: Kind, claim: Mapping[str, Any], codes: Mapping[str, int], now: in
     customer, text = codes.get("customer_id", -1), kind.text(claim.get(kind.column) or "")
     if customer < 0 or not text:
         return np.full(len(_MEASURES), np.nan)
-    found = kind.content(text)
+    found = kind.few([text])
     code = found.codes.item()
     known_key, near_key = key_of(_log(kind, _KNOWN), (code,)), key_of(_log(kind, _NEAR), (code,))
     keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))

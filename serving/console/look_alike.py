@@ -72,7 +72,7 @@ def _stories(claim: Row, rows: list[Row]) -> tuple[Story, ...]:
     told = [(row, text) for row, text in zip(rows, texts, strict=True) if text]
     if not mine or not told:
         return ()
-    near = np.flatnonzero(alike(shingle(mine).hashes, shingles(pa.array([text for _, text in told], type=pa.large_string()))))
+    near = np.flatnonzero(alike(shingle([mine]).hashes, shingles(pa.array([text for _, text in told], type=pa.large_string()))))
     found = [_story(claim, told[place][0]) for place in near.tolist()]
     return tuple(sorted(found, key=lambda story: (-story.likeness, -story.filed_at, story.claim_id))[:MOST])
 

@@ -21,10 +21,10 @@ def test_one_text_is_reduced_as_many_are(text: str) -> None:
 
 @MANY
 @given(st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=8))
-def test_one_text_is_cut_as_many_are(words: list[str]) -> None:
-    text = " ".join(words)
-    one, many = shingle(text), shingles(pa.array([text]))
-    assert one.starts.tolist() == many.starts.tolist() and one.hashes.tolist() == many.hashes.tolist()
+def test_a_few_texts_are_cut_as_many_are(words: list[str]) -> None:
+    texts = [" ".join(words), *words]
+    few, many = shingle(texts), shingles(pa.array(texts))
+    assert few.starts.tolist() == many.starts.tolist() and few.hashes.tolist() == many.hashes.tolist()
 
 
 def some(kind: Kind) -> list[str]:
@@ -40,7 +40,7 @@ def test_what_is_found_in_the_buckets_of_one_is_what_all_pairs_hold() -> None:
         left, right = kind.pairs(found, np.arange(len(texts)))
         near = {frozenset(pair) for pair in zip(left.tolist(), right.tolist(), strict=True)}
         for row, text in enumerate(texts):
-            one = kind.content(text)
+            one = kind.few([text])
             assert one.codes[0] == found.codes[row] and one.buckets[0].tolist() == found.buckets[row].tolist()
             mine = {other for other in range(len(texts)) if other != row and _meet(kind, one, found, other)}
             written = [[at, *found.entries[other]] for at, other in enumerate(sorted(mine))]
