@@ -11,11 +11,20 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from features.borrowing import borrowing
 from features.likeness import are_alike
 from features.photographs import ones
+from features.prefetch import AHEAD, prefetch
 
-_PART, _AT_ONCE = 2_048, 32
+_PART, _AT_ONCE = 4_096, 32
 """Texts of a part, about; how many briefs are compared at once, which is what the processor does best."""
+
+_WORD, _MARKS, _SIZE, _TEXT, _WORDS = 0, 1, 3, 4, 5
+"""What travels with a text: its word; two words of marks; its size, whether others are compared with it, its place in time; its number
+and where its instant begins."""
+
+_HALF, _LOWER, _HELD, _SIZES = np.uint64(32), np.uint64(0xFFFFFFFF), np.uint64(1 << 31), np.uint64((1 << 31) - 1)
+_TURN = np.uint64(0x9E3779B97F4A7C15)  # where words come from is nobody's business here: they are turned by a multiplicative hash
 
 
 @njit(cache=True, nogil=True)
@@ -39,85 +48,116 @@ def meet(words, by_time, tied, held, marked, starts, hashes, ratio, look_back): 
     ``words``, ``held`` and ``marked`` are by text, ``by_time`` lists the texts, and ``tied`` says for each place in that list where
     its instant begins. Returns the (pairs,) later and earlier texts that are alike.
     """
-    ends, who, word, mark = _dealt(words, by_time, marked)
+    ends, dealt = _dealt(words, by_time, tied, held, marked)
     largest = 1 + np.max(ends[1:] - ends[:-1])
     mask = 1
     while mask < 2 * largest:
         mask *= 2
-    table, kinds, free = np.empty(mask, np.int32), np.empty(largest, np.uint64), np.empty(largest + 1, np.int32)
-    order, heard = np.empty(largest, np.int32), np.empty(largest, np.int32)
+    table, kinds, number = np.empty(mask, np.int32), np.empty(largest, np.uint64), np.empty(largest, np.int32)
+    order, free, heard = np.empty(largest, np.int32), np.empty(largest + 1, np.int32), np.empty((2, largest), np.int32)
     told, may = np.zeros((3, largest + _AT_ONCE), np.uint64), np.empty(largest + _AT_ONCE, np.bool_)
-    left, right, count = np.empty(1024, np.int32), np.empty(1024, np.int32), 0
-    for part in range(len(ends) - 1):
-        begin, end = ends[part], ends[part + 1]
-        buckets = _bucketed(word[begin:end], table, kinds, free, order)
-        for bucket in range(buckets):
-            first, known = free[bucket], free[bucket]
-            if free[bucket + 1] - first == 1:
-                continue
-            for place in range(first, free[bucket + 1]):
-                at = begin + order[place]
-                text = by_time[who[at]]
-                low = _low(heard, first, known, tied[who[at]], look_back)
-                if _may(mark[at], told, low, known, ratio, may):
-                    mine = hashes[starts[text] : starts[text + 1]]
-                    for other in range(known - 1, low - 1, -1):
-                        if may[other]:
-                            earlier = by_time[heard[other]]
-                            if are_alike(mine, hashes[starts[earlier] : starts[earlier + 1]], ratio):
-                                if count == len(left):
-                                    left, right = _longer(left), _longer(right)
-                                left[count], right[count] = text, earlier
-                                count += 1
-                if held[text]:
-                    heard[known] = who[at]
-                    for word_of in range(3):
-                        told[word_of, known] = mark[at, word_of]
-                    known += 1
+    bench = table, kinds, number, order, free, heard, told, may
+    left, right, count, part = np.empty(1024, np.int32), np.empty(1024, np.int32), 0, 0
+    while part < len(ends) - 1:
+        mine = dealt[ends[part] : ends[part + 1]]
+        found = _within(mine, ratio, look_back, bench, left[count:], right[count:])
+        if count + found > len(left):  # no room: once more with more of it
+            left, right = _longer(left, 2 * (count + found)), _longer(right, 2 * (count + found))
+        else:
+            count += _verified(starts, hashes, ratio, left[count : count + found], right[count : count + found])
+            part += 1
     return left[:count], right[:count]
 
 
+@borrowing
+def _within(dealt, ratio, look_back, bench, left, right):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Compare the marks of one part's texts, and put down who may be alike as far as there is room; returns how many pairs there are."""
+    table, kinds, number, order, free, heard, told, may = bench
+    count = 0
+    for bucket in range(_bucketed(dealt, table, kinds, number, free, order)):
+        first, known = free[bucket], free[bucket]
+        if free[bucket + 1] - first == 1:
+            continue
+        for place in range(first, free[bucket + 1]):
+            mine = dealt[order[place]]
+            text = np.int64(mine[_TEXT] & _LOWER)
+            low = _low(heard[0], first, known, np.int64(mine[_TEXT] >> _HALF), look_back)
+            if _may(mine, told, low, known, ratio, may):
+                for other in range(known - 1, low - 1, -1):
+                    if may[other]:
+                        if count < len(left):
+                            left[count], right[count] = text, heard[1, other]
+                        count += 1
+            if mine[_SIZE] & _HELD:
+                heard[0, known], heard[1, known] = mine[_SIZE] >> _HALF, text
+                told[0, known], told[1, known], told[2, known] = mine[_MARKS], mine[_MARKS + 1], mine[_SIZE] & _SIZES
+                known += 1
+    return count
+
+
+@borrowing
+def _verified(starts, hashes, ratio, left, right):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Keep the pairs that are alike, in front; returns how many. Sets lie anywhere in memory, which is asked for them ahead of time."""
+    kept, last = 0, len(left) - 1
+    for pair in range(len(left)):
+        far, near = min(pair + AHEAD, last), min(pair + AHEAD // 2, last)
+        prefetch(starts, left[far])
+        prefetch(starts, right[far])
+        for line in range(0, 16, 8):  # a cache line holds eight hashes
+            prefetch(hashes, starts[left[near]] + line)
+            prefetch(hashes, starts[right[near]] + line)
+        one, other = left[pair], right[pair]
+        if are_alike(hashes[starts[one] : starts[one + 1]], hashes[starts[other] : starts[other + 1]], ratio):
+            left[kept], right[kept] = one, other
+            kept += 1
+    return kept
+
+
 @njit(cache=True, nogil=True)
-def _dealt(words, by_time, marked):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _dealt(words, by_time, tied, held, marked):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Deal texts to parts by the upper bits of their words, in order of time; where each part ends, and what travels with a text."""
     n, bits = len(words), 0
     while n >> bits > _PART:
         bits += 1
-    # By a multiplicative hash: where words come from is nobody's business here.
-    turn, shift = np.uint64(0x9E3779B97F4A7C15), np.uint64(63 - bits)
     ends = np.zeros((1 << bits) + 1, dtype=np.int64)
+    shift = np.uint64(63 - bits)
     for word in words:
-        ends[np.int64((word * turn) >> np.uint64(1) >> shift) + 1] += 1
+        ends[np.int64((word * _TURN) >> np.uint64(1) >> shift) + 1] += 1
     ends = np.cumsum(ends)
-    free = ends[:-1].copy()
-    who, held, mark = np.empty(n, np.int32), np.empty(n, np.uint64), np.empty((n, 3), np.uint64)
-    for place in range(n):
+    dealt = np.empty((n, _WORDS), np.uint64)
+    _deal(words, by_time, tied, held, marked, shift, ends[:-1].copy(), dealt)
+    return ends, dealt
+
+
+@borrowing
+def _deal(words, by_time, tied, held, marked, shift, free, dealt):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Deal, to where each part begins."""
+    for place in range(len(words)):
         text = by_time[place]
-        part = np.int64((words[text] * turn) >> np.uint64(1) >> shift)
-        at = free[part]
-        who[at], held[at] = place, words[text]
-        for word_of in range(3):
-            mark[at, word_of] = marked[text, word_of]
-        free[part] = at + 1
-    return ends, who, held, mark
+        part = np.int64((words[text] * _TURN) >> np.uint64(1) >> shift)
+        mine = dealt[free[part]]
+        free[part] += 1
+        mine[_WORD], mine[_MARKS], mine[_MARKS + 1] = words[text], marked[text, 0], marked[text, 1]
+        mine[_SIZE] = marked[text, 2] | (_HELD if held[text] else np.uint64(0)) | np.uint64(place) << _HALF
+        mine[_TEXT] = np.uint64(text) | np.uint64(tied[place]) << _HALF
 
 
-@njit(cache=True, nogil=True)
-def _bucketed(words, table, kinds, free, order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@borrowing
+def _bucketed(dealt, table, kinds, number, free, order):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Put a part's texts into buckets of equal words, in the order given; ``free`` then says where buckets begin. Returns how many."""
-    n, mask, buckets = len(words), 1, 0
+    n, mask, buckets = len(dealt), 1, 0
     while mask < 2 * n:
         mask *= 2
     bound = np.uint64(mask - 1)
     table[:mask] = -1
     free[: n + 1] = 0
-    number = np.empty(n, np.int32)
     for i in range(n):
-        slot = (words[i] ^ (words[i] >> np.uint64(32))) & bound
-        while table[slot] >= 0 and kinds[table[slot]] != words[i]:
+        word = dealt[i, _WORD]
+        slot = (word ^ (word >> np.uint64(32))) & bound
+        while table[slot] >= 0 and kinds[table[slot]] != word:
             slot = (slot + np.uint64(1)) & bound
         if table[slot] < 0:
-            table[slot], kinds[buckets] = buckets, words[i]
+            table[slot], kinds[buckets] = buckets, word
             buckets += 1
         number[i] = table[slot]
         free[number[i] + 1] += 1
@@ -132,7 +172,7 @@ def _bucketed(words, table, kinds, free, order):  # type: ignore[no-untyped-def]
     return buckets
 
 
-@njit(cache=True, nogil=True)
+@borrowing
 def _low(heard, first, known, tied, look_back):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Find where those begin that a text is compared with: all of its instant, and so many of the latest before."""
     earlier = known - 1
@@ -141,22 +181,22 @@ def _low(heard, first, known, tied, look_back):  # type: ignore[no-untyped-def] 
     return max(first, earlier - look_back + 1)
 
 
-@njit(cache=True, nogil=True)
-def _may(mark, told, low, known, ratio, may):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@borrowing
+def _may(mine, told, low, known, ratio, may):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Tell which of those told may be alike by their marks; return how many, counting what lies beyond them up to a round number."""
-    one, two, mine, count = mark[0], mark[1], np.int64(mark[2]), 0
+    one, two, own, count = mine[_MARKS], mine[_MARKS + 1], np.int64(mine[_SIZE] & _SIZES), 0
     for other in range(low, low + (known - low + _AT_ONCE - 1) // _AT_ONCE * _AT_ONCE):
         first, second, size = told[0, other], told[1, other], np.int64(told[2, other])
         here, there = ones(one & ~first) + ones(two & ~second), ones(first & ~one) + ones(second & ~two)
-        shared = min(mine - here, size - there)
-        may[other] = (ratio[0] + ratio[1]) * shared >= ratio[0] * (mine + size)
+        shared = min(own - here, size - there)
+        may[other] = (ratio[0] + ratio[1]) * shared >= ratio[0] * (own + size)
         count += may[other]
     return count
 
 
 @njit(cache=True, nogil=True)
-def _longer(values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    found = np.empty(2 * len(values), values.dtype)
+def _longer(values, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    found = np.empty(size, values.dtype)
     found[: len(values)] = values
     return found
 

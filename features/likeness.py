@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from features.borrowing import borrowing
 from features.history import Ints
 from features.photographs import ones
 
@@ -43,7 +44,7 @@ def briefs(sets: Shingles) -> Ints:
     return (_outlines(sets.starts, sets.hashes) & _OUTLINE | sizes << _SIZE_AT).view(np.int64)  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True)
+@borrowing
 def may_be_alike(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Whether two sets can be nearly the same, for all that their briefs tell; for compiled functions."""
     one, other = np.uint64(one), np.uint64(other)
@@ -58,7 +59,7 @@ def alike(one: Words, others: Shingles) -> npt.NDArray[np.bool_]:
     return found
 
 
-@njit(cache=True, nogil=True)
+@borrowing
 def are_alike(one, other, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Whether two ascending sets have a Jaccard similarity of at least ratio, in integers; stops where it cannot be reached any more."""
     needed = _needed(len(one), len(other), ratio)
@@ -71,7 +72,7 @@ def are_alike(one, other, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return common >= needed
 
 
-@njit(cache=True, nogil=True)
+@borrowing
 def _needed(one, other, ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """How many elements two sets of these sizes must share: common / (one + other - common) ≥ ratio, solved for common."""
     return -(-ratio[0] * (one + other) // (ratio[0] + ratio[1]))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from features.borrowing import borrowing
 from features.history import Ints, group
 
 MAX_BITS = 6
@@ -51,7 +52,7 @@ def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:
     return ((hashes[:, None] >> shifts) & np.uint64((1 << _WIDTH) - 1)).astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
+@borrowing
 def ones(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Count the ones of a 64-bit word, for compiled functions (Knuth, The Art of Computer Programming 4A, 7.1.3)."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
@@ -70,7 +71,7 @@ def _pairs(band: np.int64, starts: Ints, rows: Ints, held: npt.NDArray[np.uint64
         room = count
 
 
-@njit(cache=True, nogil=True)
+@borrowing
 def _found_before(differing, band):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Whether an earlier band already brought two together that differ in these bits."""
     for _ in range(band):
