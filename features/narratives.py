@@ -27,6 +27,7 @@ from features.words import Bytes, buffers_of, hash_words, letters_and_digits
 
 __all__ = [
     "ALIKE",
+    "BANDS",
     "LOOK_BACK",
     "Shingles",
     "Words",
@@ -47,7 +48,7 @@ LOOK_BACK = 64
 """In each band a narrative is compared with at most so many of the latest earlier ones, so that cost stays linear: of a template that
 everybody fills in anew, each use meets at least so many earlier ones, not all."""
 
-_RUN, _BANDS, _ROWS, _SEED, _FEW = 3, 32, 4, 20210901, 32
+_RUN, BANDS, _ROWS, _SEED, _FEW = 3, 32, 4, 20210901, 32
 
 Part = TypeVar("Part")
 
@@ -175,7 +176,7 @@ def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | N
     left = right = np.empty(0, dtype=np.int32)
     kept = _MERGED
     with ThreadPoolExecutor(threads) as pool:
-        for begin in range(0, _BANDS, threads):
+        for begin in range(0, BANDS, threads):
             found = list(pool.map(lambda band: meet(band, by_time, tied, *known), bands[begin : begin + threads]))
             left, right = (np.concatenate([before, *(pairs[side] for pairs in found)]) for side, before in enumerate((left, right)))
             # A template that everybody uses meets itself in every band: what was found twice must not pile up.
@@ -196,7 +197,7 @@ def _in_time(first: Ints, whole: Words) -> tuple[Places, Places]:
 def sign(sets: Shingles, threads: int = 1) -> tuple[Words, Words]:
     """Return (bands, n) the bucket of each narrative in each band, and (n,) a word for the whole that orders equal instants."""
     n, (factors, shifts) = len(sets.starts) - 1, _turns()
-    bands, whole = np.empty((_BANDS, n), dtype=np.uint64), np.empty(n, dtype=np.uint64)
+    bands, whole = np.empty((BANDS, n), dtype=np.uint64), np.empty(n, dtype=np.uint64)
     _in_parts(lambda begin, end: _sign(sets.starts, sets.hashes, factors, shifts, bands, whole, begin, end), n, threads)
     return bands, whole
 
@@ -204,7 +205,7 @@ def sign(sets: Shingles, threads: int = 1) -> tuple[Words, Words]:
 @cache
 def _turns() -> tuple[Words, Words]:
     """Draw the 128 ways of turning a hash (odd factors and shifts), the same for ever."""
-    factors, shifts = np.random.default_rng(_SEED).integers(0, 2**64, size=(2, _BANDS * _ROWS), dtype=np.uint64)
+    factors, shifts = np.random.default_rng(_SEED).integers(0, 2**64, size=(2, BANDS * _ROWS), dtype=np.uint64)
     return factors | np.uint64(1), shifts
 
 

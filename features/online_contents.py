@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from numba import njit
 
 from features.history import Ints
 from features.narratives import (
+    BANDS,
     LOOK_BACK,
     Shingles,
     Words,
@@ -28,7 +30,7 @@ from features.narratives import (
     shingles,
     sign,
 )
-from features.online_rows import code, hashed
+from features.online_rows import alone, code, hashed, log_on
 from features.pages import END, Key, Pages, join, words_of
 from features.photographs import MAX_BITS, near_photographs, ones
 
@@ -42,6 +44,7 @@ the 68 of four bands; the batch looks in memory, where that does not matter (Nor
 
 _SHIFTS = np.cumsum((0, *_WIDTHS[:-1])).astype(np.uint64)
 _MASKS = np.array([(1 << width) - 1 for width in _WIDTHS], dtype=np.uint64)
+_WHOLE = np.array([(band, 0) for band in range(BANDS)], dtype=np.int64)
 _LOOKED_IN = np.array(
     [(band, turned) for band, width in enumerate(_WIDTHS) for turned in (0, *(1 << bit for bit in range(width) if band < _TURNED))],
     dtype=np.int64,
@@ -110,10 +113,10 @@ class Stories:
         """Find all pairs (row, row) of near equals, given when each was first known."""
         return near_narratives(contents.sets, first)
 
-    def looked_in(self, contents: Contents) -> Ints:
-        """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
-        mine = contents.buckets[0]
-        return np.stack([np.arange(len(mine)), mine], axis=1)
+    @property
+    def asked(self) -> Ints:
+        """(asked, 2) the bands in which near equals of a content may lie, and which bits of its bucket are turned there."""
+        return _WHOLE
 
     def candidates(self, contents: Contents, words: Ints, bounds: Ints, now: int, until: int) -> Ints:
         """Return the codes in some buckets that may be near, among all from ``now`` to ``until`` and the latest before of each."""
@@ -155,9 +158,10 @@ class Pictures:
         """Find all pairs (row, row) of near equals, given when each was first known."""
         return near_photographs(contents.whole)
 
-    def looked_in(self, contents: Contents) -> Ints:
-        """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
-        return np.stack([_LOOKED_IN[:, 0], contents.buckets[0][_LOOKED_IN[:, 0]] ^ _LOOKED_IN[:, 1]], axis=1)
+    @property
+    def asked(self) -> Ints:
+        """(asked, 2) the bands in which near equals of a content may lie, and which bits of its bucket are turned there."""
+        return _LOOKED_IN
 
     def candidates(self, contents: Contents, words: Ints, bounds: Ints, now: int, until: int) -> Ints:
         """Return the codes in some buckets that are near; no more has to be known of a picture."""
@@ -200,6 +204,23 @@ def _take_near(words, bounds, until, whole, most):  # type: ignore[no-untyped-de
 
 
 Kind = Stories | Pictures
+
+KNOWN, USES, OWN, NEAR, BUCKET = range(5)
+"""Logs of a kind of content: by content what it is compared by, its uses, those of a customer, its near equals; and by bucket."""
+
+
+@cache
+def log_of(kind: Kind, what: int) -> int:
+    """Return the number of a log; the uses of a content and what is near it stand together, the others are asked alone."""
+    number = kind.log + what
+    return alone(number) if what in (KNOWN, OWN, BUCKET) else log_on(kind.log, number)
+
+
+def looked_in(kind: Kind, contents: Contents) -> Ints:
+    """Return (asked, 2) bands and buckets in which near equals of a single content may lie."""
+    band, turned = kind.asked.T
+    return np.stack([band, contents.buckets[0][band] ^ turned], axis=1)
+
 
 KINDS: tuple[Kind, ...] = (Stories(), Pictures())
 """The kinds of content a claim may carry."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -17,14 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.history import NEVER, Floats, Ints
-from features.online_contents import KINDS, Contents, Kind, Told
-from features.online_rows import HashedFacts, Rows, alone, key_of, keys_of, log_on
+from features.online_contents import BUCKET, KINDS, KNOWN, NEAR, OWN, USES, Contents, Kind, Told, log_of, looked_in
+from features.online_rows import HashedFacts, Rows, key_of, keys_of
 from features.online_sources import earlier_pages
 from features.online_windows import Round
 from features.pages import END, OTHER, RAW, Key, Laid, Pages, Row, append, count_before, join, rows, words_of
 from features.spec import DAY_US, Direct
-
-_KNOWN, _USES, _OWN, _NEAR, _BUCKET = range(5)
 
 _NOTHING = bytes(8)
 """How a page begins that is the first of its log."""
@@ -50,13 +47,6 @@ class DuplicatePlan:
         return cls(features, tuple(kind for kind in KINDS if any(f.name.startswith(f"{kind.name}_") for f in features)))
 
 
-@cache
-def _log(kind: Kind, what: int) -> int:
-    """Return the number of a log; the uses of a content and what is near it stand together, the others are asked alone."""
-    number = kind.log + what
-    return alone(number) if what in (_KNOWN, _OWN, _BUCKET) else log_on(kind.log, number)
-
-
 def write(facts: HashedFacts | Rows, plan: DuplicatePlan, pages: Pages, fresh: bool) -> None:
     """Add the contents of new claims."""
     for kind in plan.kinds:
@@ -79,7 +69,7 @@ def _write(facts: HashedFacts | Rows, kind: Kind, pages: Pages, fresh: bool) -> 
     if fresh:
         _add_all(kind, found, first, pages)
     else:
-        known = pages.latest(keys_of(_log(kind, _KNOWN), found.codes[:, None]), [END] * len(first))
+        known = pages.latest(keys_of(log_of(kind, KNOWN), found.codes[:, None]), [END] * len(first))
         new = [row for row in np.lexsort((found.whole, first)).tolist() if known[row] is None]
         for row in new:
             _add_one(kind, kind.few([coded.dictionary[row].as_py()]), int(first[row]), pages)
@@ -95,13 +85,13 @@ def _add_all(kind: Kind, found: Contents, first: Ints, pages: Pages) -> None:
         bucket = found.buckets[by_time, band]
         order = by_time[np.argsort(bucket, kind="stable")]
         codes = np.stack([np.full(len(order), band), found.buckets[order, band]], axis=1)
-        _add_rows(_log(kind, _BUCKET), codes, first[order], found.entries[order], pages, True)
+        _add_rows(log_of(kind, BUCKET), codes, first[order], found.entries[order], pages, True)
     left, right = kind.pairs(found, first)
     one, other = np.concatenate([left, right]), np.concatenate([right, left])
     times = np.maximum(first[one], first[other])
     order = np.lexsort((times, found.codes[one]))
     if len(order):
-        _add_rows(_log(kind, _NEAR), found.codes[one[order], None], times[order], found.codes[other[order], None], pages, True)
+        _add_rows(log_of(kind, NEAR), found.codes[one[order], None], times[order], found.codes[other[order], None], pages, True)
 
 
 def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
@@ -110,13 +100,13 @@ def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
     _introduce(kind, found, np.zeros(1, dtype=np.int64), np.array([first]), pages, False)
     bands = np.stack([np.arange(found.buckets.shape[1]), found.buckets[0]], axis=1)
     mine = np.repeat(found.entries, len(bands), axis=0)
-    _add_rows(_log(kind, _BUCKET), bands, np.full(len(bands), first), mine, pages, False)
+    _add_rows(log_of(kind, BUCKET), bands, np.full(len(bands), first), mine, pages, False)
     _add_near(kind, found, near, first, pages)
 
 
 def _search(kind: Kind, found: Contents, first: int, pages: Pages) -> Ints:
     """Return the near equals of a content that is first told at an instant."""
-    keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
+    keys = keys_of(log_of(kind, BUCKET), looked_in(kind, found))
     words, bounds = _held_before(kind, found, keys, pages.latest(keys, [first + 1] * len(keys)), first, pages)
     codes = kind.candidates(found, words, bounds, first, first + 1)
     asked = _unknown(kind, codes)
@@ -127,7 +117,7 @@ def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages)
     """Write down which contents a new one is near, and with each that it is."""
     if len(near):
         one, other = np.append(near, np.full(len(near), found.codes[0])), np.append(np.full(len(near), found.codes[0]), near)
-        _add_rows(_log(kind, _NEAR), one[:, None], np.full(len(one), first), other[:, None], pages, False)
+        _add_rows(log_of(kind, NEAR), one[:, None], np.full(len(one), first), other[:, None], pages, False)
 
 
 def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, pages: Pages) -> list[Row]:
@@ -158,24 +148,24 @@ def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, page
         if not text:
             return []
         content = kind.few([text])
-        known = pages.latest(keys_of(_log(kind, _KNOWN), content.codes[:, None]), [END])[0] is not None
+        known = pages.latest(keys_of(log_of(kind, KNOWN), content.codes[:, None]), [END])[0] is not None
         told = Told(content, None if known else _search(kind, content, at, pages), at, ())
     entry, buckets = tuple(told.content.entries[0].tolist()), told.content.buckets[0].tolist()
     added: list[Row] = []
     if told.near is not None:
         _introduce(kind, told.content, np.zeros(1, dtype=np.int64), np.array([at]), pages, False)
         _add_near(kind, told.content, told.near, at, pages)
-        log = _log(kind, _BUCKET)
+        log = log_of(kind, BUCKET)
         added = [(key_of(log, (band, bucket)), (RAW,) * len(entry), entry) for band, bucket in enumerate(buckets)]
     if customer >= 0:
-        added.append((key_of(_log(kind, _USES), entry[:1]), (RAW, OTHER), (customer, NEVER)))
-        added.append((key_of(_log(kind, _OWN), (entry[0], customer)), (), ()))
+        added.append((key_of(log_of(kind, USES), entry[:1]), (RAW, OTHER), (customer, NEVER)))
+        added.append((key_of(log_of(kind, OWN), (entry[0], customer)), (), ()))
     return added
 
 
 def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages, fresh: bool) -> None:
     """Write down since when contents are known, and what they are compared by."""
-    keys = keys_of(_log(kind, _KNOWN), found.codes[rows_of, None])
+    keys = keys_of(log_of(kind, KNOWN), found.codes[rows_of, None])
     marks = [found.mark(row) for row in rows_of.tolist()]
     if fresh:
         ends = np.cumsum([len(mark) for mark in marks], dtype=np.int64)
@@ -198,14 +188,14 @@ def _add_uses(kind: Kind, contents: Ints, customers: Ints, times: Ints, pages: P
         return
     both = np.stack([contents, customers], axis=1)
     for log, codes, values, kinds in (
-        (_USES, both[:, :1], np.stack([customers, np.full(len(customers), NEVER)], axis=1), np.array([RAW, OTHER])),
-        (_OWN, both, np.empty((len(customers), 0), dtype=np.int64), np.empty(0, dtype=np.int64)),
+        (USES, both[:, :1], np.stack([customers, np.full(len(customers), NEVER)], axis=1), np.array([RAW, OTHER])),
+        (OWN, both, np.empty((len(customers), 0), dtype=np.int64), np.empty(0, dtype=np.int64)),
     ):
         order = np.lexsort(codes.T[::-1])
         begins = np.ones(len(order), dtype=bool)
         begins[1:] = np.any(codes[order[1:]] != codes[order[:-1]], axis=1)
         starts = np.append(np.flatnonzero(begins), len(order))
-        append(pages, keys_of(_log(kind, log), codes[order[starts[:-1]]]), starts, times[order], values[order], kinds, fresh)
+        append(pages, keys_of(log_of(kind, log), codes[order[starts[:-1]]]), starts, times[order], values[order], kinds, fresh)
 
 
 def _held_before(
@@ -232,7 +222,7 @@ def _unknown(kind: Kind, codes: Ints) -> _Unknown:
     if not kind.marked or not len(codes):
         return [], []
     unknown = [code for code in codes.tolist() if code not in _marks]
-    return unknown, keys_of(_log(kind, _KNOWN), np.array(unknown, dtype=np.int64)[:, None]) if unknown else []
+    return unknown, keys_of(log_of(kind, KNOWN), np.array(unknown, dtype=np.int64)[:, None]) if unknown else []
 
 
 def _near(kind: Kind, found: Contents, codes: Ints, asked: _Unknown, marks: Sequence[bytes | None]) -> Ints:
@@ -273,8 +263,8 @@ def read(kind: Kind, claim: Mapping[str, Any], codes: Mapping[str, int], now: in
         return np.full(len(_MEASURES), np.nan)
     found = kind.few([text])
     code = found.codes.item()
-    known_key, near_key = key_of(_log(kind, _KNOWN), (code,)), key_of(_log(kind, _NEAR), (code,))
-    keys = keys_of(_log(kind, _BUCKET), kind.looked_in(found))
+    known_key, near_key = key_of(log_of(kind, KNOWN), (code,)), key_of(log_of(kind, NEAR), (code,))
+    keys = keys_of(log_of(kind, BUCKET), looked_in(kind, found))
     known, near_page, *held = yield [(key, now) for key in (known_key, near_key, *keys)]
     if known is None:
         near = kind.candidates(found, *_held_before(kind, found, keys, held, now, pages), now, now)
@@ -284,7 +274,7 @@ def read(kind: Kind, claim: Mapping[str, Any], codes: Mapping[str, int], now: in
         near = _all_before(near_key, near_page, now, pages)
     told[kind.name] = Told(found, near if known is None else None, now, keys)
     alike = [*near.tolist(), code]
-    uses, own = _log(kind, _USES), _log(kind, _OWN)
+    uses, own = log_of(kind, USES), log_of(kind, OWN)
     used = yield [(key_of(uses, (one,)), now) for one in alike] + [(key_of(own, (one, customer)), now) for one in alike]
     return _measured(used[: len(alike)], used[len(alike) :], customer, now)
 

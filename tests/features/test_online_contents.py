@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.narratives import plain, plain_text, shingle, shingles
-from features.online_contents import Contents, Kind, Pictures, Stories
+from features.online_contents import Contents, Kind, Pictures, Stories, looked_in
 from tests.features.tables import narratives, photographs
 from tests.strategies import MANY
 
@@ -52,5 +52,5 @@ def test_what_is_found_in_the_buckets_of_one_is_what_all_pairs_hold() -> None:
 
 
 def _meet(kind: Kind, one: Contents, found: Contents, other: int) -> bool:
-    looked = {tuple(bucket) for bucket in kind.looked_in(one).tolist()}
+    looked = {tuple(bucket) for bucket in looked_in(kind, one).tolist()}
     return any((band, bucket) in looked for band, bucket in enumerate(found.buckets[other].tolist()))
