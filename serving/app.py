@@ -175,9 +175,9 @@ def frame(
     outside
         How it meets the world.
     """
-    told = {"recognise": outside.recognise, "limits": limits, "fresh": _request_ids(), "answered": answered, "bounds": outside.bounds}
+    fresh, bounds = _request_ids(), outside.bounds
     app = Endpoint(
-        partial(Gate, **told),
+        partial(Gate, recognise=outside.recognise, limits=limits, fresh=fresh, answered=answered, bounds=bounds),
         is_traced=outside.tracing,
         title="Touchstone",
         summary="Decides marketplace claims: probabilities, action, reasons.",
