@@ -60,16 +60,45 @@ def _bring(source: str, near: Path) -> Path:
     """Copy every file of rows; return the file if the source is one, else the folder."""
     from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
-    try:
+    with reaching(source, "files of rows that we may read"):
         system, there = url_to_fs(source)
         single = system.isfile(there)
         files = [there] if single else [name for name in system.ls(there, detail=False) if name.endswith(ENDINGS)]
         for name in files:
             system.get_file(name, str(near / PurePosixPath(name).name))
-    except ImportError as error:
-        raise ContractError(f"{source}: expected a package that reads such addresses, found {error}; for s3:// it is s3fs") from error
-    except (OSError, ValueError) as error:
-        raise ContractError(f"{source}: expected files of rows that we may read, found {type(error).__name__}: {error}") from error
     if not files:
         raise ContractError(f"{source}: expected <table>.parquet or <table>.csv files, found none; name a folder that holds some")
     return near / PurePosixPath(there).name if single else near
+
+
+@contextmanager
+def reaching(address: str, expected: str = "object storage that we may use") -> Iterator[None]:
+    """Turn whatever a file system of fsspec raises into an error of input that names the address.
+
+    Parameters
+    ----------
+    address
+        What is being reached.
+    expected
+        What should be there.
+
+    Raises
+    ------
+    ContractError
+        If anything is raised in the block: each package has errors of its own, and what they say is what is known.
+
+    Examples
+    --------
+    >>> with reaching("s3://bucket"):
+    ...     raise PermissionError("Access Denied")
+    Traceback (most recent call last):
+    data_contracts.contract.ContractError: s3://bucket: expected object storage that we may use, found PermissionError: Access Denied
+    """
+    try:
+        yield
+    except ContractError:
+        raise
+    except ImportError as error:
+        raise ContractError(f"{address}: expected a package that reads such addresses, found {error}; for s3:// it is s3fs") from error
+    except Exception as error:
+        raise ContractError(f"{address}: expected {expected}, found {type(error).__name__}: {error}") from error

