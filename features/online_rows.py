@@ -24,14 +24,13 @@ import pyarrow.compute as pc
 from data_contracts import CONTRACTS
 from features.facts import RECORDED, Facts
 from features.history import NEVER, Ints
-from features.pages import Key
+from features.pages import ALONE, ODD, Key
 from features.spec import ENTITIES, Selection
 
 NOBODY = -1
 """Code of a missing identifier."""
 
-_ALONE = 1 << 32
-_ODD, _WHOLE, _HALF = 0x9E3779B97F4A7C15, 1 << 64, 1 << 63
+_WHOLE, _HALF = 1 << 64, 1 << 63
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -58,7 +57,7 @@ def alone(log: int) -> int:
 
     Two of them share a hash as rarely as two identifiers share a code.
     """
-    return _ALONE | log
+    return ALONE | log
 
 
 def shelves_of(by: Iterable[str]) -> bytes:
@@ -84,20 +83,20 @@ def key_of(log: int, codes: Sequence[int]) -> Key:
     >>> key_of(alone(5), [2])
     (-7611122177492620181, 0)
     """
-    if log >= _ALONE:
+    if log >= ALONE:
         number = log
         for mine in codes:
-            number = number * _ODD + mine
+            number = number * ODD + mine
         return (number + _HALF) % _WHOLE - _HALF, 0
     return (log >> 16).to_bytes(2, "big") + b"".join([mine.to_bytes(8, "big", signed=True) for mine in codes]), log & 0xFFFF
 
 
 def keys_of(log: int, codes: Ints) -> list[Key]:
     """Return the keys of many: (keys, identifiers) codes."""
-    if log >= _ALONE:
+    if log >= ALONE:
         numbers = np.full(len(codes), log, dtype=np.int64)
         for column in codes.T:
-            numbers = numbers * np.int64(_ODD - _WHOLE) + column  # what runs over is cut off
+            numbers = numbers * np.int64(ODD) + column  # what runs over is cut off
         return [(mine, 0) for mine in numbers.tolist()]
     prefix, number, size = (log >> 16).to_bytes(2, "big"), log & 0xFFFF, 8 * codes.shape[1]
     packed = np.ascontiguousarray(codes, dtype=">i8").tobytes()

@@ -15,13 +15,16 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from features.history import NEVER, Ints
+
+if TYPE_CHECKING:
+    from features.arena_loading import Arena
 
 PAGE_ROWS = 128
 """A page is closed once it holds so many rows, but never between two rows of the same instant."""
@@ -35,12 +38,26 @@ _WORD = np.dtype("<i8")
 END = int(np.iinfo(np.int64).max)
 """An instant after all others."""
 
-Key = tuple[bytes | int, int]
+ALONE = 1 << 32
+"""Logs whose number is no smaller stand alone."""
+
+ODD = 0x9E3779B97F4A7C15 - (1 << 64)
+"""Numbers of shelves mix identifiers: each in turn is added to so many times what was there; what runs over 64 bits is cut off."""
+
+Shelf = bytes | int
+
+Key = tuple[Shelf, int]
 """The shelf on which a log stands, and its number there: the logs of one customer, say, are read together. The shelf of a log that
 stands alone is a number, of 64 bits with a sign: where pages are kept, nothing is found faster."""
 
 Page = tuple[Key, int, bytes]
 """Key, instant of the first row, and rows as little-endian ``int64``, the row of what stood before first."""
+
+Change = tuple[Key, int, int, bytes]
+"""A change of a page: key, instant of its first row, how many of its bytes stay, and what follows them."""
+
+Standing = tuple[Shelf, int, int, int, bytes]
+"""The last page of a log: its shelf, its number there, instant of its first row, whether pages were closed before it, and its rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +94,20 @@ class Laid:
 class Pages(Protocol):
     """Where pages are kept: an ordered map from (key, instant of the first row) to rows."""
 
+    def arena(self) -> Arena:
+        """Return what was read of late as compiled functions read and change it; what was put here meanwhile is not remembered in it."""
+        ...
+
+    def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
+        """Return the last page of every log that stands on some shelves."""
+        ...
+
     def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """Return for each key the last page that begins strictly before an instant, ``None`` where there is none."""
+        ...
+
+    def closed_before(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
+        """Return the same of keys whose last page is known to begin no earlier."""
         ...
 
     def between(self, key: Key, after: int, before: int) -> list[bytes]:
@@ -113,6 +142,21 @@ class MemoryPages:
     """
 
     _held: dict[Key, tuple[list[int], list[bytes]]] = field(default_factory=dict, repr=False)
+    _logs: dict[Shelf, set[int]] = field(default_factory=dict, repr=False)
+    _arenas: list[Arena] = field(default_factory=list, repr=False)
+
+    def arena(self) -> Arena:
+        """See :class:`Pages`."""
+        if not self._arenas:
+            from features.arena_loading import Arena  # it reads pages of any kind, and so this module
+
+            self._arenas.append(Arena())
+        return self._arenas[0]
+
+    def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
+        """See :class:`Pages`."""
+        keys = [(shelf, log) for shelf in wanted for log in self._logs.get(shelf, ())]
+        return [(*key, firsts[-1], int(len(firsts) > 1), held[-1]) for key in keys for firsts, held in [self._held[key]]]
 
     def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`Pages`."""
@@ -123,6 +167,10 @@ class MemoryPages:
             found.append(held[place] if place >= 0 else None)
         return found
 
+    def closed_before(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
+        """See :class:`Pages`."""
+        return self.latest(keys, before)
+
     def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """See :class:`Pages`."""
         firsts, held = self._held.get(key, ([], []))
@@ -130,7 +178,14 @@ class MemoryPages:
 
     def put(self, pages: Iterable[Page]) -> None:
         """See :class:`Pages`."""
+        told = list(pages)
+        self._put(told)
+        for arena in self._arenas:
+            arena.forget({key[0] for key, _, _ in told})
+
+    def _put(self, pages: Iterable[Page]) -> None:
         for key, first, held in pages:
+            self._logs.setdefault(key[0], set()).add(key[1])
             firsts, mine = self._held.setdefault(key, ([], []))
             place = bisect_left(firsts, first)
             if place < len(firsts) and firsts[place] == first:
@@ -144,7 +199,11 @@ class MemoryPages:
         self.put((keys[key], first, page) for key, first, page in laid.between(0, len(laid.firsts)))
 
     def flush(self) -> None:
-        """See :class:`Pages`: nothing to do here."""
+        """See :class:`Pages`."""
+        for arena in self._arenas:
+            changes, closed = arena.take_changes()
+            self._put(closed)
+            self._put((key, first, (self.latest([key], [first + 1])[0] or b"")[:keep] + more) for key, first, keep, more in changes)
 
 
 def rows(page: bytes, width: int) -> Ints:
@@ -252,7 +311,7 @@ def count_before(words: memoryview, width: int, limit: int) -> int:
 
 
 @njit(cache=True)
-def _start(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def start_row(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write what stands before the first row of a log."""
     row[0] = 0
     for column in range(len(kinds)):
@@ -260,7 +319,7 @@ def _start(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _run(row, before, time, last, values, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def run_row(row, before, time, last, values, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Fill a row from the one before it; ``last`` is the instant of that one, ``NEVER`` at the beginning of a log."""
     row[0] = time
     for column in range(len(kinds)):
@@ -299,7 +358,7 @@ def _pack(joined, bounds, starts, times, values, kinds, width, page_rows):  # ty
             at += old
             last = out[at - 1, 0]
         else:
-            _start(out[at], kinds)
+            start_row(out[at], kinds)
             at += 1
         for event in range(starts[key], starts[key + 1]):
             if at - begin > page_rows and times[event] > last:
@@ -310,7 +369,7 @@ def _pack(joined, bounds, starts, times, values, kinds, width, page_rows):  # ty
                 out[at, 0] = out[begin, 0] + at - begin - 1
                 begin, old = at, 0
                 at += 1
-            _run(out[at], out[at - 1], times[event], last, values[event], kinds)
+            run_row(out[at], out[at - 1], times[event], last, values[event], kinds)
             last = times[event]
             at += 1
         of_key[count], firsts[count], begins[count], ends[count] = key, out[begin + 1, 0], begin, at
@@ -329,7 +388,7 @@ def _grow(joined, bounds, time, kinds, values, ends, page_rows):  # type: ignore
         width = 1 + ends[log] - column
         begin, end, last = bounds[log], bounds[log + 1], NEVER
         if begin == end:
-            _start(out[at : at + width], kinds[column : ends[log]])
+            start_row(out[at : at + width], kinds[column : ends[log]])
             at += width
         else:
             last = joined[end - width]
@@ -339,7 +398,7 @@ def _grow(joined, bounds, time, kinds, values, ends, page_rows):  # type: ignore
             if full:
                 out[at] = joined[begin] + (end - begin) // width - 1
             at += end - held
-        _run(out[at : at + width], out[at - width : at], time, last, values[column : ends[log]], kinds[column : ends[log]])
+        run_row(out[at : at + width], out[at - width : at], time, last, values[column : ends[log]], kinds[column : ends[log]])
         at += width
         firsts[log] = out[begins[log] + width]
         begins[log + 1] = at

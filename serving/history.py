@@ -29,10 +29,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from features.pages import END, Key, Laid, Page
+from features.arena_loading import Arena
+from features.pages import END, Change, Key, Laid, Page, Shelf, Standing
 from serving import history_statements as statements
 from serving.history_statements import AT_ONCE, STEP, STEP_BEHIND, behind_of, complete, listed, marked
-from serving.pending import OVERLAYS, Change, Last, Overlay, Overlays, Shelf, Sweep, lay
+from serving.pending import OVERLAYS, Last, Overlay, Overlays, Sweep, lay
 
 REMEMBERED = 100_000
 """Shelves remembered within a transaction after they were written down; more are forgotten."""
@@ -82,6 +83,7 @@ class StorePages:
             raise ValueError(f"history: expected a store on SQLite or PostgreSQL, found {self._dialect}")
         self._tx = tx
         self._cursor: Any = tx.connection.cursor()
+        self._arena = Arena()
         self._seen: set[Shelf] = set()
         self._lasts: dict[Key, Last] = {}
         self._closed: dict[Key, dict[int, bytes]] = {}  # not in their table yet, by the instant of their first row
@@ -98,8 +100,9 @@ class StorePages:
         overlay = self.overlay()
         changed = overlay.changed(other._through) if overlay.base <= other._through else None
         if changed is not None and len(other._seen) <= REMEMBERED:
-            self._seen, self._lasts, self._closed = other._seen, other._lasts, other._closed
+            self._seen, self._lasts, self._closed, self._arena = other._seen, other._lasts, other._closed, other._arena
             self._overlay_on(dict.fromkeys(changed & self._seen))
+            self._arena.forget(changed)
         return self
 
     def alone(self) -> StorePages:
@@ -127,6 +130,23 @@ class StorePages:
         found = self._cursor.fetchall()
         return overlay.catch_up(found[0][0] if found else 0, [(seq, bytes(changes)) for _, seq, changes in found])
 
+    def arena(self) -> Arena:
+        """See :class:`features.pages.Pages`."""
+        return self._arena
+
+    def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
+        """See :class:`features.pages.Pages`."""
+        found, asked = self._standing(wanted), {*wanted}
+        pending = [one.held for one in self.overlay().generations if not asked.isdisjoint(one.held)]
+        changed = {shelf for held in pending for shelf in held.keys() & asked}
+        if not changed:
+            return found
+        lasts = {(shelf, log): (first, closed, page) for shelf, log, first, closed, page in found if shelf in changed}
+        for held in pending:
+            for shelf in held.keys() & changed:
+                lay(shelf, held[shelf], lasts, self._closed)
+        return [one for one in found if one[0] not in changed] + [(*key, *last) for key, last in lasts.items()]
+
     def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`features.pages.Pages`."""
         seen = self._seen
@@ -136,11 +156,18 @@ class StorePages:
         lasts = [*map(self._lasts.get, keys)]
         found = [last[2] if last is not None and last[0] < limit else None for last, limit in zip(lasts, before, strict=True)]
         behind = [i for i, page in enumerate(found) if page is None and (last := lasts[i]) is not None and last[1]]
-        for start in range(0, len(behind), AT_ONCE):
-            asked = behind[start : start + AT_ONCE]
-            for place, page in zip(asked, self._before([behind_of(keys[i]) for i in asked], [before[i] for i in asked]), strict=True):
-                key, limit = keys[place], before[place]
-                found[place] = self._closed_before(key, limit) if key in self._closed else page
+        if behind:
+            for place, page in zip(behind, self.closed_before([keys[i] for i in behind], [before[i] for i in behind]), strict=True):
+                found[place] = page
+        return found
+
+    def closed_before(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
+        """See :class:`features.pages.Pages`."""
+        found: list[bytes | None] = []
+        for start in range(0, len(keys), AT_ONCE):
+            some, limits = keys[start : start + AT_ONCE], before[start : start + AT_ONCE]
+            for key, limit, page in zip(some, limits, self._before([*map(behind_of, some)], limits), strict=True):
+                found.append(self._closed_before(key, limit) if key in self._closed else page)
         return found
 
     def _fetch(self, shelves: Iterable[Shelf]) -> None:
@@ -150,9 +177,13 @@ class StorePages:
         self._overlay_on(wanted)
 
     def _load(self, wanted: Mapping[Shelf, None]) -> None:
+        """Read shelves from the tables, and remember them."""
+        self._lasts.update({(shelf, log): (first, closed, page) for shelf, log, first, closed, page in self._standing(wanted)})
+
+    def _standing(self, wanted: Iterable[Shelf]) -> list[Standing]:
         """Read shelves from the tables."""
-        self._read(statements.SHELF, "bytea", [shelf for shelf in wanted if type(shelf) is bytes])
-        self._read(statements.LONE, "bigint", [shelf for shelf in wanted if type(shelf) is int])
+        shelves = self._read(statements.SHELF, "bytea", [shelf for shelf in wanted if type(shelf) is bytes])
+        return shelves + self._read(statements.LONE, "bigint", [shelf for shelf in wanted if type(shelf) is int])
 
     def _overlay_on(self, loaded: Mapping[Shelf, None]) -> None:
         """Lay what is pending over shelves as the tables hold them."""
@@ -161,8 +192,9 @@ class StorePages:
                 lay(shelf, generation.held[shelf], self._lasts, self._closed)
         self._seen.update(loaded)
 
-    def _read(self, statement: str, kind: str, wanted: Sequence[Shelf]) -> None:
-        """Remember what the shelves of one table hold."""
+    def _read(self, statement: str, kind: str, wanted: Sequence[Shelf]) -> list[Standing]:
+        """Return what the shelves of one table hold."""
+        found: list[Standing] = []
         for start in range(0, len(wanted), AT_ONCE):
             part = wanted[start : start + AT_ONCE]
             if self._dialect == "postgresql":
@@ -170,7 +202,8 @@ class StorePages:
             else:
                 size = -(-len(part) // STEP) * STEP  # few statements, so that the driver keeps them prepared
                 self._cursor.execute(listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
-            self._lasts.update({(shelf, log): (first, closed, page) for shelf, log, first, closed, page in self._cursor.fetchall()})
+            found += self._cursor.fetchall()
+        return found
 
     def _before(self, keys: Sequence[tuple[bytes, int]], before: Sequence[int]) -> list[bytes | None]:
         if self._dialect == "postgresql":
@@ -209,6 +242,7 @@ class StorePages:
         """See :class:`features.pages.Pages`; remembered until :meth:`flush`."""
         written = list(pages)
         self._fetch([key[0] for key, _, _ in written if key[0] not in self._seen])
+        self._arena.forget({key[0] for key, _, _ in written})
         for key, first, page in written:
             last = self._lasts.get(key)
             keep = 0
@@ -245,6 +279,7 @@ class StorePages:
 
     def flush(self) -> None:
         """See :class:`features.pages.Pages`: write an entry of the journal, or where it is too much for one every changed shelf, once."""
+        self._take_changes()
         if self._changes is None:
             self._keep([(key, self._lasts[key]) for key in self._changed])
         elif self._changes:
@@ -255,8 +290,18 @@ class StorePages:
             self._run(statements.ADD, [(self._through, overlay.written(self._changes))])
         self._changed.clear()
         self._changes, self._overlay = [], None  # what was added is learned by whoever reads next
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > REMEMBERED or self._arena.is_large:
             self._forget()
+
+    def _take_changes(self) -> None:
+        """Take over what was changed in the arena; what is remembered beside it is no longer true."""
+        changes, closed = self._arena.take_changes() if self._arena.is_changed else ((), ())
+        for key, first, page in closed:
+            self._closed.setdefault(key, {})[first] = page
+        if changes:
+            self._changes = [*(self._changes or ()), *changes]
+            self._seen.clear()
+            self._lasts.clear()
 
     def settle(self, shelves: Sequence[Shelf]) -> None:
         """Put what is pending of some shelves in its place, in a transaction that is :meth:`alone`; it stays in the journal."""
@@ -324,6 +369,7 @@ class StorePages:
         self._seen.clear()
         self._lasts.clear()
         self._closed.clear()
+        self._arena.forget()
 
     def _keep(self, pages: Sequence[tuple[Key, Last]]) -> None:
         """Write last pages, in the order in which they lie."""

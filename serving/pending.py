@@ -21,12 +21,7 @@ from threading import Condition
 import numpy as np
 from sqlalchemy import Connection
 
-from features.pages import Key
-
-Shelf = bytes | int
-
-Change = tuple[Key, int, int, bytes]
-"""A change of a page: key, instant of its first row, how many of its bytes stay, and what follows them."""
+from features.pages import Change, Key, Shelf
 
 Piece = tuple[int, int, int, bytes]
 """What is pending of a page: number of the log, instant of the page's first row, how many of its bytes stay, and what follows them."""
