@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.history import NEVER, Floats, Ints
+from features.kernel_contents import Shelves
 from features.online_contents import BUCKET, KINDS, KNOWN, NEAR, OWN, USES, Contents, Kind, Told, log_of, looked_in
 from features.online_rows import HashedFacts, Rows, key_of, keys_of
 from features.online_sources import earlier_pages
@@ -39,12 +40,17 @@ class DuplicatePlan:
 
     features: tuple[Direct, ...]
     kinds: tuple[Kind, ...]
+    shelves: tuple[Shelves, ...]
+    places: Ints
 
     @classmethod
     def of(cls, features: Iterable[Direct]) -> DuplicatePlan:
         """Prepare the features of the family ``duplicates``."""
         features = tuple(features)
-        return cls(features, tuple(kind for kind in KINDS if any(f.name.startswith(f"{kind.name}_") for f in features)))
+        kinds = tuple(kind for kind in KINDS if any(f.name.startswith(f"{kind.name}_") for f in features))
+        names = [f"{kind.name}_{what}" for kind in kinds for what in _MEASURES]
+        places = np.array([names.index(feature.name) for feature in features], dtype=np.int64)
+        return cls(features, kinds, tuple(Shelves.of(kind) for kind in kinds), places)
 
 
 def write(facts: HashedFacts | Rows, plan: DuplicatePlan, pages: Pages, fresh: bool) -> None:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.history import NEVER, Floats
+from features.history import NEVER, Floats, Ints
+from features.kernel_links import Graph
 from features.link_answers import MEASURES
 from features.link_graph import LinkRules
 from features.link_growth import ONE
@@ -41,6 +42,8 @@ class LinkPlan:
     graphs: tuple[str, ...]
     rules: LinkRules
     weights: tuple[int, ...]
+    compiled: tuple[Graph, ...]
+    places: Ints
 
     @classmethod
     def of(cls, features: Iterable[Direct]) -> LinkPlan:
@@ -49,9 +52,10 @@ class LinkPlan:
         if rules.hub_customers >= PAGE_ROWS:
             raise ValueError(f"hub_customers: expected fewer than the {PAGE_ROWS} rows of a page, found {rules.hub_customers}")
         wanted = {feature.name for feature in features}
-        return cls(
-            features, tuple(graph for graph in GRAPHS if wanted & set(names_of(graph))), rules, tuple(rules.compiled.weights.tolist())
-        )
+        graphs = tuple(graph for graph in GRAPHS if wanted & set(names_of(graph)))
+        place = {name: MEASURES * number + at for number, graph in enumerate(graphs) for at, name in enumerate(names_of(graph))}
+        places = np.array([place[feature.name] for feature in features], dtype=np.int64)
+        return cls(features, graphs, rules, tuple(rules.compiled.weights.tolist()), tuple(Graph.of(graph) for graph in graphs), places)
 
 
 def read(plan: LinkPlan, graph: str, codes: Mapping[str, int], now: int, pages: Pages) -> Round:
