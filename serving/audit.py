@@ -5,7 +5,8 @@ inserts, reorders or takes away an entry breaks the chain at that place; both da
 first place. What only the chain cannot show is that its end was cut off: note number and hash of the head elsewhere, and give
 them to :func:`verify`.
 
-The body of a decision's entry is, byte for byte, what the caller was answered.
+The body of a decision's entry is, byte for byte, what the caller was answered. What a batch decided at once is one entry, and the
+decisions lie beside it (:mod:`serving.attachments`).
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import repeat
 from struct import Struct
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from data_contracts import DECISIONS
+from serving.attachments import TOGETHER, rows_of, unlike
 from serving.driver import Driver
 from serving.schema import AUDIT_LOG
+from serving.written import json_of
 
 DECISION, EVENT, FILLED, CASE = "decision", "event", "filled", "case"
-"""Kinds of entry: what was decided on a claim, an event that was received, rows that were taken over from the lake, what an expert did."""
+"""Kinds of entry: what was decided on a claim, an event that was received, rows that were taken over from the lake, what an expert did.
 
+What a batch decided is of the kind :data:`serving.attachments.TOGETHER`."""
+
+_NAMES = tuple(column.name for column in DECISIONS.columns)
 _LOCK = 7_310_001
 _PAGE = 5_000
 _PLACE, _SIZE = Struct(">QqI"), Struct(">I")
@@ -80,7 +86,7 @@ def only_decided(driver: Driver, since: Head, until: Head) -> bool:
     """Tell whether nothing was entered between two heads but decisions and what experts did; no, if it is too much to look through."""
     if until.seq - since.seq > _PAGE:
         return False
-    others = "SELECT seq FROM audit_log WHERE seq > ? AND kind NOT IN ('decision', 'case') LIMIT 1"
+    others = "SELECT seq FROM audit_log WHERE seq > ? AND kind NOT IN ('decision', 'decisions', 'case') LIMIT 1"
     return since == until or not driver.rows(others, (since.seq,))
 
 
@@ -122,35 +128,13 @@ def append(driver: Driver, entries: Sequence[Entry], after: Head | None = None) 
     return Head(after.seq + len(hashes), hashes[-1] if hashes else after.hash)
 
 
-def extend(driver: Driver, kind: str, subjects: Sequence[str], instants: Sequence[int], bodies: Sequence[bytes]) -> Head:
-    """Write many entries of one kind behind the last one, as :func:`append` does, from columns.
-
-    Parameters
-    ----------
-    driver
-        Of a write transaction that holds the lock.
-    kind, subjects, instants, bodies
-        What :class:`Entry` says, in order.
-
-    Returns
-    -------
-    Head
-        The new head.
-    """
-    after = head(driver)
-    hashes = _hashes(after, zip(repeat(kind), subjects, instants, bodies))
-    numbers = range(after.seq + 1, after.seq + 1 + len(hashes))
-    driver.load(AUDIT_LOG, [numbers, [kind] * len(hashes), subjects, instants, bodies, hashes])
-    return Head(after.seq + len(hashes), hashes[-1] if hashes else after.hash)
-
-
 def chained(before: Head, entry: Entry) -> bytes:
     """Return the hash of the entry that follows a head."""
     return _bound(before.hash, before.seq + 1, *entry)
 
 
 def _hashes(after: Head, entries: Iterable[tuple[str, str, int, bytes]]) -> list[bytes]:
-    """Return the hash of each entry that follows a head: the one part of the log that cannot be but one after the other."""
+    """Return the hash of each entry that follows a head."""
     hashes, at = [], after.hash
     for seq, (kind, subject, instant, body) in enumerate(entries, after.seq + 1):
         at = _bound(at, seq, kind, subject, instant, body)
@@ -166,13 +150,18 @@ def _bound(before: bytes, seq: int, kind: str, subject: str, at: int, body: byte
 
 
 def answers(driver: Driver, claim_ids: Iterable[str]) -> dict[str, bytes]:
-    """Return what was answered on those of the claims that are decided, byte for byte."""
-    found = driver.among("SELECT subject, body FROM audit_log WHERE kind = 'decision' AND subject IN {keys}", list(claim_ids))
-    return {subject: bytes(body) for subject, body in found}
+    """Return what is answered on those of the claims that are decided, byte for byte.
+
+    The endpoint's answers are in the log. On what a batch decided nobody was answered yet: the row is written as the endpoint would.
+    """
+    decided = {row[0]: row for row in rows_of(driver, list(claim_ids))}
+    found = driver.among("SELECT subject, body FROM audit_log WHERE kind = 'decision' AND subject IN {keys}", list(decided))
+    told = {subject: bytes(body) for subject, body in found}
+    return told | {claim: json_of(DECISIONS, dict(zip(_NAMES, row, strict=True))) for claim, row in decided.items() if claim not in told}
 
 
 def verify(tx: Connection, expected: Head | None = None) -> Verified:
-    """Follow the chain from its first entry.
+    """Follow the chain from its first entry, and compare what batches decided with what they entered.
 
     Parameters
     ----------
@@ -198,6 +187,8 @@ def verify(tx: Connection, expected: Head | None = None) -> Verified:
             if now.hash != bytes(held):
                 told = f"hash {now.hash.hex()[:12]} over the entry ({kind} of {subject}), found {bytes(held).hex()[:12]}"
                 return Verified(at.seq, at, f"entry {seq}: expected {told}; it or one before it was altered")
+            if kind == TOGETHER and (wrong := unlike(driver, seq, bytes(body))):
+                return Verified(at.seq, at, f"entry {seq}: {wrong}")
             if expected is not None and seq == expected.seq and now.hash != expected.hash:
                 return Verified(at.seq, at, f"entry {seq}: expected the noted hash {expected.hash.hex()[:12]}, found {now.hash.hex()[:12]}")
             at = now

@@ -19,17 +19,19 @@ from data_contracts import DECISIONS, Action, Route
 from models.policy import Policy
 from models.review import Capacity
 from serving import audit
+from serving.attachments import TOGETHER, attach, body_of, packed, span
 from serving.audit import DECISION, Entry, Head
 from serving.driver import Driver
 from serving.instants import DAY
 from serving.opening import Parties, open_cases
 from serving.schema import DECISIONS_TABLE
 from serving.written import bodies_of
-from serving.written_columns import bodies_in, plain_columns
+from serving.written_columns import plain_columns, shared_values
 
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
 _NAMES = tuple(column.name for column in DECISIONS.columns)
 _VALUES = itemgetter(*_NAMES)
+_OWN = [column.name for column in DECISIONS.columns if column.name == DECISIONS.key or column.kind == "instant"]
 _COUNT = (
     "INSERT INTO experts_taken (day, action, cases) VALUES (?, ?, ?) "
     "ON CONFLICT (day, action) DO UPDATE SET cases = experts_taken.cases + excluded.cases"
@@ -69,17 +71,26 @@ def write_decisions(
     return record(tx, rows, after)
 
 
-def write_table(tx: Connection, decisions: pa.Table, minutes: Mapping[str, int], parties: Parties | None = None) -> Head:
-    """Write decisions as :func:`write_decisions` does, from columns: the way of a batch.
+def write_table(
+    tx: Connection,
+    decisions: pa.Table,
+    minutes: Mapping[str, int],
+    parties: Parties | None = None,
+    after: Head | None = None,
+    content: bytes | None = None,
+) -> Head:
+    """Write decisions as :func:`write_decisions` does, from columns, and as one entry of the audit log: the way of a batch.
 
     Parameters
     ----------
     tx
         A write transaction that holds the audit log's lock.
     decisions
-        In the Arrow types of the decisions contract; none of the claims has one yet.
-    minutes, parties
+        In the Arrow types of the decisions contract, at least one; none of the claims has one yet.
+    minutes, parties, after
         As there.
+    content
+        What :func:`serving.attachments.packed` makes of the decisions, if that is at hand.
 
     Returns
     -------
@@ -87,14 +98,19 @@ def write_table(tx: Connection, decisions: pa.Table, minutes: Mapping[str, int],
         The audit log's new head.
     """
     driver = Driver(tx)
-    columns = dict(zip(_NAMES, plain_columns(DECISIONS, decisions), strict=True))
-    driver.load(DECISIONS_TABLE, list(columns.values()))
+    shared = shared_values(decisions.drop_columns(_OWN))
+    own = [name for name in _NAMES if name not in shared]
+    driver.load(DECISIONS_TABLE, dict(zip(own, plain_columns(DECISIONS, decisions, own), strict=True)), shared)
     reviewed = decisions.filter(pc.is_in(decisions["action"], pa.array(_REVIEWED)))
     names = ("claim_id", "action", "route", "review_value_cents", "decided_at")
     cases = [dict(zip(names, row, strict=True)) for row in zip(*plain_columns(DECISIONS, reviewed, names), strict=True)]
     open_cases(tx, cases, minutes, parties)
     _take(driver, cases)
-    return audit.extend(driver, DECISION, columns["claim_id"], columns["decided_at"], bodies_in(DECISIONS, decisions).to_pylist())
+    content = packed(decisions) if content is None else content
+    entry = Entry(TOGETHER, f"{len(decisions)} claims", span(decisions)[1], body_of(decisions, content))
+    head = audit.append(driver, [entry], after)
+    attach(driver, head.seq, decisions, content)
+    return head
 
 
 def record(tx: Connection, rows: Sequence[Mapping[str, Any]], after: Head | None = None) -> tuple[list[bytes], Head]:

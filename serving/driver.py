@@ -6,9 +6,10 @@ time. Statements are written once with ``?`` for each value, and both databases 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain, islice, repeat
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -70,16 +71,17 @@ class Driver:
         """Insert rows, values in the order of the table's columns."""
         self._cursor.executemany(_insert(table, self.dialect), rows)
 
-    def load(self, table: Table, columns: Sequence[Sequence[Any]]) -> None:
-        """Insert many rows, given as columns in the order of the table's."""
+    def load(self, table: Table, columns: Mapping[str, Sequence[Any]], shared: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Insert many rows, given as columns by name; ``shared`` has the values of the columns in which all rows agree."""
+        names = (*shared, *columns)
         if self.dialect == "postgresql":
-            with self._cursor.copy(f"COPY {table.name} ({', '.join(column.name for column in table.columns)}) FROM STDIN") as copy:
-                for row in zip(*columns, strict=True):
+            with self._cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
+                for row in zip(*map(repeat, shared.values()), *columns.values(), strict=False):  # those never end
                     copy.write_row(row)
             return
-        rows = zip(*columns, strict=True)
+        rows, alike = zip(*columns.values(), strict=True), list(shared.values())
         while some := list(chain.from_iterable(islice(rows, _ROWS))):
-            self._cursor.execute(_inserts(table, len(some) // len(columns)), some)
+            self._cursor.execute(_inserts(table.name, names, len(alike), len(some) // len(columns)), alike + some)
 
     def replace(self, table: Table, rows: Iterable[Sequence[Any]]) -> None:
         """Insert rows, or put them in the place of those with the same key."""
@@ -103,9 +105,12 @@ def _insert(table: Table, dialect: str) -> str:
 
 
 @cache
-def _inserts(table: Table, rows: int) -> str:
-    head, _, values = _insert(table, "sqlite").partition(" VALUES ")
-    return f"{head} VALUES {', '.join([values] * rows)}"
+def _inserts(table: str, names: tuple[str, ...], shared: int, rows: int) -> str:
+    """Return what inserts so many rows; the values of the first columns are given once for all of them."""
+    alike, own = list(range(1, shared + 1)), len(names) - shared
+    places = ([*alike, *range(start, start + own)] for start in range(shared + 1, shared + 1 + rows * own, own))
+    values = ", ".join(f"({', '.join(f'?{place}' for place in row)})" for row in places)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES {values}"
 
 
 @cache

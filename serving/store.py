@@ -35,6 +35,7 @@ from serving import (
     audit,
     migrations,
     queue,
+    schema_attachments,  # noqa: F401  # its table belongs to the store
     schema_console,  # noqa: F401  # its tables belong to the store
 )
 from serving.database import Synchronous, engine_of

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
-from serving import audit
+from serving import attachments, audit
 from serving.audit import Verified
 from serving.console.look_access import blind, is_hidden
 from serving.console.visit import Answer, Office, Shown, Visit
@@ -21,7 +22,8 @@ PAGE = 50
 """Entries on one page."""
 
 AT_ONCE = 50_000
-"""A chain of at most so many entries is followed whenever the page is asked for; a longer one when somebody asks for that."""
+"""A chain of at most so many entries and decisions beside them is followed whenever the page is asked for; a longer one when somebody asks
+for that."""
 
 _OPINION = (
     "p_valid",
@@ -52,26 +54,40 @@ def show_audit(office: Office, visit: Visit) -> Answer:
     """Show the log."""
     subject, kind = visit.query.get("subject", "").strip()[:255], visit.query.get("kind", "")
     before = int(visit.query["before"]) if visit.query.get("before", "").isdecimal() and len(visit.query["before"]) < 16 else None
-    query = select(AUDIT_LOG).order_by(AUDIT_LOG.c.seq.desc()).limit(PAGE + 1)
-    for column, value in ((AUDIT_LOG.c.subject, subject), (AUDIT_LOG.c.kind, kind)):
-        query = query.where(column == value) if value else query
-    if before is not None:
-        query = query.where(AUDIT_LOG.c.seq < before)
     with office.store.view() as view:
-        rows = view.execute(query).all()
+        rows = _entries(view, subject, kind, before)
         head = audit.head(Driver(view))
         closed = _closed(view, office, visit, [row.subject for row in rows])
-        verified: Verified | None = audit.verify(view) if head.seq <= AT_ONCE or visit.query.get("verify") else None
+        follows = visit.query.get("verify") or head.seq + attachments.decisions(Driver(view)) <= AT_ONCE
+        verified: Verified | None = audit.verify(view) if follows else None
     more, rows = len(rows) > PAGE, rows[:PAGE]
     content = {
         "records": [_record(row, closed.get(row.subject, "")) for row in rows],
         "asked": {"subject": subject, "kind": kind},
-        "kinds": (audit.DECISION, audit.CASE, audit.EVENT, audit.FILLED, "console"),
+        "kinds": (audit.DECISION, attachments.TOGETHER, audit.CASE, audit.EVENT, audit.FILLED, "console"),
         "older": rows[-1].seq if more else None,
         "head": head,
         "verified": verified,
     }
     return Shown("audit", content)
+
+
+def _entries(view: Connection, subject: str, kind: str, before: int | None) -> list[Any]:
+    """Return the entries asked for, one more than a page has; of those that enter many decisions only the one asked about is told."""
+    driver = Driver(view)
+    together = attachments.entry_with(driver, subject) if subject else None
+    query = select(AUDIT_LOG).order_by(AUDIT_LOG.c.seq.desc()).limit(PAGE + 1)
+    if subject:
+        query = query.where(or_(AUDIT_LOG.c.subject == subject, AUDIT_LOG.c.seq == together))
+    if kind:
+        query = query.where(AUDIT_LOG.c.kind == kind)
+    if before is not None:
+        query = query.where(AUDIT_LOG.c.seq < before)
+    rows: list[Any] = list(view.execute(query))
+    if together is None:
+        return rows
+    told = {"subject": subject, "body": audit.answers(driver, [subject])[subject]}
+    return [SimpleNamespace(**{**row._mapping, **told}) if row.seq == together else row for row in rows]
 
 
 def _closed(tx: Connection, office: Office, visit: Visit, subjects: Iterable[str]) -> dict[str, str]:

@@ -8,10 +8,17 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from serving.audit import START, Entry, Head, answers, append, extend, head, only_decided, verify
+from data_contracts import DECISIONS
+from serving.audit import START, Entry, Head, answers, append, head, only_decided, verify
+from serving.decided import write_decisions
 from serving.driver import Driver
-from serving.store import Store
+from serving.queue import MINUTES
+from serving.store import Store, rows_of
+from serving.written import json_of
+from tests.serving.cases import town
 from tests.strategies import FEW
+
+TOWN = town(12, 5)
 
 entries = st.builds(
     Entry,
@@ -101,28 +108,21 @@ def test_the_database_itself_refuses_to_change_the_log(store_url: str, statement
 
 
 def test_answers_are_found_by_claim_byte_for_byte(store_url: str) -> None:
+    rows = rows_of(DECISIONS, TOWN.decisions)
     with Store(store_url) as store:
-        written(store, [*LOG, Entry("event", "C1", 0, b"no answer")])
+        with store.write() as tx:
+            told, _ = write_decisions(tx, rows[:4], MINUTES)
+            append(Driver(tx), [Entry("event", rows[1]["claim_id"], 0, b"no answer")])
+        store.record_decisions(TOWN.decisions[4:8])
         with store.view() as tx:
-            assert answers(Driver(tx), ["C1", "C5", "none"]) == {"C1": b"{1}", "C5": b"{5}"}
+            found = answers(Driver(tx), [*(row["claim_id"] for row in rows), "none"])
+            assert list(found.values()) == [*told, *(json_of(DECISIONS, row) for row in rows[4:8])]
+            assert list(found) == [row["claim_id"] for row in rows[:8]]
             assert answers(Driver(tx), []) == {}
 
 
-@FEW
-@given(logs)
-def test_entries_written_as_columns_are_bound_as_those_written_one_by_one(log: list[Entry]) -> None:
-    log = [entry._replace(kind="decision") for entry in log]
-    with Store("sqlite://") as one, Store("sqlite://") as other:
-        last = written(one, log)
-        with other.write() as tx:
-            _, subjects, instants, bodies = zip(*log, strict=True)
-            assert extend(Driver(tx), "decision", subjects, instants, bodies) == last
-            assert extend(Driver(tx), "decision", (), (), ()) == last
-        assert checked(other, last) == (len(log), "")
-
-
 @pytest.mark.parametrize(
-    ("kinds", "only"), [((), True), (("decision", "case", "decision"), True), (("decision", "filled"), False), (("event",), False)]
+    ("kinds", "only"), [((), True), (("decision", "case", "decisions"), True), (("decision", "filled"), False), (("event",), False)]
 )
 def test_a_stretch_of_the_log_is_of_decisions_alone_or_it_is_not(store_url: str, kinds: tuple[str, ...], only: bool) -> None:
     with Store(store_url) as store, store.write() as tx:

@@ -30,11 +30,14 @@ def test_a_row_is_replaced_by_its_key_and_statements_take_their_values_in_order(
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 129, 300])
-def test_rows_loaded_as_columns_are_those_that_were_added_one_by_one(store_url: str, size: int) -> None:
+@pytest.mark.parametrize("shared", [{}, {"at": -5}, {"kind": "event", "at": 7, "body": b"{}"}])
+def test_rows_loaded_as_columns_are_those_that_were_added_one_by_one(store_url: str, size: int, shared: dict[str, object]) -> None:
     numbers, bodies = list(range(size)), [bytes([i % 256]) * 3 for i in range(size)]
-    columns = [numbers, ["event"] * size, [f"a\tb\\{i}" for i in numbers], numbers, bodies, bodies]
+    names = ("seq", "kind", "subject", "at", "body", "hash")
+    whole = dict(zip(names, (numbers, ["event"] * size, [f"a\tb\\{i}" for i in numbers], numbers, bodies, bodies), strict=True))
     with Store(store_url) as store, store.write() as tx:
         driver = Driver(tx)
-        driver.load(AUDIT_LOG, columns)
+        driver.load(AUDIT_LOG, {name: values for name, values in whole.items() if name not in shared}, shared)
         found = driver.rows("SELECT seq, kind, subject, at, body, hash FROM audit_log ORDER BY seq")
-        assert [(*row[:4], bytes(row[4]), bytes(row[5])) for row in found] == list(zip(*columns, strict=True))
+        expected = zip(*({**whole, **{name: [value] * size for name, value in shared.items()}}[name] for name in names), strict=True)
+        assert [(*row[:4], bytes(row[4]), bytes(row[5])) for row in found] == list(expected)

@@ -45,7 +45,7 @@ DECIDED = micros(TOWN.decisions["decided_at"].max())
 CLAIMS = TOWN.claims.set_index("claim_id")
 FEE, LIMIT = 6_000, 100_000
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
-KEPT = {"decisions", "alembic_version", "audit_log"}
+KEPT = {"decisions", "alembic_version", "audit_log", "audit_attachments"}
 DEADLINES = {
     "under_review": 40,
     "under_investigation": 75,

@@ -21,12 +21,14 @@ from features.online_rows import alone, key_of
 from features.pages import END
 from models.policy import default_policy
 from serving import audit, migrations
-from serving.decided import capacity, day_of
+from serving.decided import capacity, day_of, write_decisions
 from serving.driver import Driver
 from serving.history import StorePages
 from serving.migrations import HEAD, StoreVersionError, version
+from serving.queue import MINUTES
 from serving.schema import DECISIONS_TABLE, HISTORY_LONE, HISTORY_PAGES, HISTORY_SHELVES, METADATA
 from serving.store import Store, rows_of
+from serving.written import json_of
 from tests.postgres import Server
 from tests.serving.cases import town
 
@@ -122,6 +124,30 @@ def _shelf(log: int, *codes: int) -> bytes:
 
 def _words(*words: int) -> bytes:
     return np.array(words, dtype="<i8").tobytes()
+
+
+def test_what_was_entered_one_by_one_before_is_answered_as_it_was_and_stands_beside_what_is_entered_together(store_url: str) -> None:
+    earlier, later = TOWN.decisions[:40], TOWN.decisions[40:]
+    with Store(store_url) as store, store.write() as tx:
+        told, _ = write_decisions(tx, rows_of(DECISIONS, earlier), MINUTES)
+        _back_to_0009(tx)
+    with Store(store_url) as store:
+        store.record_decisions(later)
+        with store.view() as tx:
+            assert audit.verify(tx).entries == len(earlier) + 1 and audit.verify(tx).broken == ""
+            found = audit.answers(Driver(tx), TOWN.decisions["claim_id"])
+            assert compare_metadata(without_partitions(tx), METADATA) == []
+    assert list(found.values()) == [*told, *(json_of(DECISIONS, row) for row in rows_of(DECISIONS, later))]
+
+
+def _back_to_0009(tx: Connection) -> None:
+    """Take the last step back."""
+    tx.execute(text("DROP TABLE audit_attachments"))
+    for act in ("update", "delete"):
+        tx.execute(text(f"DROP TRIGGER IF EXISTS decisions_no_{act}" + (" ON decisions" if tx.dialect.name == "postgresql" else "")))
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("DROP FUNCTION rows_kept() CASCADE"))
+    tx.execute(text("UPDATE alembic_version SET version_num = '0009'"))
 
 
 def test_of_several_that_open_an_older_store_at_once_one_takes_the_steps(store_url: str) -> None:
