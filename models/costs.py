@@ -7,10 +7,12 @@ Decisions, the value of review and the evaluation against the truth all read thi
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from data_contracts import LABELS, Action
-from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
+from models.cost_kernel import fill_costs
 from models.policy import Policy
 
 AUTOMATIC: tuple[str, ...] = (
@@ -74,24 +76,25 @@ def cost_matrix(policy: Policy, amount_cents: np.ndarray, seller_insured: np.nda
     >>> table[0].astype(int).tolist()
     [[0, 21000, 35000], [5480, 400, 26400], [17900, 300, 9800], [179000, 89500, 300]]
     """
-    amount = np.asarray(amount_cents, dtype=np.float64)
-    lost = amount * (1.0 - recovery_share(policy, amount, seller_insured))
-    wrong, evidence, repeat = policy.wrongful, policy.evidence, policy.abusive.repeat_cents
-    denied = wrong.customer_value_cents + wrong.appeal_rate * wrong.appeal_cents + (wrong.late_payment_share + wrong.unpaid_share) * amount
-    accused = wrong.accusation_multiple * denied
+    absorbed = seller_absorbed(policy, amount_cents, seller_insured)
+    amount = np.ascontiguousarray(amount_cents, dtype=np.float64)
     table = np.zeros((len(amount), len(AUTOMATIC), len(LABELS)))
-    table[:, 0, UNSUBSTANTIATED] = policy.unsubstantiated.unowed_share * lost
-    table[:, 0, ABUSIVE] = lost + repeat
-    table[:, 1, VALID] = evidence.handling_cents + evidence.friction_cents + evidence.valid_dropout_share * denied
-    table[:, 1, UNSUBSTANTIATED] = evidence.handling_cents
-    table[:, 1, ABUSIVE] = evidence.handling_cents + evidence.forged_share * lost + repeat
-    table[:, 2, VALID] = denied
-    table[:, 2, UNSUBSTANTIATED] = policy.denial.handling_cents
-    table[:, 2, ABUSIVE] = policy.denial.handling_cents + policy.abusive.curable_leak_share * lost + repeat
-    table[:, 3, VALID] = accused
-    table[:, 3, UNSUBSTANTIATED] = policy.unsubstantiated.accused_share * accused
-    table[:, 3, ABUSIVE] = policy.denial.handling_cents
-    return np.rint(table)
+    fill_costs(table, amount, absorbed, *_prices(policy))
+    return table
+
+
+@lru_cache(maxsize=8)
+def _prices(policy: Policy) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Return the policy's numbers as :func:`models.cost_kernel.fill_costs` takes them: all floats, whatever they are written as."""
+    wrong, evidence, denial, recovery = policy.wrongful, policy.evidence, policy.denial, policy.recovery
+    wrongful = wrong.customer_value_cents + wrong.appeal_rate * wrong.appeal_cents
+    asked = evidence.handling_cents + evidence.friction_cents
+    known = (wrongful, asked, evidence.handling_cents, denial.handling_cents, policy.abusive.repeat_cents)
+    lost_share, accused = wrong.late_payment_share + wrong.unpaid_share, policy.unsubstantiated.accused_share
+    settled = (policy.unsubstantiated.unowed_share, evidence.valid_dropout_share, evidence.forged_share, policy.abusive.curable_leak_share)
+    rates = (lost_share, wrong.accusation_multiple, accused, *settled)
+    shares = (recovery.absorbed_share, recovery.seller_share)
+    return tuple(map(float, shares)), tuple(map(float, known)), tuple(map(float, rates))
 
 
 def expected_costs(proba: np.ndarray, costs: np.ndarray) -> np.ndarray:

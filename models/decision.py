@@ -16,7 +16,9 @@ from models.policy import Audit, Policy
 
 _FINEST = 6
 _ACTIONS = np.array(AUTOMATIC, dtype=object)
-_PLACE = {action: place for place, action in enumerate(AUTOMATIC)}
+
+ACTION_PLACES = {action: place for place, action in enumerate(AUTOMATIC)}
+"""Automatic action → its place in every cost table."""
 
 
 def decide(policy: Policy, proba: np.ndarray, amount_cents: np.ndarray, seller_insured: np.ndarray) -> pd.DataFrame:
@@ -72,7 +74,7 @@ def expected_cents(expected: np.ndarray, actions: np.ndarray) -> np.ndarray:
     >>> expected_cents(np.array([[1.0, 2.4, 3.0, 4.0]]), np.array(["REQUEST_EVIDENCE"])).tolist()
     [2]
     """
-    place = [_PLACE[action] for action in actions.tolist()]
+    place = [ACTION_PLACES[action] for action in actions.tolist()]
     cost: np.ndarray = np.rint(expected[np.arange(len(expected)), place]).astype(np.int64)
     return cost
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_contracts import LABELS
-from models.costs import sum_over_classes
+from models.cost_kernel import informed
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +60,13 @@ def look_values(looks: Sequence[Look], proba: np.ndarray, costs: np.ndarray, aut
     >>> look_values([Look(6_300, np.eye(3)), Look(6_300, np.full((3, 3), 1 / 3))], proba, costs, now).round().tolist()
     [[19948.0, -6300.0]]
     """
-    if not looks:
-        return np.empty((len(proba), 0))
-    return np.stack([_value(look, proba, costs, automatic) for look in looks], axis=1)
+    found = np.empty((len(proba), len(looks)))
+    for place, look in enumerate(looks):
+        found[:, place] = _value(look, proba, costs, automatic)
+    return found
 
 
 def _value(look: Look, proba: np.ndarray, costs: np.ndarray, now: np.ndarray) -> np.ndarray:
-    informed = np.zeros(len(proba))
-    for answer in range(len(LABELS)):
-        joint = proba * look.confusion[..., answer]
-        informed += sum_over_classes(joint[:, None, :] * costs).min(axis=1)
-    value: np.ndarray = now - look.price_cents - informed
+    confusions = np.ascontiguousarray(look.confusion, dtype=np.float64).reshape(-1, len(LABELS), len(LABELS))
+    value: np.ndarray = now - look.price_cents - informed(np.ascontiguousarray(proba), np.ascontiguousarray(costs), confusions)
     return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -131,10 +132,18 @@ def review_values(
     >>> review_values(policy, proba, cost_matrix(policy, amount, insured))[:, 0] > 0
     array([False,  True])
     """
-    matrices = [np.array(tier.confusion) for tier in policy.tiers] if confusions is None else list(confusions)
     now = expected_costs(proba, costs).min(axis=1) if automatic is None else automatic
-    looks = [Look(tier.fee_cents + tier.delay_cents, matrix) for tier, matrix in zip(policy.tiers, matrices, strict=True)]
+    looks = _as_stated(policy) if confusions is None else _looks(policy, confusions)
     return look_values(looks, proba, costs, now)
+
+
+@lru_cache(maxsize=8)
+def _as_stated(policy: Policy) -> tuple[Look, ...]:
+    return _looks(policy, [np.array(tier.confusion) for tier in policy.tiers])
+
+
+def _looks(policy: Policy, confusions: Sequence[np.ndarray]) -> tuple[Look, ...]:
+    return tuple(Look(tier.fee_cents + tier.delay_cents, matrix) for tier, matrix in zip(policy.tiers, confusions, strict=True))
 
 
 def route(values: np.ndarray, minutes: Sequence[int], capacity: Capacity) -> np.ndarray:

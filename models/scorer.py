@@ -6,7 +6,7 @@ Nothing beside it and its :mod:`models.stages` turns probabilities into actions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,13 @@ from pydantic import ValidationError
 from data_contracts.decisions import Decision
 from models.bundle import Bundle
 from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
+from models.one_claim import Sent, figures_one, of_arrays, sent_one
 from models.policy import Policy
 from models.reasons import Words, claimant_reason, investigator_reason
 from models.review import Capacity
 from models.rule_judge import Judge
 from models.rules import Rules
-from models.stages import Model, Priced, Routed, figures, price, priced_by, ruled, send, sent, written
+from models.stages import Model, Priced, price, priced_by, ruled, send, sent, written
 
 __all__ = ["Model", "Scorer", "Seen", "probabilities", "score_claims"]
 
@@ -232,13 +233,16 @@ class Scorer:
 
     def decide(self, seen: Seen, priced: Priced, claim: Mapping[str, Any], capacity: Capacity, decided_at: datetime) -> Decision:
         """Do the last step: what is done with the claim as far as experts are free, and everything put into words."""
-        routed = sent(self._policy, priced, capacity)
-        if self._judge is None:
-            routed = replace(routed, verdicts=[None])
+        verdicts = None if self._judge is None else self._judge.verdicts(seen.row, claim, decided_at)
+        strictest = -1 if self._judge is None or verdicts is None else self._judge.strictest(verdicts)
+        if strictest < 0:
+            outcome = sent_one(priced, capacity)
+            found = figures_one(self._policy, priced, outcome)
         else:
-            verdicts = self._judge.verdicts(seen.row, claim, decided_at)
-            routed = ruled(routed, np.array([self._judge.strictest(verdicts)]), [self._judge.recorded(verdicts)])
-        return self._written(priced, routed, claim, decided_at, self._reasons(seen))
+            routed = ruled(sent(self._policy, priced, capacity), np.array([strictest]), ())
+            outcome, found = of_arrays(self._policy, priced, routed)
+        recorded = None if self._judge is None or verdicts is None else self._judge.recorded(verdicts)
+        return self._written(outcome, found | {"rules": recorded}, claim, decided_at, self._reasons(seen))
 
     def _reasons(self, seen: Seen) -> str:
         if seen.contributions is None:
@@ -251,20 +255,17 @@ class Scorer:
 
         return investigator_reason(value, seen.contributions, bundle.inputs, self._most_reasons, bundle.reference, self._words)
 
-    def _written(self, priced: Priced, routed: Routed, claim: Mapping[str, Any], decided_at: datetime, reasons: str) -> Decision:
-        action = str(routed.action[0])
-        found: dict[str, Any] = {name: column.item() for name, column in figures(self._policy, priced, routed).items()}
+    def _written(self, outcome: Sent, found: dict[str, Any], claim: Mapping[str, Any], decided_at: datetime, reasons: str) -> Decision:
         found |= {
             "claim_id": claim["claim_id"],
             "decided_at": decided_at,
-            "action": action,
-            "automatic_action": routed.automatic[0],
-            "route": routed.route[0],
+            "action": outcome.action,
+            "automatic_action": outcome.automatic,
+            "route": outcome.route,
             "reasons": reasons,
-            "claimant_reason": claimant_reason(action, claim),
+            "claimant_reason": claimant_reason(outcome.action, claim),
             "bundle": self._bundle.hash,
             "policy": self._policy.identifier,
-            "rules": routed.verdicts[0],
         }
         try:
             return Decision(**found)

@@ -58,6 +58,27 @@ def test_up_to_the_limit_an_insured_sellers_claim_is_borne_by_the_marketplace_an
     assert cost_matrix(POLICY, amounts, insured)[:, PAY, ABUSE].tolist() == [105_000, 65_000, 65_001]
 
 
+@given(st.lists(st.tuples(AMOUNT, st.booleans()), max_size=5))
+def test_every_cell_is_to_the_last_bit_what_the_table_of_the_docstring_says(claims: list[tuple[int, bool]]) -> None:
+    amounts, insured = np.array([amount for amount, _ in claims]), np.array([is_insured for _, is_insured in claims], dtype=bool)
+    wrong, evidence, repeat = POLICY.wrongful, POLICY.evidence, POLICY.abusive.repeat_cents
+    a, unowed = amounts.astype(np.float64), POLICY.unsubstantiated
+    lost, handling = a * (1.0 - recovery_share(POLICY, a, insured)), POLICY.denial.handling_cents
+    w = wrong.customer_value_cents + wrong.appeal_rate * wrong.appeal_cents + (wrong.late_payment_share + wrong.unpaid_share) * a
+    accused, nothing = wrong.accusation_multiple * w, 0.0 * a
+    rows = [
+        [nothing, unowed.unowed_share * lost, lost + repeat],
+        [
+            evidence.handling_cents + evidence.friction_cents + evidence.valid_dropout_share * w,
+            nothing + evidence.handling_cents,
+            evidence.handling_cents + evidence.forged_share * lost + repeat,
+        ],
+        [w, nothing + handling, handling + POLICY.abusive.curable_leak_share * lost + repeat],
+        [accused, unowed.accused_share * accused, nothing + handling],
+    ]
+    assert np.array_equal(cost_matrix(POLICY, amounts, insured), np.rint(np.array(rows)).transpose(2, 0, 1))
+
+
 def test_expected_costs_equal_a_loop() -> None:
     rng = np.random.default_rng(0)
     proba, amounts = rng.dirichlet([1, 1, 1], 20), rng.integers(1, 500_000, 20)

@@ -32,6 +32,18 @@ def test_a_look_by_an_expert_like_a_tier_is_worth_what_the_tiers_is(seed: int) -
 
 
 @given(st.integers(0, 100_000))
+def test_a_look_is_to_the_last_bit_worth_what_arrays_say(seed: int) -> None:
+    proba, costs, now = claims(seed)
+    for tier in POLICY.tiers:
+        confusion, price = np.array(tier.confusion), tier.fee_cents + tier.delay_cents
+        told = np.zeros(len(proba))
+        for answer in range(3):
+            products = (proba * confusion[:, answer])[:, None, :] * costs
+            told += (products[..., 0] + products[..., 1] + products[..., 2]).min(axis=1)
+        assert np.array_equal(look_values([Look(price, confusion)], proba, costs, now)[:, 0], now - price - told)
+
+
+@given(st.integers(0, 100_000))
 def test_an_expert_whose_answers_are_anothers_garbled_is_never_worth_more(seed: int) -> None:
     proba, costs, now = claims(seed)
     rng = np.random.default_rng([seed, 1])
