@@ -137,11 +137,6 @@ class Inputs:
         """The place of each column's group, shape (features,)."""
         return np.array([self.groups.index(feature.group) for feature in self.features], dtype=np.intp)
 
-    @cached_property
-    def members(self) -> tuple[np.ndarray, ...]:
-        """The positions of each group's columns."""
-        return tuple(np.flatnonzero(self.group_of == place) for place in range(len(self.groups)))
-
     def encode(self, matrix: pd.DataFrame) -> np.ndarray:
         """Return the columns as floats, shape (rows, features); an unseen or missing category is NaN.
 

@@ -7,6 +7,7 @@ else: no score, no feature, no comparison with others; text that varies with the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from data_contracts import Action
 from models.inputs import Feature, Inputs
+from models.reason_kernel import strongest
 from models.reference import Reference
 
 INVESTIGATOR_LIMIT = 2000
@@ -34,12 +36,6 @@ _SMALLEST = 0.005
 _MOST_WORDS = 50_000
 _MOST, _UNUSUAL = 0.5, 0.8
 """A value that at least half of all claims have is named for comparison; a value is unusual beyond four fifths of all claims."""
-
-
-def _group_sums(contributions: np.ndarray, inputs: Inputs) -> np.ndarray:
-    """Sum one claim's contributions by group, in the order of the columns: its bits depend on nothing else."""
-    sums: np.ndarray = np.bincount(inputs.group_of, weights=contributions, minlength=len(inputs.groups))
-    return sums
 
 
 def investigator_reasons(
@@ -116,15 +112,12 @@ def investigator_reason(
     words
         What was put into words before, by feature, value and direction: values repeat (zeros, small counts). New words are added.
     """
-    sums = _group_sums(contributions, inputs)
     codes = []
-    for k in np.argsort(-np.abs(sums), kind="stable")[:most].tolist():
-        share = float(sums[k])
+    for group, share, feature in strongest(contributions, inputs.group_of, len(inputs.groups), most):
         if abs(share) < _SMALLEST:
             break
-        members = inputs.members[k]
-        feature = int(members[np.argmax(contributions[members] if share > 0 else -contributions[members])])
-        codes.append(f"{inputs.groups[k]} {share:+.2f}: {_worded(inputs.features[feature], value(feature), share < 0, reference, words)}")
+        words_of_it = _worded(inputs.features[feature], value(feature), share < 0, reference, words)
+        codes.append(f"{inputs.groups[group]} {share:+.2f}: {words_of_it}")
     return _fitting(codes)
 
 
@@ -139,7 +132,8 @@ def _worded(feature: Feature, value: object, against: bool, reference: Reference
 
 
 def _key(value: object) -> object:
-    return None if pd.isna(value) else value
+    lost = math.isnan(value) if isinstance(value, float) else pd.isna(value)  # a scalar costs pandas a microsecond
+    return None if lost else value
 
 
 def _described(feature: Feature, value: object, against: bool, reference: Reference | None) -> str:

@@ -61,6 +61,8 @@ def bodies_of(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> list[
     >>> bodies_of(SELLERS, columns) == [json_of(SELLERS, row) for row in rows]
     True
     """
+    if len(columns[contract.key]) == 1:
+        return [json_of(contract, {name: value for name, (value,) in columns.items()})]
     names = _names(contract)
     line = "{" + ",".join(json.dumps(name).replace("%", "%%") + ":%s" for name, _ in names) + "}"
     texts = [_texts(columns[name], is_instant) for name, is_instant in names]
