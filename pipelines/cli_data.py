@@ -85,7 +85,7 @@ def validate(
     from pipelines.validate import validate as run
 
     where = Home.at(home)
-    with fetched(str(where.raw) if source is None else source) as folder:
+    with fetched(str(where.raw) if source is None else source, where.root) as folder:
         result = run(where, source=folder, batch=batch, docs=docs, carrier=Carrier(Engine(engine), master=master))
     table = Table(title="Validated", title_justify="left")
     for heading in ("table", "read", "accepted", "quarantined", "most frequent reason"):

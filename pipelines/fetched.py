@@ -27,13 +27,16 @@ def is_remote(source: str) -> bool:
 
 
 @contextmanager
-def fetched(source: str) -> Iterator[Path]:
+def fetched(source: str, near: Path | None = None) -> Iterator[Path]:
     """Yield a local path with the rows of a source: the source itself, or a copy that is gone afterwards.
 
     Parameters
     ----------
     source
         A folder or a file on this machine, or the address of one.
+    near
+        Folder in which the copy is made, such as a home, which Spark's workers share with this process; by default that of the system
+        for what is temporary.
 
     Raises
     ------
@@ -52,8 +55,10 @@ def fetched(source: str) -> Iterator[Path]:
     if not is_remote(source):
         yield Path(source)
         return
-    with tempfile.TemporaryDirectory(prefix="touchstone-") as near:
-        yield _bring(source, Path(near))
+    if near is not None:
+        near.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".touchstone-", dir=near) as folder:
+        yield _bring(source, Path(folder))
 
 
 def _bring(source: str, near: Path) -> Path:

@@ -36,15 +36,17 @@ def storage() -> Iterator[s3fs.S3FileSystem]:
         yield found
 
 
-def test_a_folder_and_a_file_come_as_they_lie_there_and_are_gone_afterwards(storage: s3fs.S3FileSystem) -> None:
+def test_a_folder_and_a_file_come_as_they_lie_there_and_are_gone_afterwards(storage: s3fs.S3FileSystem, tmp_path: Path) -> None:
     storage.pipe(f"{BUCKET}/some/sellers.csv", b"seller_id\n")
     storage.pipe(f"{BUCKET}/some/orders.parquet", b"PAR1")
     storage.pipe(f"{BUCKET}/some/_SUCCESS", b"")
     with fetched(f"s3://{BUCKET}/some") as folder:
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"sellers.csv": b"seller_id\n", "orders.parquet": b"PAR1"}
     assert not folder.exists()
-    with fetched(f"s3://{BUCKET}/some/sellers.csv") as file:
+    with fetched(f"s3://{BUCKET}/some/sellers.csv", tmp_path / "home") as file:
+        assert file.parents[1] == tmp_path / "home"
         assert file.name == "sellers.csv" and file.read_bytes() == b"seller_id\n"
+    assert not any((tmp_path / "home").iterdir())
 
 
 def test_a_local_source_is_left_where_it_is(tmp_path: Path) -> None:
