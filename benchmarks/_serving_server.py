@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,6 @@ from serving.app import create_app, outside_of
 from serving.auth import Scope
 from serving.background import Background
 from serving.database import Synchronous
-from serving.decider import Decider
 from serving.engine import Engine
 from serving.keys import ENTROPY, add_key, kept_keys, make
 from serving.recognition import recogniser
@@ -59,7 +59,7 @@ def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bo
     bundle, policy = model(World(Path(world))), default_policy()
     engine = Engine(bundle, policy, store, side_by_side=settings.workers > 1)
     if not reasons:
-        engine._decider = Decider(Scorer(bundle, policy, None, engine.history.names, most_reasons=0), bundle.hash)
+        engine._decider = replace(engine._decider, scorer=Scorer(bundle, policy, None, engine.history.names, most_reasons=0))
     engine.warm_up()
     engine.behind(Background({"history": Tidying(store), "log": store.carry}, CARRY_SECONDS))
     if swap:

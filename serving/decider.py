@@ -10,15 +10,32 @@ from features.history import Floats
 from models.scorer import Scorer, Seen
 
 BUNCH = 4
-"""Claims whose trees are walked together: each tree is fetched from memory once for all, and the thread is woken as seldom."""
+"""Claims whose trees are walked together where another processor is free meanwhile: the sooner it begins, the sooner all are done."""
+
+CROWD = 32
+"""Claims whose trees are walked together where other processes keep the other processors busy: each tree is fetched from memory once for
+all, which is most of the work, and no thread is woken for it more than once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """What decides: one model with prices and rules. Every decision is made by exactly one."""
+    """What decides: one model with prices and rules. Every decision is made by exactly one.
+
+    Parameters
+    ----------
+    scorer
+        Does.
+    bundle
+        The model's hash.
+    bunch
+        How many claims' trees are walked together at most.
+    beside
+        Walks trees beside other work.
+    """
 
     scorer: Scorer
     bundle: str
+    bunch: int = BUNCH
     beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "trees"))
 
 
@@ -48,7 +65,7 @@ class Walks:
         """Have the trees walked for a claim with these features, and return what waits for it, once :meth:`begin` was called."""
         bunch, place = self._open, len(self._open.vectors)
         bunch.vectors.append(vector)
-        if len(bunch.vectors) == BUNCH:
+        if len(bunch.vectors) == self.decider.bunch:
             self.begin()
         return lambda: self._seen(bunch)[place]
 

@@ -32,7 +32,7 @@ from models.scorer import Scorer, probabilities
 from serving import audit
 from serving.background import Background
 from serving.claimed import Written, keep_keys, write
-from serving.decider import Decider
+from serving.decider import BUNCH, CROWD, Decider
 from serving.draft import Answer, Draft, look, settle
 from serving.driver import Driver
 from serving.events import RECEIVES, Outcome, receive
@@ -324,7 +324,8 @@ class Engine:
         return {"parity_checked": checked, "parity_mismatches": differ}
 
     def _prepared(self, bundle: Bundle) -> Decider:
-        return Decider(Scorer(bundle, self.policy, self._rules, self._history.names), bundle.hash)
+        scorer = Scorer(bundle, self.policy, self._rules, self._history.names)
+        return Decider(scorer, bundle.hash, CROWD if self._side_by_side else BUNCH)
 
 
 COUNTED = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
 import pytest
 
 from models.scorer import Scorer
-from serving.decider import BUNCH, Decider, Walks
+from serving.decider import BUNCH, CROWD, Decider, Walks
 from tests.serving.homes import HISTORY, POLICY, Small
 
 
@@ -17,8 +18,10 @@ def decider(market: Small) -> Decider:
     return Decider(Scorer(market.bundle, POLICY, None, HISTORY.names), market.bundle.hash)
 
 
+@pytest.mark.parametrize("bunch", [BUNCH, CROWD])
 @pytest.mark.parametrize("claims", [1, BUNCH, 2 * BUNCH + 1])
-def test_each_claim_gets_what_the_trees_say_of_it_alone(decider: Decider, claims: int) -> None:
+def test_each_claim_gets_what_the_trees_say_of_it_alone(decider: Decider, claims: int, bunch: int) -> None:
+    decider = replace(decider, bunch=bunch)
     vectors = np.random.default_rng(0).normal(size=(claims, len(HISTORY.names)))
     walks = Walks(decider)
     waiting = [walks.add(vector) for vector in vectors]
