@@ -75,7 +75,7 @@ class Told(NamedTuple):
     def of(cls, kind: Kind, claims: Sequence[Mapping[str, Any]]) -> Told:
         """Prepare what some claims tell; whose customer is not even missing, as where there is no such column, tells nothing."""
         texts = [kind.text(claim.get(kind.column) or "") if "customer_id" in claim else "" for claim in claims]
-        held = np.array([text != "" for text in texts])
+        held = np.array([text != "" for text in texts], dtype=bool)
         found = kind.few([text for text in texts if text])
         return cls(np.where(held, np.cumsum(held) - 1, -1), found.entries, found.buckets, found.sets.starts, found.sets.hashes)
 
