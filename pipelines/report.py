@@ -16,7 +16,7 @@ from models.metrics import reliability, summary
 from models.policy import Policy
 from models.review import Capacity
 from models.shelf import Shelf
-from pipelines import beside, pictures
+from pipelines import beside_section, pictures
 from pipelines.evaluate import Evaluation
 from pipelines.harm_section import bounds
 from pipelines.home import Home
@@ -179,8 +179,8 @@ def _harm(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame) -> Section:
 
 
 def _beside(policy: Policy, rows: pd.DataFrame, known: pd.DataFrame, tables: Tables, past: Past) -> list[Section]:
-    found = beside.compared(past, policy, rows, tables["claims"], Standing(tables["seller_events"]), known)
-    return [beside.section(found)] if found else []
+    found = beside_section.compared(past, policy, rows, tables["claims"], Standing(tables["seller_events"]), known)
+    return [beside_section.section(found)] if found else []
 
 
 def _money(past: Past) -> Section:

@@ -15,7 +15,6 @@ from models.shelf import Shelf
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.schedule_steps import Night
-from pipelines.watched import trained_until
 
 _PATIENCE = timedelta(days=7)
 """An alarm sounds every night until a better model is promoted: one training answers a week of it."""
@@ -71,6 +70,8 @@ def retrain(night: Night, as_of: str) -> dict[str, Any]:
 
 def _trained(home: Home) -> tuple[str, pd.Timestamp] | None:
     """Return hash and last known label of the latest bundle that decides or wants to."""
+    from pipelines.watched import trained_until  # libraries of the monitor, which the other steps of a night do without
+
     shelf, found = Shelf(home.bundles), []
     for alias in ("champion", "challenger"):
         if shelf.aliases().get(alias):

@@ -70,3 +70,9 @@ def test_the_instance_tells_nobody_anything_and_runs_one_night_at_a_time(tmp_pat
 def test_the_command_line_is_there_without_dagster_loaded() -> None:
     code = "import sys, pipelines.cli, pipelines.schedule_steps, pipelines.manifest; sys.exit('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_process_of_a_run_begins_without_the_libraries_of_pages_and_training() -> None:
+    code = "import sys, pipelines.schedule; sys.exit(' '.join({'sklearn', 'matplotlib', 'lightgbm', 'mlflow'} & set(sys.modules)) or 0)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
