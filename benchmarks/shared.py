@@ -127,11 +127,12 @@ def _until(done: Callable[[], bool], awaited: str) -> None:
 
 
 def workers_of(server: psutil.Process) -> list[psutil.Process]:
-    """Return the endpoint's workers that live: not its resource tracker, nor one killed a moment ago."""
+    """Return the endpoint's workers that live: not its resource tracker, nor their origin, nor one killed a moment ago."""
     found = []
-    for child in server.children():
+    for child in server.children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a zombie is one as well
-            if "spawn_main" in " ".join(child.cmdline()):
+            command = " ".join(child.cmdline())
+            if "spawn_main" in command or ("forkserver" in command and child.ppid() != server.pid):
                 found.append(child)
     return found
 

@@ -244,6 +244,9 @@ def serve(
 
     Example: touchstone serve --development --port 8000
     """
+    from pipelines.origin import begin
+
+    begin()  # which imports for the workers what is imported here for this process, at the same time
     from pipelines.serve import serve as run
 
     def progress(done: int, total: int) -> None:

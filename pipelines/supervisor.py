@@ -13,12 +13,19 @@ import socket
 import sys
 from typing import Any
 
-from uvicorn import Config
+from uvicorn import Config, _subprocess
 from uvicorn.supervisors import Multiprocess
+
+from pipelines.origin import begin
 
 
 class Supervisor(Multiprocess):
     """Begins workers, begins another for each that died or hangs, and ends them all when told to."""
+
+    def run(self) -> None:
+        """Begin workers and look after them until told to stop; they come from the origin (:mod:`pipelines.origin`)."""
+        _subprocess.spawn = begin()  # type: ignore[assignment]  # uvicorn begins every worker from nothing, and cannot be told otherwise
+        super().run()
 
     def init_processes(self) -> None:
         """Begin the workers."""
