@@ -16,7 +16,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,10 @@ from rich.table import Table
 
 from benchmarks._record import record
 from data_contracts import CONTRACTS
-from features import online_claim, online_duplicates, online_links, online_windows
 from features.matrix import build_matrix
-from features.online import OnlineHistory, together
-from features.online_rows import Rows
-from features.online_windows import Round
+from features.online import OnlineHistory
+from features.online_groups import Group, Measuring, in_rounds
 from features.pages import MemoryPages
-from features.spec import ENTITIES
 from pipelines.simulate import simulate
 from serving.history import StorePages
 from serving.store import Store
@@ -191,27 +187,15 @@ def stages(store: Store, claims: pd.DataFrame) -> dict[str, float]:
     with store.view() as tx:
         history = HISTORY.within(StorePages(tx))
         for claim in plain(claims):
-            for name, make in _readers(history, claim).items():
+            measuring = Measuring(history.plans, [claim], Group.of(history.plans, [claim]))
+            for name, family in measuring.families.items():
                 begin = time.thread_time()
-                together(StorePages(tx), [make()])
+                in_rounds(lambda arena, mine=family: not mine(arena.pool), StorePages(tx))  # type: ignore[misc]
                 found.setdefault(name, []).append(time.thread_time() - begin)
             begin = time.thread_time()
             HISTORY.within(StorePages(tx)).vector(claim)
             found.setdefault("all together", []).append(time.thread_time() - begin)
     return {name: 1e6 * float(np.median(values)) for name, values in found.items()}
-
-
-def _readers(history: OnlineHistory, claim: dict[str, Any]) -> dict[str, Callable[[], Round]]:
-    rows = Rows({"probes": {name: (value,) for name, value in claim.items()}})
-    filed = int(rows.instants("probes", "filed_at")[0])
-    codes = {name: int(rows.codes("probes", name)[0]) for name in ENTITIES}
-    plans, pages = history.plans, history.pages
-    return {
-        "windows": lambda: online_windows.read(plans.windows, codes, filed, pages),
-        "the claim itself": lambda: online_claim.read(plans.claim, rows, codes, filed),
-        **{f"links: {g}": partial(online_links.read, plans.links, g, codes, filed, pages) for g in plans.links.graphs},
-        **{f"duplicates: {k.name}": partial(online_duplicates.read, k, claim, codes, filed, pages, {}) for k in plans.duplicates.kinds},
-    }
 
 
 def appended(store: Store, claims: pd.DataFrame) -> dict[str, float]:

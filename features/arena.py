@@ -52,7 +52,7 @@ class Pool(NamedTuple):
         Pages and names, anywhere.
     slots
         (slots, 11) see :data:`NUMBER`.
-    index
+    table
         (power of two,) the hash table: 1 + slot, 0 where nothing is.
     asks, changes
         Slots asked for, and slots of pages that were changed.
@@ -61,7 +61,7 @@ class Pool(NamedTuple):
     counts: Ints
     words: Ints
     slots: Ints
-    index: npt.NDArray[np.int32]
+    table: npt.NDArray[np.int32]
     asks: Ints
     changes: Ints
 
@@ -69,10 +69,10 @@ class Pool(NamedTuple):
 @njit(cache=True)
 def find(pool, number, log):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the slot of a log on a shelf, given its number, or :data:`NONE`."""
-    mask = len(pool.index) - 1
+    mask = len(pool.table) - 1
     at = (((number ^ log) * ODD) >> 20) & mask
-    while pool.index[at] > 0:
-        slot = pool.index[at] - 1
+    while pool.table[at] > 0:
+        slot = pool.table[at] - 1
         if pool.slots[slot, NUMBER] == number and pool.slots[slot, LOG] == log:
             return np.int64(slot)
         at = (at + 1) & mask
@@ -94,7 +94,7 @@ def add(pool, number, log):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
     """Return a new slot; whoever calls has seen that there is none, and that there is room."""
     slot = pool.counts[SLOTS]
     pool.counts[SLOTS] += 1
-    enter(pool.index, number, log, slot)
+    enter(pool.table, number, log, slot)
     pool.slots[slot] = 0
     pool.slots[slot, NUMBER], pool.slots[slot, LOG], pool.slots[slot, KEPT], pool.slots[slot, NEXT] = number, log, -1, -1
     return slot

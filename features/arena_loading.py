@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from features import pages as paging
 from features.arena import (
     ANSWER,
     ASKS,
@@ -39,7 +40,7 @@ from features.arena import (
 )
 from features.arena_rows import Added, lay, room_wanted
 from features.history import Ints
-from features.pages import ALONE, END, PAGE_ROWS, Change, Key, Page, Shelf, join
+from features.pages import ALONE, END, Change, Key, Page, Shelf, join
 
 if TYPE_CHECKING:
     from features.pages import Pages
@@ -100,12 +101,15 @@ class Arena:
         asked = self.pool.asks[: self.pool.counts[ASKS]].copy()
         self.pool.counts[ASKS] = 0
         slots = self.pool.slots[asked]
-        shelves = asked[slots[:, LOG] == SHELF]
-        if len(shelves):
-            self._load_shelves(pages, shelves)
-        answers = asked[slots[:, LOG] == ANSWER]
-        if len(answers):
-            self._load_answers(pages, answers)
+        shelves, answers = asked[slots[:, LOG] == SHELF], asked[slots[:, LOG] == ANSWER]
+        try:
+            if len(shelves):
+                self._load_shelves(pages, shelves)
+            if len(answers):
+                self._load_answers(pages, answers)
+        except BaseException:  # nobody asks again for what was asked for
+            self.forget()
+            raise
         return True
 
     def _load_shelves(self, pages: Pages, asked: Ints) -> None:
@@ -146,7 +150,7 @@ class Arena:
         """Lay the rows that were noted behind their logs."""
         rows = int(added.counts[0])
         self.make_room(int(room_wanted(self.pool, added)), 2 * rows)
-        lay(self.pool, added, time, PAGE_ROWS)
+        lay(self.pool, added, time, paging.PAGE_ROWS)
 
     def make_room(self, words: int, slots: int) -> None:
         """See to it that so many more words and slots have room, and besides what compiled functions may ask for."""
@@ -158,8 +162,8 @@ class Arena:
             pool = pool._replace(words=_grown(pool.words, words))
         if slots > len(pool.slots):
             pool = pool._replace(slots=_grown(pool.slots, slots))
-        if 2 * slots > len(pool.index):
-            pool = pool._replace(index=_indexed(pool.slots, counts[SLOTS], 1 << (4 * int(slots) - 1).bit_length()))
+        if 2 * slots > len(pool.table):
+            pool = pool._replace(table=_indexed(pool.slots, counts[SLOTS], 1 << (4 * int(slots) - 1).bit_length()))
         if changes > len(pool.changes):
             pool = pool._replace(changes=_grown(pool.changes, changes))
         self.pool = pool
@@ -183,7 +187,7 @@ class Arena:
         """Forget some shelves, or everything; nothing of it may be changed."""
         if shelves is None:
             self.pool.counts[:] = 0
-            self.pool.index[:] = 0
+            self.pool.table[:] = 0
         elif self.pool.counts[SLOTS]:
             _forget(self.pool, _numbers(shelves))
 

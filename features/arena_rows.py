@@ -74,7 +74,7 @@ def row(pool, added, log, codes):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 @njit(cache=True)
 def page(pool, added, log, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Note a whole page of a log that has none, whose words are the cells that follow; no words are a page as well."""
+    """Note a page whose words are the cells that follow, in the place of what the log holds; no words are a page as well."""
     _open(pool, added, log, codes, 1)
 
 
@@ -145,7 +145,11 @@ def _lay_row(pool, where, time, kinds, values, page_rows):  # type: ignore[no-un
     slots, words, width = pool.slots, pool.words, 1 + len(values)
     slot = find(pool, slots[shelf, NUMBER], log)
     if where[_IS_PAGE]:
-        slot = _new_page(pool, shelf, log, time, len(values)) if slot < 0 else slot
+        if slot < 0:
+            slot = _new_page(pool, shelf, log, time, len(values))
+        note_change(pool, slot, 0)
+        if len(values) > slots[slot, ROOM]:
+            _move(pool, slot, len(values))
         begin = slots[slot, BEGIN]
         words[begin : begin + len(values)] = values
         slots[slot, LENGTH] = len(values)

@@ -22,21 +22,20 @@ import numpy as np
 import pandas as pd
 
 from data_contracts import CONTRACTS
-from features import online_claim, online_duplicates, online_link_logs, online_links, online_single, online_windows, online_writing
+from features import online_claim, online_duplicates, online_groups, online_link_logs, online_writing
 from features.catalog import CATALOG, Catalog
-from features.facts import PROBES, RECORDED, FeatureError, Tables
+from features.facts import RECORDED, FeatureError, Tables
 from features.history import NEVER, Floats
 from features.online_claim import DELIVERIES
-from features.online_contents import Told
+from features.online_groups import Claim, Group
 from features.online_plans import Plans
-from features.online_rows import HashedFacts, Rows, code_of, whole
-from features.online_single import Claim
+from features.online_rows import HashedFacts, Rows, key_of, whole
 from features.online_sources import receive
-from features.online_windows import Asked, Round
-from features.pages import END, Pages
-from features.spec import ENTITIES, Computed
+from features.pages import Pages
+from features.spec import Computed
 
-_STATE = (b"\xff\xff", 0)
+_STATE, _NOBODY = 0xFFFF << 16, np.empty(0, dtype=np.int64)
+"""Log of how far the history reaches, and what it is laid out for; it stands under no identifier."""
 
 _READ = ("customers", "sellers", "products", "orders", "returns", "claims", "resolutions", "seller_events")
 """Tables that make history; others are passed over."""
@@ -54,15 +53,17 @@ class Read:
         (features,) float64 in the order of the catalogue.
     filed
         The instant as of which it was read (µs).
-    claim, codes, told
-        What it says, who is named in it, and what was found out of its contents.
+    claim
+        What it says.
+    group, place
+        What was prepared of the claims that were read with it, and its place among them.
     """
 
     vector: Floats
     filed: int
     claim: Mapping[str, Any]
-    codes: dict[str, int]
-    told: Mapping[str, Told]
+    group: Group
+    place: int
 
 
 class OnlineHistory:
@@ -124,15 +125,15 @@ class OnlineHistory:
         FeatureError
             If the pages were filled for another catalogue.
         """
-        (held,) = self.pages.latest([_STATE], [END])
+        held = self.pages.arena().last(self.pages, _STATE, _NOBODY)
         if held is None:
             return NEVER
-        if held[8:] != self._hash:
+        if held[1:].tobytes() != self._hash:
             raise FeatureError(
-                f"history: expected pages laid out for {self._hash.hex()[:12]}, found {held[8:].hex()[:12]}; "
+                f"history: expected pages laid out for {self._hash.hex()[:12]}, found {held[1:].tobytes().hex()[:12]}; "
                 "the catalogue has changed: fill an empty store from the tables"
             )
-        return int.from_bytes(held[:8], "little", signed=True)
+        return int(held[0])
 
     def admit(self, tables: Tables) -> dict[str, pd.DataFrame]:
         """Give late events the instant from which they count: just after everything known so far.
@@ -169,15 +170,19 @@ class OnlineHistory:
         watermark = self.watermark()
         facts = events if isinstance(events, Rows) else HashedFacts(events, _NO_CLAIMS, self.catalog.sources)
         latest = self._latest(facts, events.tables if isinstance(events, Rows) else events, watermark)
-        if watermark != NEVER and isinstance(facts, Rows) and (claim := _only(facts, latest)) and self._append_single(claim):
-            self.pages.flush()
-            return
-        batch = receive(facts, self.pages, watermark)
-        online_writing.write(batch, self.plans.windows.layout, self.pages)
-        online_claim.write(facts, self.plans.claim, self.pages, watermark == NEVER)
-        online_link_logs.write(batch, self.plans.links.graphs, self.plans.links.rules, self.pages, watermark == NEVER)
-        online_duplicates.write(facts, self.plans.duplicates, self.pages, watermark == NEVER)
-        self._keep(max(latest, watermark))
+        if watermark != NEVER and isinstance(facts, Rows) and (values := _only(facts)) is not None:
+            self._append_claims([Claim(Group.of(self.plans, [values]), 0, values, latest)])
+        else:
+            self._append_any(facts, watermark, latest)
+
+    def _append_any(self, facts: HashedFacts | Rows, watermark: int, latest: int) -> None:
+        """Append events of any kind, known after one instant and up to another."""
+        batch, plans, is_fresh = receive(facts, self.pages, watermark), self.plans, watermark == NEVER
+        online_writing.write(batch, plans.layout, self.pages)
+        online_claim.write(facts, plans.claim, self.pages, is_fresh)
+        online_link_logs.write(batch, plans.links.graphs, plans.links.rules, self.pages, is_fresh)
+        online_duplicates.write(facts, plans.duplicates, self.pages, is_fresh)
+        self.pages.put([(key_of(_STATE, ()), 0, self._state(latest))])
         self.pages.flush()
 
     def _latest(self, facts: HashedFacts | Rows, tables: Mapping[str, Any], watermark: int) -> int:
@@ -236,19 +241,21 @@ class OnlineHistory:
         0.0 0
         0.0 1
         """
-        rows = Rows({PROBES: {name: (value,) for name, value in claim.items()}}, self.catalog.sources)
-        told: dict[str, Told] = {}
-        filed = whole(claim["filed_at"])
-        codes = {name: code_of(claim[name]) for name in ENTITIES if name in claim}
-        readers = [online_windows.read(self.plans.windows, codes, filed, self.pages)]
-        readers += [online_claim.read(self.plans.claim, rows, codes, filed)]
-        readers += [online_links.read(self.plans.links, graph, codes, filed, self.pages) for graph in self.plans.links.graphs]
-        readers += [online_duplicates.read(kind, claim, codes, filed, self.pages, told) for kind in self.plans.duplicates.kinds]
-        windows, own, *others = together(self.pages, readers)
-        links, contents = others[: len(self.plans.links.graphs)], others[len(self.plans.links.graphs) :]
-        direct = (own, online_links.chosen(self.plans.links, links), online_duplicates.chosen(self.plans.duplicates, contents))
-        vector = np.concatenate([self.plans.combine(windows), *direct])[self.plans.place]
-        return Read(vector, filed, rows.tables[PROBES], codes, told)
+        return self.read_many([claim])[0]
+
+    def read_many(self, claims: Sequence[Mapping[str, Any]]) -> list[Read]:
+        """Compute the features of claims that came together, none with another in its history.
+
+        Parameters
+        ----------
+        claims
+            As for :meth:`vector`.
+        """
+        if not claims:
+            return []
+        group = Group.of(self.plans, claims)
+        vectors = online_groups.measure(self.plans, claims, group, self.pages)
+        return [Read(*told, group, place) for place, told in enumerate(zip(vectors, group.filed.tolist(), claims, strict=True))]
 
     def append_read(self, read: Read) -> int:
         """Let a claim that was read become history, in the transaction in which it was read.
@@ -274,31 +281,33 @@ class OnlineHistory:
         reads
             As for :meth:`append_read`, which says what is returned of each; none was read with another one in its history.
         """
-        found = [self._append_read(read) for read in reads]
-        self.pages.flush()
-        return found
+        watermark = self.watermark()
+        claims: list[Claim] = []
+        for read in reads:
+            watermark = max(read.filed, watermark + 1, whole(read.claim.get(RECORDED)))
+            values = read.claim if watermark == read.filed else {**read.claim, RECORDED: watermark}
+            claims.append(Claim(read.group, read.place, values, watermark))
+        self._append_claims(claims)
+        return [claim.at for claim in claims]
 
-    def _append_read(self, read: Read) -> int:
-        watermark, columns = self.watermark(), dict(read.claim)
-        at: int = max(read.filed, watermark + 1, *Rows({"claims": columns}).known("claims").tolist())
-        if at > read.filed:
-            columns[RECORDED] = (at,)
-        rows = Rows({"claims": columns}, self.catalog.sources)
-        if watermark == NEVER or not self._append_single(Claim(rows, at, read.codes, read.told)):
-            self.append(rows)
-        return at
+    def _append_claims(self, claims: Sequence[Claim]) -> None:
+        """Append claims that are known to come after everything that is there, each after the one before it."""
+        left, watermark = list(claims), self.watermark()
+        while left:
+            done = 0 if watermark == NEVER else online_groups.append(self.plans, left, self.pages)
+            if done:
+                watermark = left[done - 1].at
+                online_groups.put(self.pages, _STATE, _NOBODY, np.frombuffer(self._state(watermark), dtype=np.int64))
+            self.pages.flush()
+            for waited_for in left[done : done + 1]:
+                rows = Rows({"claims": {name: (value,) for name, value in waited_for.values.items()}}, self.catalog.sources)
+                self._append_any(rows, watermark, waited_for.at)
+                watermark = waited_for.at
+            del left[: done + 1]
 
-    def _append_single(self, claim: Claim) -> bool:
-        """Append a claim that is known to come after everything that is there; tell whether it could be done."""
-        plans = self.plans
-        if not online_single.write(claim, plans.single, plans.links, plans.duplicates, self.pages):
-            return False
-        self._keep(claim.at)
-        return True
-
-    def _keep(self, latest: int) -> None:
-        """Note how far the history reaches."""
-        self.pages.put([(_STATE, 0, latest.to_bytes(8, "little", signed=True) + self._hash)])
+    def _state(self, latest: int) -> bytes:
+        """Return the page that says how far the history reaches."""
+        return latest.to_bytes(8, "little", signed=True) + self._hash
 
     def row(self, claim: Mapping[str, Any]) -> pd.DataFrame:
         """Return :meth:`vector` as :func:`features.matrix.build_matrix` returns it: one row, indexed by ``claim_id``."""
@@ -306,35 +315,11 @@ class OnlineHistory:
         return pd.DataFrame(self.vector(claim)[None, :], index=index, columns=list(self.names))
 
 
-def _only(rows: Rows, at: int) -> Claim | None:
+def _only(rows: Rows) -> dict[str, Any] | None:
     """Return the claim of a batch that consists of it alone."""
     if tuple(rows.tables) != ("claims",) or len(rows.frame("claims")) != 1 or not rows.has("claims.claim_id"):
         return None
-    codes = {name: rows.codes("claims", name)[0].item() for name in ENTITIES if name in rows.tables["claims"]}
-    return Claim(rows, at, codes)
-
-
-def together(pages: Pages, readers: Sequence[Round]) -> list[Floats]:
-    """Run readers in step, so that the pages that all of them want are asked for at once."""
-    results: list[Any] = [None] * len(readers)
-    wanted: dict[int, Asked] = {}
-    for place, reader in enumerate(readers):
-        try:
-            wanted[place] = next(reader)
-        except StopIteration as done:
-            results[place] = done.value
-    while wanted:
-        asked = [page for mine in wanted.values() for page in mine]
-        found = pages.latest([key for key, _ in asked], [before for _, before in asked])
-        at = 0
-        for place, mine in list(wanted.items()):
-            try:
-                wanted[place] = readers[place].send(found[at : at + len(mine)])
-            except StopIteration as done:
-                results[place] = done.value
-                del wanted[place]
-            at += len(mine)
-    return results
+    return {name: column[0] for name, column in rows.tables["claims"].items()}
 
 
 def _admitted(name: str, frame: pd.DataFrame, earliest: int) -> pd.DataFrame:

@@ -15,13 +15,13 @@ import numpy as np
 from numba import njit
 
 from data_contracts import CONTRACTS
+from features.arena import BEGIN, LENGTH, MISSING, look
 from features.facts import PROBES, RECORDED, FeatureError
-from features.from_claim import CLAIM_FEATURES, FIELDS, KEYS, Field, measure
+from features.from_claim import CLAIM_FEATURES, FIELDS, KEYS, measure
 from features.history import NEVER, Floats, Ints
-from features.online_rows import HashedFacts, Rows, key_of, keys_of, log_on, whole
+from features.online_rows import HashedFacts, Rows, keys_of, log_on, whole
 from features.online_sources import keep
-from features.online_windows import Round
-from features.pages import END, Key, Pages, rows, words_of
+from features.pages import END, Pages, rows
 from features.spec import ENTITIES, Direct
 
 DELIVERIES = "deliveries"
@@ -33,11 +33,23 @@ _LOGS = {table: log_on((key,), _FIRST_LOG + number) for number, (table, key) in 
 
 @dataclass(frozen=True)
 class ClaimPlan:
-    """Which features of the claim itself are wanted, which columns of which tables they read, and each field with its place in them."""
+    """Which features of the claim itself are wanted, and which columns of which tables they read.
+
+    Parameters
+    ----------
+    features, columns
+        The features, and columns by table.
+    told
+        Of each field whether the claim itself tells it, by which column, what of it is asked, and what stands where it is missing.
+    named, fields
+        What is looked up, as :func:`look_up_all` takes it.
+    """
 
     features: tuple[Direct, ...]
     columns: dict[str, tuple[str, ...]]
-    fields: tuple[tuple[Field, int, int], ...]
+    told: tuple[tuple[bool, str, str | None, int], ...]
+    named: Ints
+    fields: Ints
     _places: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -50,8 +62,20 @@ class ClaimPlan:
             named = sorted(column for name, column in (need.split(".") for need in needs) if name == table and column != key)
             if named:
                 columns[table] = tuple(dict.fromkeys((CONTRACTS[table].known_at, RECORDED, *named)))
-        where = [columns[f.table].index(f.column) if f.column in columns.get(f.table, ()) else -1 for f in FIELDS]
-        return cls(features, columns, tuple((f, f.missing, place) for f, place in zip(FIELDS, where, strict=True)))
+        tables = list(columns)
+        return cls(
+            features,
+            columns,
+            tuple((f.table == PROBES, f.column, f.word, f.missing) for f in FIELDS),
+            np.array([(_LOGS[t], ENTITIES.index(KEYS[t]), len(columns[t])) for t in tables], dtype=np.int64).reshape(-1, 3),
+            np.array([_place(f.table, f.column, columns) for f in FIELDS], dtype=np.int64),
+        )
+
+
+def _place(table: str, column: str, columns: Mapping[str, tuple[str, ...]]) -> tuple[int, int]:
+    """Return where a field is looked up: which table, and which of the columns behind its instant."""
+    held = columns.get(table, ())
+    return ([*columns].index(table), held.index(column)) if column in held else (-1, -1)
 
 
 def write(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages, fresh: bool) -> None:
@@ -82,69 +106,92 @@ def _deliver(facts: HashedFacts | Rows, plan: ClaimPlan, pages: Pages) -> None:
     keep(pages, _LOGS["orders"], codes, now[:, 0], now[:, 1:], False)
 
 
-def read(plan: ClaimPlan, claim: Rows, codes: Mapping[str, int], filed: int) -> Round:
-    """Compute the features of a claim itself: a reader as in :mod:`features.online_windows`.
+def told(plan: ClaimPlan, claim: Mapping[str, Any], codes: Mapping[str, int]) -> tuple[list[int], Ints]:
+    """Read what a claim itself says.
 
     Parameters
     ----------
     plan
-        What to compute.
-    claim
-        The claim, as the table ``probes``.
-    codes, filed
-        Its identifiers as codes, and its filing.
+        What is wanted.
+    claim, codes
+        Its columns as plain values, and its identifiers as codes.
 
     Returns
     -------
-    ndarray
-        (features,) float64 in the order of ``plan.features``; undefined where the claim lacks a column.
+    tuple
+        Its fields, those of what it names missing, and where each feature of the plan is computed (behind the last where the claim
+        lacks a column that it needs).
     """
-    asked: dict[str, Key] = {}
-    for table in plan.columns:
-        named = codes.get(KEYS[table], -1)
-        if named >= 0:
-            asked[table] = key_of(_LOGS[table], (named,))
-    pages = dict(zip(asked, (yield [(key, END) for key in asked.values()]), strict=True))
-    held: dict[str, list[int]] = {}
-    for table, page in pages.items():
-        if page is not None:
-            row = words_of(page)[-1 - len(plan.columns[table]) :].tolist()
-            if NEVER < row[0] < filed:
-                held[table] = row[1:]
-    fields = np.array([_fields(plan, claim.tables[PROBES], codes, held)], dtype=np.int64)
-    values: Floats = _chosen(measure(fields), _places(plan, claim))
-    return values
+    return [_field(claim, codes, *entry) for entry in plan.told], _places(plan, tuple(claim))
+
+
+def _field(claim: Mapping[str, Any], codes: Mapping[str, int], is_told: bool, column: str, word: str | None, missing: int) -> int:
+    if not is_told or column not in claim:
+        return missing
+    if word is not None:
+        value = claim[column]
+        return len((value or "").split()) if word == "*" else int(value == word)
+    return codes[column] if column in ENTITIES else whole(claim[column])
+
+
+@njit(cache=True)
+def look_up_all(pool, named, fields, codes, now, done, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Look up what some claims name, as far as it is in the arena; the rest is asked for.
+
+    Parameters
+    ----------
+    pool
+        The arena's arrays.
+    named
+        (tables, 3) log of each, by which of a claim's identifiers, and how many columns.
+    fields
+        (fields, 2) table and column of each field; −1 of one that is not looked up.
+    codes
+        (claims, identifiers) as codes, −1 where missing.
+    now
+        (claims,) the instants of filing: what was known at one or later is not used.
+    done
+        (claims,) which are looked up; changed here.
+    found
+        (claims, fields) is filled where there is something.
+    """
+    for claim in range(len(now)):
+        if done[claim]:
+            continue
+        done[claim] = True
+        for table in range(len(named)):
+            log, identifier, columns = named[table]
+            if codes[claim, identifier] < 0:
+                continue
+            slot = look(pool, log, (codes[claim, identifier],), END)
+            done[claim] &= slot != MISSING
+            if slot >= 0:
+                row = pool.slots[slot, BEGIN] + pool.slots[slot, LENGTH] - 1 - columns
+                if NEVER < pool.words[row] < now[claim]:
+                    for field in range(len(fields)):
+                        if fields[field, 0] == table:
+                            found[claim, field] = pool.words[row + 1 + fields[field, 1]]
+
+
+def chosen(fields: Ints, places: Ints) -> Floats:
+    """Compute the features of some claims from their fields, (claims, features) in the order of the plan."""
+    found: Floats = _chosen(measure(fields), places)
+    return found
 
 
 @njit(cache=True)
 def _chosen(measured, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Put the features of one claim in order; undefined where the place lies behind the last."""
-    found = np.empty(len(places), dtype=np.float64)
-    for i in range(len(places)):
-        found[i] = measured[0, places[i]] if places[i] < measured.shape[1] else np.nan
+    """Put the features of each claim in order; undefined where the place lies behind the last."""
+    found = np.empty(places.shape, dtype=np.float64)
+    for claim in range(len(places)):
+        for i in range(places.shape[1]):
+            place = places[claim, i]
+            found[claim, i] = measured[claim, place] if place < measured.shape[1] else np.nan
     return found
 
 
-def _fields(plan: ClaimPlan, told: Mapping[str, Any], codes: Mapping[str, int], held: Mapping[str, list[int]]) -> list[int]:
-    """Read every field of the claim at hand, and of the rows that it names and that were known at filing."""
-    found: list[int] = []
-    for (table, column, word), missing, place in plan.fields:
-        if table != PROBES:
-            row = held.get(table)
-            found.append(missing if row is None or place < 0 else row[place])
-        elif column not in told:
-            found.append(missing)
-        elif word is not None:
-            value = told[column][0]
-            found.append(len((value or "").split()) if word == "*" else int(value == word))
-        else:
-            found.append(codes[column] if column in ENTITIES else whole(told[column][0]))
-    return found
-
-
-def _places(plan: ClaimPlan, claim: Rows) -> Ints:
+def _places(plan: ClaimPlan, shape: tuple[str, ...]) -> Ints:
     """Return where each feature of the plan is computed; behind the last where the claim lacks a column that it needs."""
-    shape = tuple(claim.tables[PROBES])
     places = plan._places.get(shape)
     if places is None:
         lacking = {feature.name for feature in plan.features if any(_lacks(need, shape) for need in feature.needs)}

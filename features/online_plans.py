@@ -10,11 +10,12 @@ import numpy as np
 
 from features.catalog import Catalog
 from features.history import Ints
+from features.link_growth import Rules
 from features.online_claim import ClaimPlan
 from features.online_duplicates import DuplicatePlan
 from features.online_links import LinkPlan
-from features.online_logs import layout
-from features.online_single import SinglePlan
+from features.online_logs import Layout, layout
+from features.online_single import SinglePlan, Values, plan_of
 from features.online_windows import Combining, WindowPlan
 from features.spec import Direct, Family, Windowed
 
@@ -23,12 +24,15 @@ from features.spec import Direct, Family, Windowed
 class Plans:
     """How each family of a catalogue's features is read, prepared once."""
 
+    layout: Layout
     windows: WindowPlan
     combine: Combining
     claim: ClaimPlan
     links: LinkPlan
+    rules: Rules
     duplicates: DuplicatePlan
     single: SinglePlan
+    values: Values
     place: Ints
 
     @classmethod
@@ -39,19 +43,21 @@ class Plans:
         windowed = [feature for feature in features if isinstance(feature, Windowed)]
         parts = list(dict.fromkeys(part for feature in windowed for part in feature.parts))
         order = {f.name: i for i, f in enumerate([*windowed, *direct["claim"], *direct["links"], *direct["duplicates"]])}
-        logs = layout(parts, catalog.sources)
+        logs, links = layout(parts, catalog.sources), LinkPlan.of(direct["links"])
         return cls(
+            logs,
             WindowPlan.of(logs, parts),
             Combining.of(windowed, parts),
             ClaimPlan.of(direct["claim"]),
-            LinkPlan.of(direct["links"]),
+            links,
+            links.rules.compiled,
             DuplicatePlan.of(direct["duplicates"]),
-            SinglePlan.of(logs, catalog.sources),
+            *plan_of(logs, catalog.sources),
             np.array([order[name] for name in catalog.names], dtype=np.int64),
         )
 
     @property
     def hash(self) -> str:
         """What pages that are read like this are laid out for."""
-        held = (self.windows.layout.logs, self.claim.columns, self.links.graphs, [kind.name for kind in self.duplicates.kinds])
+        held = (self.layout.logs, self.claim.columns, self.links.graphs, [kind.name for kind in self.duplicates.kinds])
         return hashlib.sha256(repr((*held, self.links.rules)).encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""Every window of one claim at once: two rows per window, found by bisection in pages that are read in two rounds.
+"""Every window of one claim at once: two rows per window, found by bisection in pages, for all claims of a group.
 
-The first round asks each log for the page before filing. Most keys are young or quiet, and that page holds the far edges of
-their windows too; for busy keys a second round asks for the pages of the far edges. Nothing grows with the length of a log
+First each log's page before filing is looked for in the arena. Most keys are young or quiet, and that page holds the far edges of
+their windows too; for busy keys the pages of the far edges are asked for as well. Nothing grows with the length of a log
 but the depth of the index, except where a bounded window wants extremes or distinct values: its rows are walked.
 
 That the numbers are those of :mod:`features.windows` is the law that the tests check, for every aggregate.
@@ -9,17 +9,19 @@ That the numbers are those of :mod:`features.windows` is the law that the tests 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from features.history import Floats, Ints
+from features.arena import BEGIN, LENGTH, LOADED, MISSING, NONE, SHELF, STATE, ask_shelf, earlier, find, number_of, on_shelf
+from features.history import NEVER, Floats, Ints
 from features.online_logs import DISTINCT, EARLIEST, LARGEST, LATEST, SMALLEST, TOLD, Layout
-from features.online_rows import packed, shelves_of
-from features.pages import END, Key, Pages, join, rows
-from features.spec import DAY_US, Aggregate, How, Ratio, Windowed
+from features.online_rows import log_on
+from features.pages import Key
+from features.spec import DAY_US, ENTITIES, Aggregate, How, Ratio, Windowed
 
 ROWS, SUMS, MEANS, DAYS, HELD = range(5)
 """What an aggregate's number is: how many rows · a sum · a sum per row · days since · a value that was held."""
@@ -37,8 +39,8 @@ _UNITS: dict[How, int] = {
     "last": HELD,
 }
 
-BEHIND, ABSENT = -1, -2
-"""Instead of a page: it has to be asked for still, or the claim does not name whose it is."""
+ABSENT = -3
+"""Instead of a page: the claim does not name whose it is."""
 
 Asked = list[tuple[Key, int]]
 """Pages wanted: (key, strictly before which instant they begin)."""
@@ -47,32 +49,29 @@ Round = Generator[Asked, Sequence[bytes | None], Floats]
 """A reader that asks for pages, is sent them, asks again, and returns its numbers."""
 
 
-@dataclass(frozen=True, eq=False)
-class WindowPlan:
-    """How to read all aggregates of a catalogue, prepared once.
+class WindowPlan(NamedTuple):
+    """How to read all aggregates of a catalogue, prepared once, as compiled functions get it.
 
     Parameters
     ----------
-    layout
-        The logs.
-    parts
-        The aggregates, in the order of the numbers returned.
-
-    Notes
-    -----
-    An *edge* is a log and an offset: the rows strictly before ``now − offset``. The edges of a log are a *span*, the latest first;
-    ``keys`` says of each span its log, on which of the ``shelves`` it stands, and the offset of its latest edge.
+    spans
+        (spans, 3) logs: number with its shelf's (:func:`features.online_rows.log_on`), on which of the ``shelves``, and width.
+    shelves, identifiers
+        (shelves + 1,) where the identifiers of each begin in (…,) columns of a claim's codes.
+    edges
+        (edges, 2) span and offset: the rows strictly before ``now − offset``. Those of a span stand together, the latest first.
+    table
+        (parts, 7) of each aggregate: how two rows answer, column, width, far edge (−1: none), near edge, unit, walk (−1: none).
+    walks
+        (walks, 2) far and near edges between which rows are looked at one by one.
     """
 
-    layout: Layout
-    parts: tuple[Aggregate, ...]
-    keys: tuple[tuple[int, int, int], ...]
-    shelves: tuple[tuple[bytes, tuple[str, ...], frozenset[str]], ...]
+    spans: Ints
+    shelves: Ints
+    identifiers: Ints
+    edges: Ints
     table: Ints
-    walks: tuple[tuple[int, int], ...]
-    offsets: Ints
-    span_of: Ints
-    widths: Ints
+    walks: Ints
 
     @classmethod
     def of(cls, layout: Layout, parts: Sequence[Aggregate]) -> WindowPlan:
@@ -81,7 +80,8 @@ class WindowPlan:
         wanted: dict[int, set[int]] = {}
         for part, reading in zip(parts, readings, strict=True):
             wanted.setdefault(reading.log, set()).update(offset for offset in part.over.edges if offset is not None)
-        edges = tuple((log, offset) for log in sorted(wanted) for offset in sorted(wanted[log]))
+        spans = {log: span for span, log in enumerate(sorted(wanted))}
+        edges = [(log, offset) for log in spans for offset in sorted(wanted[log])]
         place = {edge: i for i, edge in enumerate(edges)}
         walks: dict[tuple[int, int], int] = {}
         table = np.empty((len(parts), 7), dtype=np.int64)
@@ -90,101 +90,128 @@ class WindowPlan:
             far, near = (place[reading.log, edge] if edge is not None else -1 for edge in (lower, upper))
             walk = walks.setdefault((far, near), len(walks)) if reading.how >= DISTINCT else -1
             table[i] = reading.how, reading.column, layout.logs[reading.log].width, far, near, _UNITS[part.how], walk
-        spans = sorted(wanted)
         on = {by: shelf for shelf, by in enumerate(dict.fromkeys(layout.logs[log].by for log in spans))}
+        told = [(log_on((mine := layout.logs[log]).by, log), on[mine.by], mine.width) for log in spans]
         return cls(
-            layout,
-            tuple(parts),
-            tuple((log, on[layout.logs[log].by], min(wanted[log])) for log in spans),
-            tuple((shelves_of(by), by, frozenset(by)) for by in on),
+            np.array(told, dtype=np.int64).reshape(-1, 3),
+            np.cumsum([0, *map(len, on)]),
+            np.array([ENTITIES.index(name) for by in on for name in by], dtype=np.int64),
+            np.array([(spans[log], offset) for log, offset in edges], dtype=np.int64).reshape(-1, 2),
             table,
-            tuple(walks),
-            np.array([offset for _, offset in edges], dtype=np.int64),
-            np.repeat(np.arange(len(spans)), [len(wanted[log]) for log in spans]),
-            np.array([layout.logs[log].width for log in spans], dtype=np.int64),
+            np.array([*walks], dtype=np.int64).reshape(-1, 2),
         )
 
 
-def read(plan: WindowPlan, codes: Mapping[str, int], now: int, pages: Pages) -> Round:
-    """Measure every aggregate for one claim.
+@njit(cache=True)
+def measure_all(pool, plan, codes, now, done, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Measure every aggregate for some claims, as far as what is needed is in the arena; the rest is asked for.
 
     Parameters
     ----------
+    pool
+        The arena's arrays.
     plan
         What to read.
     codes
-        The claim's identifiers as codes; one that is missing or −1 makes what is counted by it undefined.
+        (claims, identifiers) as codes; one that is −1 makes what is counted by it undefined.
     now
-        The instant of filing: nothing known at it or later is read.
-    pages
-        Where the pages of a window that spans several are found.
-
-    Returns
-    -------
-    ndarray
-        (parts,) float64 in the order of ``plan.parts``.
+        (claims,) the instants of filing: nothing known at one or later is read for it.
+    done
+        (claims,) which of them are measured; changed here.
+    found
+        (claims, parts) is filled.
     """
-    keys = _keys(plan, codes)
-    held: list[bytes | None] = [None] * len(keys)
-    present = [span for span, key in enumerate(keys) if key is not None]
-    for span, page in zip(present, (yield [(keys[span], now - plan.keys[span][2]) for span in present]), strict=True):  # type: ignore[misc]
-        held[span] = page
-    absent = np.array([key is None for key in keys])
-    words, bounds = join(held)
-    slots, behind = _slots(words, bounds, plan.offsets, plan.span_of, plan.widths, absent, now)
-    if behind:
-        later = np.flatnonzero(slots == BEHIND)
-        slots[later] = len(held) + np.arange(len(later))
-        edges = zip(plan.span_of[later].tolist(), plan.offsets[later].tolist(), strict=True)
-        held += yield [(keys[span], now - offset) for span, offset in edges]
-    joined = [_joined(plan, held, slots, walk, keys, now, pages) for walk in plan.walks] if plan.walks else []
-    walked = np.array([-1 if page is None else len(held) + i for i, page in enumerate(joined)], dtype=np.int64)
-    if behind or (walked >= 0).any():
-        words, bounds = join([*held, *joined])
-    values: Floats = _measure(words, bounds, plan.table, slots, walked, plan.offsets, now)
-    return values
-
-
-def _keys(plan: WindowPlan, codes: Mapping[str, int]) -> list[Key | None]:
-    """Name the log of every span, ``None`` where the claim lacks an identifier."""
-    parts = packed(codes)
-    shelves = [prefix + b"".join([parts[name] for name in by]) if parts.keys() >= names else None for prefix, by, names in plan.shelves]
-    return [None if (shelf := shelves[on]) is None else (shelf, log) for log, on, _ in plan.keys]
-
-
-def _joined(
-    plan: WindowPlan, held: Sequence[bytes | None], slots: Ints, walk: tuple[int, int], keys: Sequence[Key | None], now: int, pages: Pages
-) -> bytes | None:
-    """Lay the pages of a window whose rows are walked into one, ``None`` where one page holds it all."""
-    far, near = walk
-    span = int(plan.span_of[near])
-    key = keys[span]
-    last = held[slots[near]] if key is not None else None
-    first = held[slots[far]] if far >= 0 and key is not None else None
-    if key is None or last is None or first is last or memoryview(last).cast("q")[0] == 0:
-        return None
-    width = int(plan.widths[span])
-    after = -END if first is None else int(rows(first, width)[1, 0])
-    middle = pages.between(key, after, int(rows(last, width)[1, 0]))
-    chain = [page for page in (first, *middle, last) if page is not None]
-    return b"".join([chain[0], *(page[8 * width :] for page in chain[1:])])
+    for claim in range(len(now)):
+        if not done[claim]:
+            done[claim] = _measure_one(pool, plan, codes[claim], now[claim], found[claim])
 
 
 @njit(cache=True)
-def _slots(words, bounds, offsets, span_of, widths, absent, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Find the page of each edge: that of its span, unless the edge lies behind it; how many do."""
-    slots = np.empty(len(offsets), dtype=np.int64)
-    behind = 0
-    for edge in range(len(offsets)):
-        span = span_of[edge]
-        begin = bounds[span]
-        slots[edge] = ABSENT if absent[span] else span
-        if edge == 0 or span_of[edge - 1] != span or begin == bounds[span + 1]:
+def _measure_one(pool, plan, codes, now, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Measure one claim; tell whether everything was there, and only then look at what was found."""
+    numbers, is_whole = _shelves(pool, plan, codes)
+    slots = np.empty(len(plan.edges), dtype=np.int64)
+    for edge in range(len(slots)):
+        slots[edge] = _slot(pool, plan, slots, edge, numbers, now)
+        is_whole &= slots[edge] != MISSING
+    rows, bounds, all_there = _walked(pool, plan, slots)
+    if not (is_whole and all_there):
+        return False
+    for part in range(len(plan.table)):
+        near, walk = plan.table[part, 4], plan.table[part, 6]
+        if slots[near] == ABSENT:
+            found[part] = np.nan
+        elif walk >= 0 and bounds[walk] < bounds[walk + 1]:
+            found[part] = _answer(rows, bounds[walk], bounds[walk + 1], bounds[walk], bounds[walk + 1], plan, part, now)
+        else:
+            begin, end = _ends(pool, slots[near])
+            start, stop = _ends(pool, slots[plan.table[part, 3]] if plan.table[part, 3] >= 0 else NONE)
+            found[part] = _answer(pool.words, begin, end, start, stop, plan, part, now)
+    return True
+
+
+@njit(cache=True)
+def _shelves(pool, plan, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the number of each shelf, :data:`ABSENT` where the claim lacks an identifier, and whether all are loaded."""
+    numbers, is_whole = np.full(len(plan.shelves) - 1, ABSENT), True
+    asked = np.full(len(numbers), False)
+    for span in range(len(plan.spans)):
+        log, on = plan.spans[span, 0], plan.spans[span, 1]
+        mine = codes[plan.identifiers[plan.shelves[on] : plan.shelves[on + 1]]]
+        if asked[on] or mine.min() < 0:
             continue
-        if words[begin] > 0 and words[begin + widths[span]] >= now - offsets[edge]:
-            slots[edge] = BEHIND
-            behind += 1
-    return slots, behind
+        asked[on], numbers[on] = True, number_of(log, mine)
+        shelf = find(pool, numbers[on], SHELF)
+        if shelf < 0 or pool.slots[shelf, STATE] != LOADED:
+            ask_shelf(pool, shelf, numbers[on], log, mine)
+            is_whole, numbers[on] = False, ABSENT
+    return numbers, is_whole
+
+
+@njit(cache=True)
+def _slot(pool, plan, slots, edge, numbers, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Find the page of an edge: that of the edge before it, unless it lies behind."""
+    span, offset = plan.edges[edge]
+    log, on, width = plan.spans[span]
+    if numbers[on] == ABSENT:
+        return np.int64(ABSENT)
+    if edge == 0 or plan.edges[edge - 1, 0] != span:
+        return on_shelf(pool, numbers[on], log & 0xFFFF, now - offset)
+    later = slots[edge - 1]
+    if later < 0 or pool.words[pool.slots[later, BEGIN]] == 0 or pool.words[pool.slots[later, BEGIN] + width] < now - offset:
+        return later
+    return earlier(pool, later, now - offset)
+
+
+@njit(cache=True)
+def _walked(pool, plan, slots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lay the pages of each window whose rows are walked into one, no words where one page holds it all; tell whether all are there."""
+    rows, bounds, is_whole = np.empty(0, dtype=np.int64), np.zeros(len(plan.walks) + 1, dtype=np.int64), True
+    for walk in range(len(plan.walks)):
+        far, near = plan.walks[walk]
+        width = plan.spans[plan.edges[near, 0], 2]
+        slot = slots[near]
+        until = pool.words[pool.slots[slots[far], BEGIN] + width] if far >= 0 and slots[far] >= 0 else np.int64(NEVER)
+        joined = np.empty(0, dtype=np.int64)
+        if slot >= 0 and (far < 0 or slots[far] != MISSING):
+            while slot >= 0:
+                begin, end = _ends(pool, slot)
+                joined = np.concatenate((pool.words[begin:end], joined[width:]))
+                if joined[0] == 0 or joined[width] <= until:
+                    break
+                slot = earlier(pool, slot, joined[width])
+            is_whole &= slot != MISSING
+        rows = np.concatenate((rows, joined))
+        bounds[walk + 1] = len(rows)
+    return rows, bounds, is_whole
+
+
+@njit(cache=True)
+def _ends(pool, slot):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return where a page begins and ends; one that is not there is empty."""
+    if slot < 0:
+        return np.int64(0), np.int64(0)
+    return pool.slots[slot, BEGIN], pool.slots[slot, BEGIN] + pool.slots[slot, LENGTH]
 
 
 @njit(cache=True)
@@ -215,36 +242,25 @@ def _before(words, begin, end, width, limit):  # type: ignore[no-untyped-def]  #
 
 
 @njit(cache=True)
-def _measure(words, bounds, table, slots, walked, offsets, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Compute each aggregate from the two rows at the ends of its window, or from those between."""
-    values = np.empty(len(table), dtype=np.float64)
-    for part in range(len(table)):
-        how, column, width, far, near, unit, walk = table[part]
-        if slots[near] == ABSENT:
-            values[part] = np.nan
-            continue
-        upper, lower = slots[near], slots[far] if far >= 0 else -1
-        if walk >= 0 and walked[walk] >= 0:
-            upper, lower = walked[walk], walked[walk] if far >= 0 else -1
-        count, answer = 0, 0
-        begin, end = bounds[upper], bounds[upper + 1]
-        if begin < end:
-            row = begin + width * _before(words, begin, end, width, now - offsets[near])
-            count, answer, from_row = words[begin] + (row - begin) // width, words[row + column], begin
-            if lower >= 0 and bounds[lower] < bounds[lower + 1]:
-                start, stop = bounds[lower], bounds[lower + 1]
-                from_row = start + width * _before(words, start, stop, width, now - offsets[far])
-                count -= words[start] + (from_row - start) // width
-                if how == TOLD:
-                    answer -= words[from_row + column]
-            if how == LATEST:
-                answer = words[row]
-            elif how == EARLIEST and count:
-                answer = words[from_row + width]
-            elif how >= DISTINCT:
-                answer = _between(words, from_row + width + column, width, count, how)
-        values[part] = _number(unit, count, answer, now)
-    return values
+def _answer(words, begin, end, start, stop, plan, part, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Compute an aggregate from the two rows at the ends of its window, in a late page and an early one, or from those between."""
+    how, column, width, far, near, unit, _ = plan.table[part]
+    count, answer = np.int64(0), np.int64(0)
+    if begin < end:
+        row = begin + width * _before(words, begin, end, width, now - plan.edges[near, 1])
+        count, answer, from_row = words[begin] + (row - begin) // width, words[row + column], begin
+        if far >= 0 and start < stop:
+            from_row = start + width * _before(words, start, stop, width, now - plan.edges[far, 1])
+            count -= words[start] + (from_row - start) // width
+            if how == TOLD:
+                answer -= words[from_row + column]
+        if how == LATEST:
+            answer = words[row]
+        elif how == EARLIEST and count:
+            answer = words[from_row + width]
+        elif how >= DISTINCT:
+            answer = _between(words, from_row + width + column, width, count, how)
+    return _number(unit, count, answer, now)
 
 
 @njit(cache=True)
@@ -301,7 +317,7 @@ class Combining:
         return cls(np.array(steps, dtype=np.int64).reshape(-1, 4), len(place), chosen)
 
     def __call__(self, measured: Floats) -> Floats:
-        """Return (features,) numbers from (parts,) ones; what is not finite is undefined."""
+        """Return (claims, features) numbers from (claims, parts) ones; what is not finite is undefined."""
         values: Floats = _combine(measured, self.steps, self.size, self.chosen)
         return values
 
@@ -309,13 +325,15 @@ class Combining:
 @njit(cache=True)
 def _combine(measured, steps, size, chosen):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take one step after the other, dividing as :func:`features.facts.ratio` does."""
-    values = np.empty(size, dtype=np.float64)
-    values[: len(measured)] = measured
-    for divides, out, left, right in steps:
-        if not divides:
-            values[out] = values[left] - values[right]
-        else:
-            values[out] = values[left] / values[right] if values[right] > 0 else np.nan
-    found = values[chosen]
-    found[~np.isfinite(found)] = np.nan
+    values, found = np.empty(size, dtype=np.float64), np.empty((len(measured), len(chosen)), dtype=np.float64)
+    for claim in range(len(measured)):
+        values[: measured.shape[1]] = measured[claim]
+        for divides, out, left, right in steps:
+            if not divides:
+                values[out] = values[left] - values[right]
+            else:
+                values[out] = values[left] / values[right] if values[right] > 0 else np.nan
+        for place in range(len(chosen)):
+            value = values[chosen[place]]
+            found[claim, place] = value if np.isfinite(value) else np.nan
     return found

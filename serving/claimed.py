@@ -91,7 +91,7 @@ def _keep_claims(reading: Reading, looks: Sequence[Look], earliest: int) -> None
     new = [(row, one) for row, one in zip(rows, looks, strict=True) if not one.is_known]
     driver.add(CLAIMS_TABLE, [tuple(row[column.name] for column in CLAIMS.columns) for row in rows])
     known.keep(driver, [(named("claims", row["claim_id"]), kept_of("claims", row), one.asked.print) for row, one in new])
-    reading.history.append_reads([replace(one.read, claim={**one.read.claim, RECORDED: (row[RECORDED],)}) for row, one in new])
+    reading.history.append_reads([replace(one.read, claim={**one.read.claim, RECORDED: row[RECORDED]}) for row, one in new])
 
 
 def keep_keys(driver: Driver, group: Sequence[Asked]) -> None:

@@ -137,13 +137,13 @@ class StorePages:
     def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
         """See :class:`features.pages.Pages`."""
         found, asked = self._standing(wanted), {*wanted}
-        pending = [one.held for one in self.overlay().generations if not asked.isdisjoint(one.held)]
-        changed = {shelf for held in pending for shelf in held.keys() & asked}
+        pending = [(one.held, one.held.keys() & asked) for one in self.overlay().generations]
+        changed = set().union(*(shelves for _, shelves in pending))
         if not changed:
             return found
         lasts = {(shelf, log): (first, closed, page) for shelf, log, first, closed, page in found if shelf in changed}
-        for held in pending:
-            for shelf in held.keys() & changed:
+        for held, shelves in pending:
+            for shelf in shelves:
                 lay(shelf, held[shelf], lasts, self._closed)
         return [one for one in found if one[0] not in changed] + [(*key, *last) for key, last in lasts.items()]
 
