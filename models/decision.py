@@ -10,8 +10,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from models.costs import AUTOMATIC, cost_matrix, expected_costs
+from models.keyed_hash import keyed_hashes
 from models.policy import Audit, Policy
 
 _FINEST = 6
@@ -93,15 +95,7 @@ def audited(audit: Audit, claim_ids: Iterable[str]) -> np.ndarray:
     189
     """
     key = hashlib.blake2b(audit.seed.encode(), digest_size=32).digest()
-    keyed = hashlib.blake2b(key=key, digest_size=8)
-    digests = b"".join([_continued(keyed, str(claim).encode()) for claim in claim_ids])
+    named = pa.array(claim_ids) if isinstance(claim_ids, pd.Series) else list(map(str, claim_ids))
     # 53 bits: every value is exact as a float and below 1.
-    drawn: np.ndarray = (np.frombuffer(digests, dtype=">u8") >> np.uint64(11)) / (1 << 53) < audit.rate
+    drawn: np.ndarray = (keyed_hashes(key, named) >> np.uint64(11)) / (1 << 53) < audit.rate
     return drawn
-
-
-def _continued(keyed: hashlib.blake2b, text: bytes) -> bytes:
-    """Hash a text behind what was hashed already; the key is mixed in once for all."""
-    mine = keyed.copy()
-    mine.update(text)
-    return mine.digest()

@@ -23,7 +23,7 @@ from models.reasons import Words, claimant_reason, investigator_reason
 from models.review import Capacity
 from models.rule_judge import Judge
 from models.rules import Rules
-from models.stages import Model, Priced, price, priced_by, ruled, send, sent, written
+from models.stages import Model, Priced, framed, price, priced_by, ruled, send, sent, written
 
 __all__ = ["Model", "Scorer", "Seen", "probabilities", "score_claims"]
 
@@ -102,7 +102,7 @@ def score_claims(
     """
     priced = price(bundle, policy, matrix, claims, seller_insured, confusions, num_threads)
     routed = send(policy, priced, matrix, claims, capacity, decided_at, rules)
-    return written(bundle, policy, priced, routed, matrix, claims, pd.Timestamp(decided_at), most_reasons, num_threads)
+    return framed(written(bundle, policy, priced, routed, matrix, claims, pd.Timestamp(decided_at), most_reasons, num_threads))
 
 
 @dataclass(frozen=True, eq=False)

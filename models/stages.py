@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from data_contracts import DECISIONS, Action, Route
 from data_contracts.check import check
+from data_contracts.sound import is_sound
 from models.bundle import Bundle
 from models.classifier import ABUSIVE, UNSUBSTANTIATED, VALID
 from models.costs import AUTOMATIC, cost_matrix, expected_costs
@@ -194,7 +196,7 @@ def written(
     most_reasons: int = 5,
     num_threads: int = 1,
     reasons_for: ReasonsFor = "all",
-) -> pd.DataFrame:
+) -> pa.Table:
     """Write decisions down as their contract says, with the reasons of all claims or of those that somebody will look at again.
 
     Parameters
@@ -204,13 +206,13 @@ def written(
     reasons_for
         ``all``, or ``disputable``: claims that an expert will see or that are denied; the reasons of the others are empty.
 
-    Other parameters, result and errors as in :func:`models.scorer.score_claims`.
+    Other parameters and errors as in :func:`models.scorer.score_claims`; the result is in the Arrow types of the contract.
     """
     explained = np.ones(len(claims), dtype=bool) if reasons_for == "all" else np.isin(routed.action, _DISPUTABLE)
     found = {
         **figures(policy, priced, routed),
-        "claim_id": claims["claim_id"].to_numpy(),
-        "decided_at": decided_at if isinstance(decided_at, pd.Timestamp) else decided_at.array,
+        "claim_id": claims["claim_id"],
+        "decided_at": decided_at,
         "action": routed.action,
         "automatic_action": routed.automatic,
         "route": routed.route,
@@ -218,10 +220,16 @@ def written(
         "claimant_reason": claimant_reasons(routed.action, claims),
         "bundle": bundle.hash,
         "policy": policy.identifier,
-        "rules": pd.array(routed.verdicts, dtype="str"),
+        "rules": list(routed.verdicts),
     }
-    frame = pd.DataFrame({column.name: found[column.name] for column in DECISIONS.columns})
-    return _conforming(frame)
+    columns = [_column(found[field.name], field.type, len(claims)) for field in DECISIONS.arrow]
+    return _conforming(pa.Table.from_arrays(columns, schema=DECISIONS.arrow))
+
+
+def framed(decisions: pa.Table) -> pd.DataFrame:
+    """Return decisions as a frame in the pandas types of their contract."""
+    frame: pd.DataFrame = decisions.to_pandas(date_as_object=False)
+    return frame.astype({column.name: column.pandas for column in DECISIONS.columns})
 
 
 def _within_bounds(expected: np.ndarray, proba: np.ndarray, amount_cents: np.ndarray, guarantee: Guarantee | None) -> np.ndarray:
@@ -264,12 +272,15 @@ def _must_belong_together(matrix: pd.DataFrame, claims: pd.DataFrame, seller_ins
         raise ValueError(f"score: expected row {row} of the matrix for claim {claims['claim_id'].iloc[row]!r}, found {matrix.index[row]!r}")
 
 
-def _conforming(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame in the contract's types; an empty one is given them without judging it."""
-    if frame.empty:
-        return DECISIONS.arrow.empty_table().to_pandas(strings_to_categorical=False)
-    found = check(frame.astype({"decided_at": "datetime64[us, UTC]"}), DECISIONS)
-    if len(found.quarantined):
-        worst = found.quarantined.iloc[0]
+def _column(values: Any, kind: pa.DataType, rows: int) -> pa.Array:
+    """Return a column of a table; one text or instant is that of all rows."""
+    column = pa.repeat(pa.scalar(values), rows) if isinstance(values, str | pd.Timestamp) else pa.array(values)
+    return (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column).cast(kind)
+
+
+def _conforming(decisions: pa.Table) -> pa.Table:
+    """Return decisions that keep their contract; one that does not is an error."""
+    if not is_sound(decisions, DECISIONS):
+        worst = check(decisions.to_pandas(date_as_object=False), DECISIONS).quarantined.iloc[0]
         raise RuntimeError(f"decision on {worst['claim_id']} breaks its contract: {worst['reasons']}")
-    return found.accepted
+    return decisions

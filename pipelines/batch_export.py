@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import func, select
 
 from data_contracts import DECISIONS
+from data_contracts.check import to_arrow
 from pipelines.home import Home
 from pipelines.lake import Lake
+from serving.attachments import packed, span
 from serving.schema import DECISIONS_TABLE
 from serving.store import CHUNK, Store
 
 
-def append_decisions(lake: Lake, decisions: pd.DataFrame) -> None:
+def append_decisions(lake: Lake, decisions: pa.Table, content: bytes | None = None) -> None:
     """Add decisions just committed to the lake, as the batch of their first day; one that is there already is added to.
 
     Parameters
@@ -20,13 +25,17 @@ def append_decisions(lake: Lake, decisions: pd.DataFrame) -> None:
     lake
         The lake.
     decisions
-        Rows of the contract, none of them in the lake yet.
+        In the Arrow types of the contract, none of them in the lake yet.
+    content
+        What :func:`serving.attachments.packed` makes of them, if that is at hand.
     """
-    if decisions.empty:
+    if not len(decisions):
         return
-    batch = f"{decisions['decided_at'].min():%Y-%m-%d}"
-    held = [lake.read(DECISIONS.name, only=batch)] if lake.count(DECISIONS.name, batch) else []
-    lake.append(DECISIONS.name, pd.concat([*held, decisions], ignore_index=True), batch)
+    batch = f"{datetime.fromtimestamp(span(decisions)[0] // 1_000_000, UTC):%Y-%m-%d}"
+    if lake.count(DECISIONS.name, batch):
+        held = to_arrow(lake.read(DECISIONS.name, only=batch), DECISIONS).replace_schema_metadata()
+        decisions, content = pa.concat_tables([held, decisions.replace_schema_metadata()]), None
+    lake.place(DECISIONS.name, packed(decisions) if content is None else content, batch)
 
 
 def mend_decisions(home: Home, store: Store) -> int:
@@ -49,5 +58,5 @@ def mend_decisions(home: Home, store: Store) -> int:
     for start in range(0, len(missing), CHUNK):
         some = store.read(DECISIONS.name, {"claim_id": missing[start : start + CHUNK]})
         for _, day in some.groupby(some["decided_at"].dt.floor("D"), sort=True):
-            append_decisions(lake, day)
+            append_decisions(lake, to_arrow(day, DECISIONS))
     return len(missing)

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pandas as pd
+import pyarrow as pa
 
-from data_contracts import DECISIONS
-from data_contracts.check import to_arrow
 from serving import audit
 from serving.audit import Head
 from serving.decided import write_table
@@ -43,13 +41,17 @@ class Writer:
         with store.view() as view:
             return cls(store, audit.head(Driver(view)))
 
-    def keep(self, decisions: pd.DataFrame, minutes: Mapping[str, int], parties: Parties) -> int:
+    def keep(self, decisions: pa.Table, minutes: Mapping[str, int], parties: Parties, content: bytes | None = None) -> int:
         """Keep decisions on claims that were undecided when they were looked up, each claim once, in one transaction.
 
         Parameters
         ----------
-        decisions, minutes, parties
+        decisions
+            In the Arrow types of the decisions contract.
+        minutes, parties
             As for :meth:`serving.store.Store.record_decisions`.
+        content
+            What :func:`serving.attachments.packed` makes of the decisions, if that is at hand.
 
         Returns
         -------
@@ -60,7 +62,7 @@ class Writer:
             driver = Driver(tx)
             audit.lock(driver)
             if audit.head(driver) == self.head:
-                new, head = len(decisions), write_table(tx, to_arrow(decisions, DECISIONS), minutes, parties)
+                new, head = len(decisions), write_table(tx, decisions, minutes, parties, self.head, content)
             else:
                 new, head = add_decisions(tx, decisions, minutes, parties), audit.head(driver)
         self.head = head

@@ -27,7 +27,7 @@ from models.policy import Policy
 from models.review import capacity_left
 from models.rules import Rules
 from models.shelf import Shelf
-from models.stages import Model, ReasonsFor, Routed, price, send, written
+from models.stages import Model, ReasonsFor, Routed, framed, price, send, written
 from pipelines import beside
 from pipelines.batch_ahead import ahead
 from pipelines.batch_export import append_decisions, mend_decisions
@@ -38,6 +38,7 @@ from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.received import export_received
+from serving.attachments import packed
 from serving.instants import DAY
 from serving.queue import minutes_of
 from serving.standing import Standing
@@ -135,7 +136,7 @@ def score(
         lake = Lake.of(home)
         read = {name: lake.read(name, columns) if tables is None else tables[name] for name, columns in _READ.items()}
         writer = Writer.of(store)
-        pending = undecided(store, read["claims"], as_of, since, read["resolutions"])
+        done, pending = 0, undecided(store, read["claims"], as_of, since, read["resolutions"])
         counts: Counter[str] = Counter()
         if len(pending):
             known = partial(_priced_by, home, carrier, pending["claim_id"])
@@ -146,21 +147,21 @@ def score(
             taken = _taken(store.read("decisions", {"action": _REVIEWED}))
             found = _decided(road, shadow, rows, pending, taken, pd.Timestamp(as_of), piece)
             for done, claims, decisions, besides in found if num_threads == 1 else ahead(found):
-                if writer.keep(decisions, minutes_of(policy), _parties(claims, decisions)) == len(decisions):
-                    append_decisions(lake, decisions)
+                content = packed(decisions)
+                if writer.keep(decisions, minutes_of(policy), _parties(claims, decisions), content) == len(decisions):
+                    append_decisions(lake, decisions, content)
                 if besides is not None:
-                    beside.keep(store, besides)
-                counts.update(decisions["action"].value_counts().to_dict())
+                    beside.keep(store, framed(besides))
+                counts.update({one["values"]: one["counts"] for one in decisions["action"].value_counts().to_pylist()})
                 if progress is not None:
                     progress(done, len(pending))
-        left = undecided(store, pending, as_of)
         mend_decisions(home, store)
-    return Scored(len(pending) - len(left), {str(action): counts[action] for action in sorted(counts)}, len(left))
+    return Scored(done, {str(action): counts[action] for action in sorted(counts)}, len(pending) - done)
 
 
-def _parties(claims: pd.DataFrame, decisions: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Return claim → (customer, seller) of the claims that go to an expert."""
-    sent = claims[claims["claim_id"].isin(decisions.loc[decisions["action"].isin(_REVIEWED), "claim_id"])]
+def _parties(claims: pd.DataFrame, decisions: pa.Table) -> dict[str, tuple[str, str]]:
+    """Return claim → (customer, seller) of the claims that go to an expert; claims and decisions are in the same order."""
+    sent = claims[pc.is_in(decisions["action"], pa.array(_REVIEWED)).to_numpy()]
     return {claim: (customer, seller) for claim, customer, seller in sent[["claim_id", "customer_id", "seller_id"]].itertuples(index=False)}
 
 
@@ -175,18 +176,12 @@ def undecided(
     ours = claims.reset_index(drop=True)
     ours = ours[(ours["filed_at"] < as_of) & ((ours["filed_at"] >= since) if since is not None else True)]
     if resolutions is not None:
-        ours = ours[_are_not(ours["claim_id"], resolutions.loc[resolutions["known_at"] < as_of, "claim_id"])]
-    open_ = ours[_are_not(ours["claim_id"], list(store.decided(ours["claim_id"].tolist())))]
+        settled = resolutions.loc[resolutions["known_at"] < as_of, "claim_id"]
+        ours = ours[~pc.is_in(pa.array(ours["claim_id"]), value_set=pa.array(settled)).to_numpy(zero_copy_only=False)]
+    open_ = ours[store.undecided(pa.array(ours["claim_id"]))]
     filed = pa.table({"filed_at": pa.array(open_["filed_at"]), "claim_id": pa.array(open_["claim_id"])})
     order = pc.sort_indices(filed, [("filed_at", "ascending"), ("claim_id", "ascending")]).to_numpy()
     return open_ if (order[1:] > order[:-1]).all() else open_.iloc[order]
-
-
-def _are_not(claims: pd.Series, known: pd.Series | list[str]) -> np.ndarray:
-    """Tell which claims are not among those known."""
-    among = pc.is_in(pa.array(claims), value_set=pa.array(known, pa.large_string()))
-    found: np.ndarray = ~among.to_numpy(zero_copy_only=False)
-    return found
 
 
 def _feature_rows(home: Home, tables: Tables | None, claims: pd.DataFrame, pending: pd.DataFrame, threads: int) -> FeatureRows:
@@ -235,9 +230,7 @@ class _Road:
     rules: Rules | None
     reasons_for: ReasonsFor
 
-    def decide(
-        self, matrix: pd.DataFrame, claims: pd.DataFrame, taken: pd.DataFrame, as_of: pd.Timestamp
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def decide(self, matrix: pd.DataFrame, claims: pd.DataFrame, taken: pd.DataFrame, as_of: pd.Timestamp) -> tuple[pa.Table, pd.DataFrame]:
         """Decide the claims of some whole days; returns the decisions, and what has been taken of the experts' capacity with them."""
         insured = self.standing.insured(claims["seller_id"], claims["filed_at"])
         priced = price(self.model, self.policy, matrix, claims, insured, num_threads=self.num_threads)
@@ -268,7 +261,7 @@ def _decided(
     taken: pd.DataFrame,
     as_of: pd.Timestamp,
     piece: int,
-) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]]:
+) -> Iterator[tuple[int, pd.DataFrame, pa.Table, pa.Table | None]]:
     """Decide piece after piece: how far it is, the claims, the decisions on them, and those of a challenger if there is one."""
     for places in _pieces(pending["filed_at"], piece):
         claims, matrix, before = pending.iloc[places], rows.rows(places), taken

@@ -181,12 +181,16 @@ class Store:
             How many decisions were new.
         """
         with self.write() as tx:
-            return add_decisions(tx, frame, minutes, parties)
+            return add_decisions(tx, to_arrow(frame, DECISIONS), minutes, parties)
 
-    def decided(self, claim_ids: Iterable[str]) -> set[str]:
-        """Return which of the claims are already decided."""
+    def undecided(self, claim_ids: pa.Array) -> np.ndarray:
+        """Tell which of many claims are not decided yet, boolean, shape (claims,)."""
         with self.view() as tx:
-            return _present(tx, DECISIONS_TABLE, list(claim_ids))
+            if not tx.execute(select(DECISIONS_TABLE.c.claim_id).limit(1)).first():
+                return np.ones(len(claim_ids), dtype=bool)
+            known = pa.array(_present(tx, DECISIONS_TABLE, claim_ids.to_pylist()), claim_ids.type)
+        found: np.ndarray = pc.invert(pc.is_in(claim_ids, known)).to_numpy(zero_copy_only=False)
+        return found
 
     def add_answers(self, frame: pd.DataFrame) -> int:
         """Put rows of the answers contract into the inbox; those already there are left alone. Returns how many were new."""
@@ -195,10 +199,10 @@ class Store:
             return len(_insert_new(tx, ANSWERS_TABLE, rows))
 
 
-def add_decisions(tx: Connection, frame: pd.DataFrame, minutes: Mapping[str, int] | None = None, parties: Parties | None = None) -> int:
+def add_decisions(tx: Connection, decisions: pa.Table, minutes: Mapping[str, int] | None = None, parties: Parties | None = None) -> int:
     """Keep decisions and open their cases inside the caller's transaction; see :meth:`Store.record_decisions`."""
     audit.lock(Driver(tx))
-    new = _new_rows(tx, DECISIONS_TABLE, to_arrow(frame, DECISIONS))
+    new = _new_rows(tx, DECISIONS_TABLE, decisions)
     if len(new):
         write_table(tx, new, minutes or queue.MINUTES, parties)
     return len(new)

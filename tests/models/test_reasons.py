@@ -9,15 +9,18 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_contracts import Action
 from features.catalog import CATALOG
 from features.entry import Group
 from models.inputs import Feature, Inputs
-from models.reasons import INVESTIGATOR_LIMIT, MAY_BE_NAMED, claimant_reasons, investigator_reasons
+from models.reasons import INVESTIGATOR_LIMIT, MAY_BE_NAMED, claimant_reasons, investigator_reason, investigator_reasons
 from models.reference import Reference, Usual
 from models.training import Trained
 from tests.models.synthetic import Sample
+from tests.strategies import MANY
 
 NEEDED = {"has_receipt": "receipt", "has_dated_photo": "dated photograph", "has_medical_record": "medical record"}
 
@@ -176,3 +179,25 @@ def test_the_claimant_hears_the_same_whatever_the_model_thinks_of_them(trained: 
     filed = data.claims.assign(amount_cents=1, customer_id="X", filed_at=data.claims["filed_at"].iloc[0])
     actions = np.array(list(Action) * len(filed))[: len(filed)]
     assert claimant_reasons(actions, filed) == claimant_reasons(actions, data.claims)
+
+
+@MANY
+@given(st.data())
+def test_the_reasons_of_many_claims_are_those_of_each_by_itself(data: st.DataObject) -> None:
+    groups = data.draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=7))
+    inputs = Inputs(
+        tuple(Feature(f"f{k}", 0, group, "{value} of", "means", unit="share" if k % 2 else "") for k, group in enumerate(groups))
+    )
+    shares = st.sampled_from([0.0, -0.0, 0.004, 0.1, -0.1, 0.30000000000000004, -1.25, 7.0])
+    values = st.sampled_from([float("nan"), 0.0, 1.0, 2.5, -3.0])
+    rows = data.draw(st.integers(0, 5))
+    of_rows = st.lists(st.lists(shares, min_size=len(groups), max_size=len(groups)), min_size=rows, max_size=rows)
+    contributions = np.array(data.draw(of_rows)).reshape(rows, len(groups))
+    matrix = pd.DataFrame({name: data.draw(st.lists(values, min_size=rows, max_size=rows)) for name in inputs.names}, dtype="float64")
+    most, usual = data.draw(st.integers(0, 4)), Reference({"f0": Usual((0.0, 1.0), (0.97, 1.0), 1.0)})
+    found = investigator_reasons(matrix, contributions, inputs, most, usual)
+    alone = [
+        investigator_reason(lambda place, row=row: matrix.iloc[row, place], contributions[row], inputs, most, usual)  # type: ignore[misc]
+        for row in range(rows)
+    ]
+    assert found == alone

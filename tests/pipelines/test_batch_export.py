@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from data_contracts import DECISIONS
+from data_contracts.check import to_arrow
 from models.policy import default_policy
 from pipelines.batch_export import append_decisions, mend_decisions
 from pipelines.lake import Lake
 from pipelines.score import score
+from serving.attachments import packed
 from serving.store import Store
 from tests.pipelines.conftest import Market
 
@@ -65,7 +68,15 @@ def test_what_the_endpoint_decided_reaches_the_lake_with_the_next_run(decided: M
 def test_decisions_of_a_day_that_has_a_batch_are_added_to_it(decided: Market, tmp_path: Path) -> None:
     lake, rows = Lake(tmp_path), Lake(decided.home.root).read("decisions").head(4)
     same = rows.assign(decided_at=rows["decided_at"].iloc[0])
-    append_decisions(lake, same.head(3))
-    append_decisions(lake, same.tail(1))
-    append_decisions(lake, same.head(0))
-    assert len(lake.batches("decisions")) == 1 and lake.read("decisions")["claim_id"].tolist() == same["claim_id"].tolist()
+    for some in (same.head(3), same.tail(1), same.head(0)):
+        append_decisions(lake, to_arrow(some, DECISIONS))
+    assert len(lake.batches("decisions")) == 1
+    assert_frame_equal(lake.read("decisions"), same)
+
+
+def test_what_is_packed_already_is_kept_as_it_is(decided: Market, tmp_path: Path) -> None:
+    lake, rows = Lake(tmp_path), to_arrow(Lake(decided.home.root).read("decisions").head(4), DECISIONS)
+    append_decisions(lake, rows, packed(rows))
+    (file,) = (tmp_path / "lake" / "decisions").iterdir()
+    assert file.read_bytes() == packed(rows)
+    assert_frame_equal(lake.read("decisions"), Lake(decided.home.root).read("decisions").head(4))
