@@ -70,11 +70,10 @@ def keyed_hashes(key: bytes, texts: Sequence[str] | pa.Array | pa.ChunkedArray) 
     >>> int(found[-1]).to_bytes(8, "big") == hashlib.blake2b(b"C1", key=b"key", digest_size=8).digest()
     True
     """
-    is_column = isinstance(texts, pa.Array | pa.ChunkedArray)
     if len(texts) < _FEW:
-        return np.array([_by_library(key, text) for text in (texts.to_pylist() if is_column else texts)], dtype=np.uint64)
-    held = pa.chunked_array([texts] if isinstance(texts, pa.Array) else texts.chunks if is_column else [pa.array(texts, pa.large_string())])
-    held = held.cast(pa.large_string()).combine_chunks()
+        plain = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else texts
+        return np.array([_by_library(key, text) for text in plain], dtype=np.uint64)
+    held = _column(texts)
     _, places, letters = held.buffers()
     starts = np.frombuffer(places, dtype=np.int64)[held.offset : held.offset + len(held) + 1]
     found = np.zeros(len(held), dtype=np.uint64)
@@ -82,6 +81,13 @@ def keyed_hashes(key: bytes, texts: Sequence[str] | pa.Array | pa.ChunkedArray) 
     for row in np.flatnonzero((np.diff(starts) > _BLOCK) | (np.diff(starts) == 0)).tolist():
         found[row] = _by_library(key, held[row].as_py())
     return found
+
+
+def _column(texts: Sequence[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return texts as one column whose places count in 64 bits."""
+    if isinstance(texts, pa.ChunkedArray):
+        return texts.cast(pa.large_string()).combine_chunks()
+    return texts.cast(pa.large_string()) if isinstance(texts, pa.Array) else pa.array(texts, pa.large_string())
 
 
 def _by_library(key: bytes, text: str) -> int:
