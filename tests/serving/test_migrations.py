@@ -93,7 +93,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_with_everything_in_i
 
 
 def test_logs_that_are_read_alone_are_found_in_a_store_that_kept_them_on_shelves(store_url: str) -> None:
-    content = Stories().content("the kettle melted while it stood on the stove " + " ".join(map(str, range(200))))
+    content = Stories().few(["the kettle melted while it stood on the stove " + " ".join(map(str, range(200)))])
     code, entry = content.codes.item(), content.entries[0].tolist()
     told, bucket, other = _shelf(0x8020, code), _shelf(0x8024, 5, -7), b"\x00\x01" + bytes(8)
     held = [(told, 0x8020, 5, content.mark(0)), (bucket, 0x8024, 20, _words(1, code, 20, code)), (other, 6, 20, b"stays")]
