@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from threading import Event
 
@@ -34,13 +35,40 @@ def test_each_claim_gets_what_the_trees_say_of_it_alone(decider: Decider, claims
 
 
 def test_trees_that_nobody_has_begun_to_walk_are_walked_by_who_asks(decider: Decider) -> None:
-    vector, go_on = np.zeros(len(HISTORY.names)), Event()
-    busy = decider.beside.submit(go_on.wait, 20.0)
+    vector, go_on, freed = np.zeros(len(HISTORY.names)), Event(), Event()
+    decider.beside.give(lambda: go_on.wait(20.0) and freed.set())
     walks = Walks(decider)
     waiting = walks.add(vector)
     walks.begin()
     seen = waiting()
-    assert not busy.done()
+    assert not freed.is_set()
     go_on.set()
     assert waiting() is seen  # and only once
     np.testing.assert_array_equal(seen.scores, decider.scorer.see([vector])[0].scores)
+
+
+@pytest.mark.parametrize("by_thread", [True, False])
+def test_what_walking_raises_is_raised_where_it_is_asked_for_and_harms_no_later_walk(decider: Decider, by_thread: bool) -> None:
+    walks = Walks(decider)
+    broken = walks.add(np.zeros(3))
+    if by_thread:
+        walks.begin()
+    with pytest.raises(ValueError, match="expected"):
+        broken()
+    walks.begin()
+    sound = walks.add(np.zeros(len(HISTORY.names)))
+    walks.begin()
+    assert sound().scores.shape == (3,)
+
+
+def test_the_thread_ends_with_its_decider(decider: Decider) -> None:
+    mine = Decider(decider.scorer, decider.bundle)
+    walks = Walks(mine)
+    walks.add(np.zeros(len(HISTORY.names)))
+    walks.begin()
+    thread = mine.beside._thread
+    assert thread is not None and thread.is_alive()
+    del walks, mine
+    gc.collect()
+    thread.join(10.0)
+    assert not thread.is_alive()
