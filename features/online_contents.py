@@ -31,7 +31,7 @@ from features.narratives import (
     sign,
 )
 from features.online_rows import alone, code, hashed, log_on
-from features.pages import END, Key, Pages, join, words_of
+from features.pages import join
 from features.photographs import MAX_BITS, near_photographs, ones
 
 _WIDTHS, _TURNED = (13, 13, 13, 13, 12), 2
@@ -224,32 +224,3 @@ def looked_in(kind: Kind, contents: Contents) -> Ints:
 
 KINDS: tuple[Kind, ...] = (Stories(), Pictures())
 """The kinds of content a claim may carry."""
-
-
-@dataclass(frozen=True, eq=False)
-class Told:
-    """What reading a claim found out of its content.
-
-    Parameters
-    ----------
-    content
-        It alone.
-    near
-        The contents near it; ``None`` if it was told before, for then they are written down.
-    asked
-        The instant as of which it was read.
-    buckets
-        Where those near it were looked for.
-    """
-
-    content: Contents
-    near: Ints | None
-    asked: int
-    buckets: Sequence[Key]
-
-    def holds(self, at: int, pages: Pages) -> bool:
-        """Tell whether the same would be found as of a later instant: nothing was put into its buckets since."""
-        if at == self.asked or self.near is None:
-            return True
-        last, held = -1 - self.content.entries.shape[1], pages.latest(self.buckets, [END] * len(self.buckets))
-        return all(page is None or words_of(page)[last] < self.asked for page in held)

@@ -1,42 +1,46 @@
-"""Re-used stories and pictures of one claim: what :mod:`features.duplicates` finds among all, found by looking up buckets.
+"""The logs of re-used stories and pictures: what :mod:`features.duplicates` finds among all, found by looking up buckets.
 
 For each content there is a log of its uses and one of its near equals and, under each of its buckets, a row. The near equals
-of a content that is known are written down; a new one looks for them in its buckets, as far back as the batch does.
+of a content that is known are written down; a new one looks for them in its buckets, as far back as the batch does. Here is what many
+events add at once; what one claim reads and adds is :mod:`features.kernel_contents`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.history import NEVER, Floats, Ints
+from features.history import NEVER, Ints
 from features.kernel_contents import Shelves
-from features.online_contents import BUCKET, KINDS, KNOWN, NEAR, OWN, USES, Contents, Kind, Told, log_of, looked_in
-from features.online_rows import HashedFacts, Rows, key_of, keys_of
+from features.online_contents import BUCKET, KINDS, KNOWN, NEAR, OWN, USES, Contents, Kind, log_of, looked_in
+from features.online_rows import HashedFacts, Rows, keys_of
 from features.online_sources import earlier_pages
-from features.online_windows import Round
-from features.pages import END, OTHER, RAW, Key, Laid, Pages, Row, append, count_before, join, rows, words_of
-from features.spec import DAY_US, Direct
+from features.pages import END, OTHER, RAW, Key, Laid, Pages, append, join, rows
+from features.spec import Direct
 
 _NOTHING = bytes(8)
 """How a page begins that is the first of its log."""
-
-_REMEMBERED = 100_000
-_marks: dict[int, bytes] = {}
-"""What contents of late are compared by. It is a function of the content, which its code stands for, and so never out of date."""
 
 _MEASURES = ("reuse_others", "reuse_own", "days_since_reuse_others")
 
 
 @dataclass(frozen=True)
 class DuplicatePlan:
-    """Which features of the family ``duplicates`` are wanted, and of which kinds of content."""
+    """Which features of the family ``duplicates`` are wanted, and of which kinds of content.
+
+    Parameters
+    ----------
+    features
+        The features.
+    kinds, shelves
+        The kinds of content, and their logs as compiled functions get them.
+    places
+        (features,) where each stands among the measures of all kinds, one kind after the other.
+    """
 
     features: tuple[Direct, ...]
     kinds: tuple[Kind, ...]
@@ -111,12 +115,14 @@ def _add_one(kind: Kind, found: Contents, first: int, pages: Pages) -> None:
 
 
 def _search(kind: Kind, found: Contents, first: int, pages: Pages) -> Ints:
-    """Return the near equals of a content that is first told at an instant."""
+    """Return the near equals of a content that is first told at an instant, as :func:`features.kernel_contents.search` does for a claim."""
     keys = keys_of(log_of(kind, BUCKET), looked_in(kind, found))
     words, bounds = _held_before(kind, found, keys, pages.latest(keys, [first + 1] * len(keys)), first, pages)
     codes = kind.candidates(found, words, bounds, first, first + 1)
-    asked = _unknown(kind, codes)
-    return _near(kind, found, codes, asked, pages.latest(asked[1], [END] * len(asked[1])))
+    if not kind.marked or not len(codes):
+        return codes
+    marks = pages.latest(keys_of(log_of(kind, KNOWN), codes[:, None]), [END] * len(codes))
+    return kind.near(found, codes, [mark or b"" for mark in marks])
 
 
 def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages) -> None:
@@ -124,49 +130,6 @@ def _add_near(kind: Kind, found: Contents, near: Ints, first: int, pages: Pages)
     if len(near):
         one, other = np.append(near, np.full(len(near), found.codes[0])), np.append(np.full(len(near), found.codes[0]), near)
         _add_rows(log_of(kind, NEAR), one[:, None], np.full(len(one), first), other[:, None], pages, False)
-
-
-def tell(kind: Kind, rows: Rows, customer: int, at: int, told: Told | None, pages: Pages) -> list[Row]:
-    """Add the content of a single claim.
-
-    Parameters
-    ----------
-    kind, rows
-        Which content, and the claim as the only row of the table ``claims``.
-    customer
-        Whose claim it is; −1 if that is not known.
-    at
-        From when it is known, after everything that is.
-    told
-        What reading it found out, if it was read.
-    pages
-        Where logs are kept.
-
-    Returns
-    -------
-    list
-        What remains to be written: the content in its buckets, and its use.
-    """
-    if not rows.has(f"claims.{kind.column}", "claims.customer_id"):
-        return []
-    if told is None or not told.holds(at, pages):
-        text = kind.text(rows.tables["claims"][kind.column][0] or "")
-        if not text:
-            return []
-        content = kind.few([text])
-        known = pages.latest(keys_of(log_of(kind, KNOWN), content.codes[:, None]), [END])[0] is not None
-        told = Told(content, None if known else _search(kind, content, at, pages), at, ())
-    entry, buckets = tuple(told.content.entries[0].tolist()), told.content.buckets[0].tolist()
-    added: list[Row] = []
-    if told.near is not None:
-        _introduce(kind, told.content, np.zeros(1, dtype=np.int64), np.array([at]), pages, False)
-        _add_near(kind, told.content, told.near, at, pages)
-        log = log_of(kind, BUCKET)
-        added = [(key_of(log, (band, bucket)), (RAW,) * len(entry), entry) for band, bucket in enumerate(buckets)]
-    if customer >= 0:
-        added.append((key_of(log_of(kind, USES), entry[:1]), (RAW, OTHER), (customer, NEVER)))
-        added.append((key_of(log_of(kind, OWN), (entry[0], customer)), (), ()))
-    return added
 
 
 def _introduce(kind: Kind, found: Contents, rows_of: Ints, first: Ints, pages: Pages, fresh: bool) -> None:
@@ -217,105 +180,3 @@ def _held_before(
             mine = earlier_pages(keys[place], mine, width, pages)
             whole[place] = mine.tobytes()
     return join(whole)
-
-
-_Unknown = tuple[list[int], list[Key]]
-"""Contents of which it is not remembered what they are compared by, and the keys under which that is found."""
-
-
-def _unknown(kind: Kind, codes: Ints) -> _Unknown:
-    """Choose those of which it has to be asked."""
-    if not kind.marked or not len(codes):
-        return [], []
-    unknown = [code for code in codes.tolist() if code not in _marks]
-    return unknown, keys_of(log_of(kind, KNOWN), np.array(unknown, dtype=np.int64)[:, None]) if unknown else []
-
-
-def _near(kind: Kind, found: Contents, codes: Ints, asked: _Unknown, marks: Sequence[bytes | None]) -> Ints:
-    """Return those codes whose contents are near a single content, given what was asked for."""
-    if not kind.marked or not len(codes):
-        return codes
-    _marks.update(zip(asked[0], [mark or b"" for mark in marks], strict=True))
-    near = kind.near(found, codes, [_marks[code] for code in codes.tolist()])
-    if len(_marks) > _REMEMBERED:  # the older half is forgotten
-        for code in [*islice(_marks, _REMEMBERED // 2)]:
-            del _marks[code]
-    return near
-
-
-def read(kind: Kind, claim: Mapping[str, Any], codes: Mapping[str, int], now: int, pages: Pages, told: dict[str, Told]) -> Round:
-    """Measure one kind of content of a claim: a reader as in :mod:`features.online_windows`.
-
-    Parameters
-    ----------
-    kind
-        Which content.
-    claim, codes
-        The claim, and its identifiers as codes.
-    now
-        The instant of filing.
-    pages
-        Where further pages of long logs are found.
-    told
-        Is told, by kind, what :func:`tell` would otherwise find out again.
-
-    Returns
-    -------
-    ndarray
-        (3,) uses by others, by the customer, and days since the latest by others.
-    """
-    customer, text = codes.get("customer_id", -1), kind.text(claim.get(kind.column) or "")
-    if customer < 0 or not text:
-        return np.full(len(_MEASURES), np.nan)
-    found = kind.few([text])
-    code = found.codes.item()
-    known_key, near_key = key_of(log_of(kind, KNOWN), (code,)), key_of(log_of(kind, NEAR), (code,))
-    keys = keys_of(log_of(kind, BUCKET), looked_in(kind, found))
-    known, near_page, *held = yield [(key, now) for key in (known_key, near_key, *keys)]
-    if known is None:
-        near = kind.candidates(found, *_held_before(kind, found, keys, held, now, pages), now, now)
-        asked = _unknown(kind, near)
-        near = _near(kind, found, near, asked, (yield [(key, END) for key in asked[1]]) if asked[1] else ())
-    else:
-        near = _all_before(near_key, near_page, now, pages)
-    told[kind.name] = Told(found, near if known is None else None, now, keys)
-    alike = [*near.tolist(), code]
-    uses, own = log_of(kind, USES), log_of(kind, OWN)
-    used = yield [(key_of(uses, (one,)), now) for one in alike] + [(key_of(own, (one, customer)), now) for one in alike]
-    return _measured(used[: len(alike)], used[len(alike) :], customer, now)
-
-
-def _all_before(key: Key, page: bytes | None, now: int, pages: Pages) -> Ints:
-    """Return the codes of all rows of a log strictly before an instant, given its last page."""
-    if page is None:
-        return np.empty(0, dtype=np.int64)
-    last = rows(page, 2)
-    earlier = pages.between(key, -END, int(last[1, 0])) if last[0, 0] else []
-    mine = np.concatenate([rows(part, 2)[1:] for part in (*earlier, page)])
-    codes: Ints = mine[mine[:, 0] < now, 1]
-    return codes
-
-
-def _measured(uses: Sequence[bytes | None], own: Sequence[bytes | None], customer: int, now: int) -> Floats:
-    """Count the uses of a content and its near equals strictly before filing."""
-    total, mine, latest = 0, 0, NEVER
-    for page in uses:
-        if page is None:
-            continue
-        told = words_of(page)
-        before = count_before(told, 3, now)
-        total += told[0] + before
-        latest = max(latest, told[3 * before + 2] if told[3 * before + 1] == customer else told[3 * before])
-    for page in own:
-        if page is not None:
-            told = words_of(page)
-            mine += told[0] + count_before(told, 1, now)
-    days = np.nan if latest == NEVER else (now - latest) / DAY_US
-    return np.array([total - mine, mine, days], dtype=np.float64)
-
-
-def chosen(plan: DuplicatePlan, measured: Sequence[Floats]) -> Floats:
-    """Put what was measured of all kinds in the order of the features wanted."""
-    names = [f"{kind.name}_{what}" for kind in plan.kinds for what in _MEASURES]
-    values: dict[str, Any] = dict(zip(names, np.concatenate(measured) if measured else (), strict=True))
-    return np.array([values[feature.name] for feature in plan.features], dtype=np.float64)
