@@ -138,6 +138,24 @@ def check(
     return Checked(accepted, quarantined, reasons.tally(), ~reasons.bad)
 
 
+def is_new_and_refers(
+    typed: pd.DataFrame, contract: Contract, parents: Mapping[str, pd.DataFrame] | None = None, taken: pd.Index | None = None
+) -> bool:
+    """Tell whether all rows of a sound table (:mod:`data_contracts.sound`) keep the references as well and no key is taken.
+
+    Parameters
+    ----------
+    typed
+        The rows in the contract's pandas types.
+    contract, parents, taken
+        As in :func:`check`, which accepts every row where this is so.
+    """
+    reasons = _Reasons(len(typed))
+    _check_references(typed, contract, reasons, parents or {})
+    is_known = taken is not None and bool(len(taken)) and bool((_places(pd.Series(taken), typed[contract.key]) >= 0).any())
+    return not (is_known or reasons.bad.any())
+
+
 def _must_have_columns(frame: pd.DataFrame, contract: Contract) -> None:
     expected = [column.name for column in contract.columns]
     missing = [column.name for column in contract.columns if column.name not in frame.columns and not column.optional]

@@ -35,7 +35,7 @@ def append_decisions(lake: Lake, decisions: pa.Table, content: bytes | None = No
     if lake.count(DECISIONS.name, batch):
         held = to_arrow(lake.read(DECISIONS.name, only=batch), DECISIONS).replace_schema_metadata()
         decisions, content = pa.concat_tables([held, decisions.replace_schema_metadata()]), None
-    lake.place(DECISIONS.name, packed(decisions) if content is None else content, batch)
+    lake.publish({DECISIONS.name: packed(decisions) if content is None else content}, {}, batch)
 
 
 def mend_decisions(home: Home, store: Store) -> int:

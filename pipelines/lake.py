@@ -90,8 +90,10 @@ class Lake:
         """Write one batch of quarantined rows (text as read, plus ``reasons``); a batch of that name is replaced."""
         self.publish({}, {table: frame}, batch)
 
-    def publish(self, accepted: Mapping[str, pd.DataFrame], quarantined: Mapping[str, pd.DataFrame], batch: str) -> None:
+    def publish(self, accepted: Mapping[str, pd.DataFrame | bytes], quarantined: Mapping[str, pd.DataFrame], batch: str) -> None:
         """Write a batch of several tables: every file is complete on disk before the first one takes its place.
+
+        Accepted rows are a frame, or a Parquet file in the contract's columns already.
 
         An error leaves all tables as they were. A kill between two renames is mended by running the same batch again; on object storage
         all of them take their place at once.
@@ -106,22 +108,15 @@ class Lake:
                 draft = stack.enter_context(replacing(self._path("quarantine", table, batch)))
                 pq.write_table(pa.Table.from_pandas(frame.astype("str"), preserve_index=False), draft)
                 drafts[f"quarantine/{table}/{batch}"] = draft
-            for table, frame in accepted.items():
+            for table, rows in accepted.items():
                 draft = stack.enter_context(replacing(self._path("lake", table, batch)))
-                pq.write_table(_arrow(frame, self.contract(table)), draft)
+                if isinstance(rows, bytes):
+                    draft.write_bytes(rows)
+                else:
+                    pq.write_table(_arrow(rows, self.contract(table)), draft)
                 drafts[f"lake/{table}/{batch}"] = draft
             if self.far is not None:
                 self.far.commit(drafts)
-
-    def place(self, table: str, content: bytes, batch: str) -> None:
-        """Keep one batch of accepted rows that is a Parquet file already, in the contract's columns; a batch of that name is replaced."""
-        with ExitStack() as stack:
-            if self.far is not None:
-                stack.enter_context(self.far.writing())
-            draft = stack.enter_context(replacing(self._path("lake", table, batch)))
-            draft.write_bytes(content)
-            if self.far is not None:
-                self.far.commit({f"lake/{table}/{batch}": draft})
 
     def read(self, table: str, columns: Sequence[str] | None = None, without: str | None = None, only: str | None = None) -> pd.DataFrame:
         """Return a table's accepted rows: batches by name, within a batch as written.

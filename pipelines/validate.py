@@ -8,14 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from data_contracts import CONTRACTS, Contract, ContractError
-from data_contracts.check import REASONS, Checked, check
+from data_contracts.check import REASONS, Checked, check, is_new_and_refers
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
+from pipelines.sound_file import sound_file
 from pipelines.source import Arrived, read_file
 from pipelines.spark_check import compared
 
@@ -99,16 +101,18 @@ def validate(
     checked: dict[str, Checked] = {}
     quarantined: dict[str, pd.DataFrame] = {}
     counts: dict[str, Counts] = {}
+    whole: dict[str, bytes] = {}
     with _by_spark(home, lake, batch, carrier) as spark:
         for table, path in files.items():
             found = None if spark is None else spark(path, CONTRACTS[table], checked)
-            arrived, checked[table] = found or _here(path, lake, CONTRACTS[table], checked, batch)
+            arrived, checked[table] = found or _here(path, lake, CONTRACTS[table], checked, batch, whole)
             quarantined[table] = pd.concat([checked[table].quarantined, arrived.broken], ignore_index=True)
             counts[table] = count(table, arrived, checked[table], quarantined[table])
     accepted = {table: half.accepted for table, half in checked.items()}
     if docs:
         bear_witness(accepted, CONTRACTS, batch, home.data_docs)
-    lake.publish(accepted, quarantined, batch)
+    published: dict[str, pd.DataFrame | bytes] = {**accepted, **whole}
+    lake.publish(published, quarantined, batch)
     Lake(home.root).manifest(f"validate-{batch}", {"batch": batch, "tables": {table: asdict(c) for table, c in counts.items()}})
     return Validated(batch, counts, home.data_docs if docs else None)
 
@@ -163,22 +167,31 @@ def _by_spark(home: Home, lake: Lake, batch: str, carrier: Carrier | None) -> It
         yield judge
 
 
-def _here(path: Path, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> tuple[Arrived, Checked]:
-    """Read and check a file in this process."""
+def _here(
+    path: Path, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str, whole: dict[str, bytes]
+) -> tuple[Arrived, Checked]:
+    """Read and check a file in this process; one that the lake can keep as it came is added to ``whole``."""
+    parents, taken = _known(lake, contract, done, batch)
+    sound = sound_file(path, contract)
+    if sound is not None and is_new_and_refers(sound.frame, contract, parents, taken):
+        if sound.content is not None:
+            whole[contract.name] = sound.content
+        nothing = sound.frame.head(0).astype("str").assign(**{REASONS: pd.Series(dtype="str")})
+        arrived = Arrived(sound.frame, pd.DataFrame({REASONS: pd.Series(dtype="str")}))
+        return arrived, Checked(sound.frame, nothing, {}, np.ones(len(sound.frame), dtype=bool))
     arrived = read_file(path, contract)
-    return arrived, _check(arrived.frame, lake, contract, done, batch)
+    return arrived, check(arrived.frame, contract, parents, taken)
 
 
-def _check(frame: pd.DataFrame, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> Checked:
-    """Check one table against the accepted rows of this batch and of all others in the lake."""
+def _known(lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> tuple[dict[str, pd.DataFrame], pd.Index]:
+    """Return what rows are judged by: the accepted rows they may refer to, of this batch and all others, and the keys that are taken."""
     parents = {}
     for table in dict.fromkeys(rule.table for rule in contract.references):
         # Only what is compared: a lake holds many more rows than a batch names.
         columns = list(dict.fromkeys(name for rule in contract.references if rule.table == table for name in compared(rule)))
         here = [done[table].accepted[columns]] if table in done else []
         parents[table] = pd.concat([lake.read(table, columns, without=batch), *here], ignore_index=True)
-    taken = lake.read(contract.name, columns=[contract.key], without=batch)[contract.key]
-    return check(frame, contract, parents, pd.Index(taken))
+    return parents, pd.Index(lake.read(contract.name, columns=[contract.key], without=batch)[contract.key])
 
 
 def _files(source: Path) -> dict[str, Path]:
