@@ -118,7 +118,14 @@ class Lake:
             if self.far is not None:
                 self.far.commit(drafts)
 
-    def read(self, table: str, columns: Sequence[str] | None = None, without: str | None = None, only: str | None = None) -> pd.DataFrame:
+    def read(
+        self,
+        table: str,
+        columns: Sequence[str] | None = None,
+        without: str | None = None,
+        only: str | None = None,
+        keys: tuple[str, str] | None = None,
+    ) -> pd.DataFrame:
         """Return a table's accepted rows: batches by name, within a batch as written.
 
         Parameters
@@ -131,6 +138,8 @@ class Lake:
             Name of a batch to leave out (the one about to be written again).
         only
             Name of the one batch to read; no row if there is none of that name.
+        keys
+            Least and greatest key of interest: what files say holds no key between them is not read.
 
         Returns
         -------
@@ -146,7 +155,7 @@ class Lake:
         names = list(columns) if columns is not None else contract.arrow.names
         empty = contract.arrow.empty_table().select(names)
         wanted = self.batches(table) if only is None else [batch for batch in (only,) if batch in self.batches(table)]
-        parts = [_read_batch(self._path("lake", table, batch), contract, names) for batch in wanted if batch != without]
+        parts = [_read_batch(self._path("lake", table, batch), contract, names, keys) for batch in wanted if batch != without]
         return frame_of(pa.concat_tables([empty, *parts]), contract)
 
     def tables(self, names: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
@@ -232,14 +241,14 @@ def _unreadable(path: Path, error: Exception) -> ContractError:
     return ContractError(f"{path}: expected a readable Parquet file, found {error}; run the verb that writes this batch again")
 
 
-def _read_batch(path: Path, contract: Contract, names: list[str]) -> pa.Table:
+def _read_batch(path: Path, contract: Contract, names: list[str], keys: tuple[str, str] | None = None) -> pa.Table:
     """Read columns of one batch; an optional one that the contract did not have when it was written is empty."""
     found = schema_of(path)
     try:
         newer = [c.name for c in contract.columns if c.optional and c.name not in found.names]
         expected = pa.schema([field for field in contract.arrow if field.name not in newer])
         held = [name for name in names if name not in newer]
-        table = pq.read_table(path, columns=held, partitioning=None) if found.equals(expected) else None
+        table = _read(path, contract.key, held, keys) if found.equals(expected) else None
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, error) from error
     if table is None:
@@ -249,3 +258,14 @@ def _read_batch(path: Path, contract: Contract, names: list[str]) -> pa.Table:
         field = contract.arrow.field(name)
         table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.replace_schema_metadata().select(names)
+
+
+def _read(path: Path, key: str, columns: list[str], keys: tuple[str, str] | None) -> pa.Table:
+    """Read columns of a file, but for the groups of rows that by its own word hold no key between the two."""
+    if keys is None:
+        return pq.read_table(path, columns=columns, partitioning=None)
+    with pq.ParquetFile(path) as file:
+        metadata, place = file.metadata, file.schema_arrow.names.index(key)
+        said = [metadata.row_group(group).column(place).statistics for group in range(metadata.num_row_groups)]
+        held = [k for k, of in enumerate(said) if of is None or not of.has_min_max or (of.min <= keys[1] and of.max >= keys[0])]
+        return file.read_row_groups(held, columns)

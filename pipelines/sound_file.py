@@ -64,5 +64,5 @@ def sound_file(path: Path, contract: Contract) -> SoundFile | None:
 
 
 def _is_well_cut(metadata: pq.FileMetaData) -> bool:
-    groups = metadata.num_row_groups
-    return groups == (metadata.num_rows > 0) or _LEAST <= metadata.num_rows / max(1, groups) <= _MOST
+    rows, groups = int(metadata.num_rows), int(metadata.num_row_groups)
+    return groups == (rows > 0) or _LEAST <= rows / max(1, groups) <= _MOST

@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts import CONTRACTS, Contract, ContractError
@@ -171,27 +173,42 @@ def _here(
     path: Path, lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str, whole: dict[str, bytes]
 ) -> tuple[Arrived, Checked]:
     """Read and check a file in this process; one that the lake can keep as it came is added to ``whole``."""
-    parents, taken = _known(lake, contract, done, batch)
     sound = sound_file(path, contract)
-    if sound is not None and is_new_and_refers(sound.frame, contract, parents, taken):
+    if sound is not None and is_new_and_refers(sound.frame, contract, *_known(lake, contract, done, batch, sound.frame)):
         if sound.content is not None:
             whole[contract.name] = sound.content
         nothing = sound.frame.head(0).astype("str").assign(**{REASONS: pd.Series(dtype="str")})
         arrived = Arrived(sound.frame, pd.DataFrame({REASONS: pd.Series(dtype="str")}))
         return arrived, Checked(sound.frame, nothing, {}, np.ones(len(sound.frame), dtype=bool))
     arrived = read_file(path, contract)
-    return arrived, check(arrived.frame, contract, parents, taken)
+    return arrived, check(arrived.frame, contract, *_known(lake, contract, done, batch))
 
 
-def _known(lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str) -> tuple[dict[str, pd.DataFrame], pd.Index]:
-    """Return what rows are judged by: the accepted rows they may refer to, of this batch and all others, and the keys that are taken."""
+def _known(
+    lake: Lake, contract: Contract, done: Mapping[str, Checked], batch: str, rows: pd.DataFrame | None = None
+) -> tuple[dict[str, pd.DataFrame], pd.Index]:
+    """Return what rows are judged by: the accepted rows they may refer to, of this batch and all others, and the keys that are taken.
+
+    Where the rows are sound and at hand, only what lies among their keys is read.
+    """
     parents = {}
     for table in dict.fromkeys(rule.table for rule in contract.references):
         # Only what is compared: a lake holds many more rows than a batch names.
         columns = list(dict.fromkeys(name for rule in contract.references if rule.table == table for name in compared(rule)))
         here = [done[table].accepted[columns]] if table in done else []
-        parents[table] = pd.concat([lake.read(table, columns, without=batch), *here], ignore_index=True)
-    return parents, pd.Index(lake.read(contract.name, columns=[contract.key], without=batch)[contract.key])
+        keys = _span(rows, *(rule.column for rule in contract.references if rule.table == table))
+        parents[table] = pd.concat([lake.read(table, columns, without=batch, keys=keys), *here], ignore_index=True)
+    taken = lake.read(contract.name, columns=[contract.key], without=batch, keys=_span(rows, contract.key))
+    return parents, pd.Index(taken[contract.key])
+
+
+def _span(rows: pd.DataFrame | None, *columns: str) -> tuple[str, str] | None:
+    """Return the least and the greatest text of some columns; ``None`` where nothing is known of them."""
+    if rows is None:
+        return None
+    found = [pc.min_max(pa.array(rows[column])) for column in columns]
+    known = [(one["min"].as_py(), one["max"].as_py()) for one in found if one["min"].is_valid]
+    return (min(least for least, _ in known), max(most for _, most in known)) if known else None
 
 
 def _files(source: Path) -> dict[str, Path]:

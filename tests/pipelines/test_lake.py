@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -131,3 +132,16 @@ def test_the_home_is_the_option_else_the_environment_else_here(tmp_path: Path) -
     assert Home.at(None, {"TOUCHSTONE_HOME": str(tmp_path)}).root == tmp_path
     assert Home.at(None, {}).root == Path.cwd() / ".touchstone"
     assert Home(tmp_path).store_url == f"sqlite:///{tmp_path}/store.db"
+
+
+def test_only_what_may_hold_a_key_between_two_is_read(tmp_path: Path) -> None:
+    lake, row = Lake(tmp_path), {"seller_id": "", "joined_at": 1, "country": "US", "category": "home", "recorded_at": None}
+    keys = [f"S{number:03}" for number in range(100)]
+    table = pa.Table.from_pylist([row | {"seller_id": key} for key in keys], schema=SELLERS.arrow)
+    for batch, part in (("even", table.take(list(range(0, 100, 2)))), ("odd", table.take(list(range(1, 100, 2))))):
+        sink = pa.BufferOutputStream()
+        pq.write_table(part, sink, row_group_size=10, write_statistics=batch == "even")
+        lake.publish({"sellers": sink.getvalue().to_pybytes()}, {}, batch)
+    found = lake.read("sellers", ["seller_id"], keys=("S041", "S059"))["seller_id"].tolist()
+    assert found == keys[40:60:2] + keys[1::2]  # a file that says nothing is read whole
+    assert lake.read("sellers", keys=("T", "U"), without="odd").empty and len(lake.read("sellers", keys=("S000", "S099"))) == 100
