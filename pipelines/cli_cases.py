@@ -246,7 +246,8 @@ def serve(
     """
     from pipelines.origin import begin
 
-    begin()  # which imports for the workers what is imported here for this process, at the same time
+    if (workers or (1 if development else 2)) > 1:
+        begin()  # which imports for the workers what is imported here for this process, at the same time
     from pipelines.serve import serve as run
 
     def progress(done: int, total: int) -> None:
