@@ -141,6 +141,7 @@ def judged(scene: Scene, told: Told, tables: Mapping[str, pd.DataFrame]) -> dict
         with store.view() as tx:
             kept = audit.answers(Driver(tx), claims)
             chain = audit.verify(tx)
+            entered = Driver(tx).rows("SELECT COUNT(*) FROM audit_log WHERE kind = 'decision'")[0][0]
         engine = Engine(Shelf(scene.bundles).get("champion", CATALOG.hash), default_policy(), store)
         again = dict(zip(kept, engine.score_many([claims[claim_id] for claim_id in kept], scene.now), strict=True))
         decisions, received, samples = store.read("decisions"), store.read("claims"), store.read("parity_samples")
@@ -154,7 +155,7 @@ def judged(scene: Scene, told: Told, tables: Mapping[str, pd.DataFrame]) -> dict
         "answers_lost": sum(claim_id not in log for claim_id in told.digests),
         "answers_that_differ": sum(digests != {log.get(claim_id)} for claim_id, digests in told.digests.items()),
         "retries_that_differ": sum(again[claim_id] != body for claim_id, body in kept.items()),
-        "claims_decided_twice_or_half": abs(len(decisions) - len(kept)) + abs(len(received) - len(kept)),
+        "claims_decided_twice_or_half": abs(len(decisions) - entered) + abs(len(received) - len(kept)),
         "chain_broken": int(bool(chain.broken)),
         "feature_rows_that_differ": int((~((rows == expected) | (np.isnan(rows) & np.isnan(expected)))).any(axis=1).sum()),
     }

@@ -43,7 +43,7 @@ from pipelines.score import score
 from pipelines.simulated import Simulation, simulate_into
 from pipelines.train import train
 from pipelines.validate import validate
-from serving import audit
+from serving import attachments, audit
 from serving.driver import Driver
 from serving.store import Store
 from tests.postgres import running
@@ -229,6 +229,8 @@ def judged(homes: list[Home], bodies: list[str], told: Told) -> dict[str, int]:
         decisions, cases, received, taken = (store.read(name) for name in ("decisions", "cases", "claims", "experts_taken"))
         with store.view() as tx:
             chain, kept = audit.verify(tx), audit.answers(Driver(tx), decisions["claim_id"].tolist())
+            alone = Driver(tx).rows("SELECT COUNT(*) FROM audit_log WHERE kind = 'decision'")[0][0]
+            entered = alone + attachments.decisions(Driver(tx))
     log = {claim_id: sha256(body).digest() for claim_id, body in kept.items()}
     reviewed = set(decisions.loc[decisions["action"].isin(_REVIEWED), "claim_id"])
     ids = decisions["claim_id"]
@@ -238,7 +240,7 @@ def judged(homes: list[Home], bodies: list[str], told: Told) -> dict[str, int]:
         "answers_lost": sum(claim_id not in log for claim_id in told.digests),
         "answers_that_differ": sum(digests != {log.get(claim_id)} for claim_id, digests in told.digests.items()),
         "claims_lost": len((lake | set(told.digests) | set(received["claim_id"])) - set(ids)),
-        "claims_decided_twice": int(ids.duplicated().sum()) + abs(len(log) - len(ids)),
+        "claims_decided_twice": int(ids.duplicated().sum()) + abs(entered - len(ids)),
         "cases_lost_or_double": len(reviewed ^ set(cases["claim_id"])) + int(cases["claim_id"].duplicated().sum()),
         "capacity_taken_wrongly": abs(int(taken["cases"].sum()) - _of_capacity(decisions)),
         "chain_broken": int(bool(chain.broken)),
