@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipelines.fetched import reaching
+from pipelines.fetched import expect_bucket, reaching
 from pipelines.replacing import replacing
 
 KEPT = 100
@@ -46,7 +46,7 @@ class Batch:
     size
         Bytes.
     written
-        When its file was written, in nanoseconds and whole microseconds: every copy has this time, so that a change is seen by it.
+        When its file was written, in nanoseconds: every copy has this time, so that a change is seen by it.
     sha256
         Of its bytes.
     """
@@ -104,7 +104,8 @@ class Far:
             for _ in range(_ATTEMPTS):
                 numbers = self._numbers()
                 if not numbers:
-                    return self._nothing_yet()
+                    expect_bucket(self._system, self._root)
+                    return Entry(0, {})
                 try:
                     return self._entry(numbers[-1])
                 except FileNotFoundError:  # so many were written meanwhile that this one is gone
@@ -182,11 +183,11 @@ class Far:
             try:
                 self._system.pipe_file(path, content, mode="create")
             except OSError:
-                # Somebody else's, or our own whose answer was lost on its way and that was sent again.
+                # Somebody else's, or our own whose answer was lost on its way and that was sent again: the next look will tell.
                 self._system.invalidate_cache()
                 if not self._system.exists(path):
                     raise
-                return bool(self._system.cat_file(path) == content)
+                return False
             self._tidied(entry.number - KEPT)
         return True
 
@@ -231,18 +232,6 @@ class Far:
         told = json.loads(self._system.cat_file(self._log(number)))
         return Entry(number, {name: Batch(**batch) for name, batch in told["batches"].items()}, tuple(told["dropped"]))
 
-    def _nothing_yet(self) -> Entry:
-        """Return the entry before the first; a bucket that is not there is an error, not an empty lake."""
-        parts = PurePosixPath(self._root).parts
-        bucket = str(PurePosixPath(*parts[: 2 if self._root.startswith("/") else 1]))
-        try:
-            is_there = self._system.exists(bucket)
-        except PermissionError:  # we may read our part of it alone
-            is_there = True
-        if not is_there:
-            raise FileNotFoundError(f"no bucket {bucket!r}")
-        return Entry(0, {})
-
     def _log(self, number: int) -> str:
         return self._there(f"_log/{number:012d}.json")
 
@@ -268,8 +257,7 @@ class Far:
 
 def _described(name: str, file: Path) -> Batch:
     about, digest = file.stat(), _sha256(file)
-    written = about.st_mtime_ns // 1_000 * 1_000
-    return Batch(f"{name}.{written // 1_000:x}-{digest[:16]}.parquet", about.st_size, written, digest)
+    return Batch(f"{name}.{about.st_mtime_ns:x}-{digest[:16]}.parquet", about.st_size, about.st_mtime_ns, digest)
 
 
 def _sha256(file: Path) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from data_contracts import ContractError
 
@@ -61,12 +62,63 @@ def fetched(source: str, near: Path | None = None) -> Iterator[Path]:
         yield _bring(source, Path(folder))
 
 
+def is_there(source: str) -> bool:
+    """Tell whether anything lies in a folder of this machine or at an address; a bucket that is not there is an error, not an empty one.
+
+    Raises
+    ------
+    ContractError
+        If we cannot look.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> with fsspec.open("memory://doc/2025-04-01/sellers.csv", "w") as file:
+    ...     _ = file.write("seller_id")
+    >>> is_there("memory://doc/2025-04-01"), is_there("memory://doc/2025-04-02")
+    (True, False)
+    """
+    if not is_remote(source):
+        return Path(source).is_dir() and any(Path(source).iterdir())
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+    with reaching(source):
+        system, there = url_to_fs(source)
+        system.invalidate_cache()
+        if system.exists(there):
+            return True
+        expect_bucket(system, there)
+    return False
+
+
+def expect_bucket(system: Any, there: str) -> None:
+    """Raise unless the bucket of a path is there, or we may not know, because we may read but a part of it.
+
+    Parameters
+    ----------
+    system
+        A file system of fsspec.
+    there
+        A path in it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the bucket is not there.
+    """
+    bucket = str(PurePosixPath(*PurePosixPath(there).parts[: 2 if there.startswith("/") else 1]))
+    with suppress(PermissionError):
+        if not system.exists(bucket):
+            raise FileNotFoundError(f"no bucket {bucket!r}")
+
+
 def _bring(source: str, near: Path) -> Path:
     """Copy every file of rows; return the file if the source is one, else the folder."""
-    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+    from fsspec.core import url_to_fs
 
     with reaching(source, "files of rows that we may read"):
         system, there = url_to_fs(source)
+        system.invalidate_cache()
         single = system.isfile(there)
         files = [there] if single else [name for name in system.ls(there, detail=False) if name.endswith(ENDINGS)]
         for name in files:

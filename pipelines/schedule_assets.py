@@ -35,7 +35,7 @@ def night_of(settings: ScheduleSettings) -> Night:
         from models.rules import Rules
 
         rules = Rules.parse(settings.rules.read_text(encoding="utf-8"), CATALOG.names)
-    return Night(settings.home, policy, rules, settings.carrier)
+    return Night(settings.home, policy, rules, settings.carrier, arriving=settings.arriving)
 
 
 def daily(settings: ScheduleSettings) -> dg.DailyPartitionsDefinition:

@@ -20,6 +20,7 @@ MASTER = "TOUCHSTONE_MASTER"
 POLICY = "TOUCHSTONE_POLICY"
 RULES = "TOUCHSTONE_RULES"
 LABELS = "TOUCHSTONE_RETRAIN_LABELS"
+ARRIVING = "TOUCHSTONE_ARRIVING"
 
 T = TypeVar("T")
 
@@ -46,6 +47,8 @@ class ScheduleSettings:
         Files (``TOUCHSTONE_POLICY``, ``TOUCHSTONE_RULES``); the shipped policy and no rules where left out.
     retrain_labels
         New labels since the last training that call for another one (``TOUCHSTONE_RETRAIN_LABELS``).
+    arriving
+        Folder or address on object storage in which each day's tables arrive (``TOUCHSTONE_ARRIVING``); empty: ``arriving/`` of the home.
     retry_after
         Before a failed step is tried again the first time; twice as long before the second.
     """
@@ -57,6 +60,7 @@ class ScheduleSettings:
     policy: Path | None = None
     rules: Path | None = None
     retrain_labels: int = 1_000
+    arriving: str = ""
     retry_after: timedelta = timedelta(minutes=1)
 
     @classmethod
@@ -82,6 +86,7 @@ class ScheduleSettings:
             _file(environment, POLICY),
             _file(environment, RULES),
             _read(environment, LABELS, int, 1_000),
+            environment.get(ARRIVING, "").rstrip("/"),
         )
 
 

@@ -19,6 +19,7 @@ from models.rules import Rules
 from pipelines.assign import Mornings
 from pipelines.build import build
 from pipelines.engine import Carrier, Engine
+from pipelines.fetched import fetched, is_there
 from pipelines.home import Home
 from pipelines.manifest import recorded, utc_now
 from pipelines.resolve import settle
@@ -50,6 +51,8 @@ class Night:
         Of simulated experts and parties.
     clock
         For the manifests alone.
+    arriving
+        Folder or address on object storage in which tables arrive, if not ``arriving/`` of the home.
     """
 
     home: Home
@@ -58,6 +61,7 @@ class Night:
     carrier: Carrier = field(default_factory=Carrier)
     seed: int = 0
     clock: Clock = utc_now
+    arriving: str = ""
 
     @property
     def since(self) -> datetime | None:
@@ -72,14 +76,15 @@ def arriving(home: Home, partition: str) -> Path:
 
 def tables(night: Night, partition: str, as_of: datetime) -> Counts:
     """Check what arrived in a day or an hour and bring it into the lake; nothing arrived is no error."""
-    folder = arriving(night.home, partition)
-    if not folder.is_dir() or not any(folder.iterdir()):
+    source = f"{night.arriving}/{partition}" if night.arriving else str(arriving(night.home, partition))
+    if not is_there(source):
         return _done(night, "tables", as_of, lambda: {"read": 0, "accepted": 0, "quarantined": 0})
-    return _done(night, "tables", as_of, lambda: _accepted(night, folder, partition))
+    return _done(night, "tables", as_of, lambda: _accepted(night, source, partition))
 
 
-def _accepted(night: Night, folder: Path, partition: str) -> Counts:
-    found = validate(night.home, folder, batch=partition, docs=False, carrier=night.carrier).tables.values()
+def _accepted(night: Night, source: str, partition: str) -> Counts:
+    with fetched(source, night.home.root) as folder:
+        found = validate(night.home, folder, batch=partition, docs=False, carrier=night.carrier).tables.values()
     return {name: sum(getattr(counts, name) for counts in found) for name in ("read", "accepted", "quarantined")}
 
 

@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 
 from data_contracts import ContractError
 from pipelines.build import build
-from pipelines.fetched import fetched
+from pipelines.fetched import fetched, is_there
 from pipelines.home import LAKE, Home
 from pipelines.lake import Lake
 from serving.store import Store
@@ -73,6 +73,18 @@ def test_a_folder_without_rows_is_said(storage: s3fs.S3FileSystem) -> None:
         fetched(f"s3://{BUCKET}/empty"),
     ):
         pass
+
+
+def test_an_empty_place_is_told_from_one_with_tables_and_from_a_bucket_that_is_not_there(
+    storage: s3fs.S3FileSystem, tmp_path: Path
+) -> None:
+    storage.pipe(f"{BUCKET}/days/2025-04-01/sellers.csv", b"seller_id\n")
+    assert is_there(f"s3://{BUCKET}/days/2025-04-01") and not is_there(f"s3://{BUCKET}/days/2025-04-02")
+    with pytest.raises(ContractError, match="found FileNotFoundError: no bucket 'no-such-bucket'"):
+        is_there("s3://no-such-bucket/days/2025-04-01")
+    assert not is_there(str(tmp_path)) and not is_there(str(tmp_path / "none"))
+    (tmp_path / "sellers.csv").touch()
+    assert is_there(str(tmp_path))
 
 
 def test_validate_features_and_score_by_spark_on_object_storage_decide_as_local_files_do(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.engine import Engine
-from pipelines.schedule_settings import ENGINE, LABELS, MASTER, MEMORY, POLICY, START, WEBHOOK, ScheduleSettings
+from pipelines.schedule_settings import ARRIVING, ENGINE, LABELS, MASTER, MEMORY, POLICY, START, WEBHOOK, ScheduleSettings
 from tests.pipelines.conftest import Market
 
 ROOT = Path(__file__).parents[2]
@@ -22,12 +22,13 @@ def test_without_variables_the_schedule_has_its_defaults(tmp_path: Path) -> None
 
 def test_every_variable_is_read(tmp_path: Path) -> None:
     named = {START: "2024-02-03", WEBHOOK: "https://chat.example/hook", ENGINE: "spark", MEMORY: "3GB", POLICY: "p.toml", LABELS: "50"}
-    named |= {MASTER: "sc://cluster:15002"}
+    named |= {MASTER: "sc://cluster:15002", ARRIVING: "s3://bucket/arriving/"}
     found = ScheduleSettings.of({"TOUCHSTONE_HOME": str(tmp_path), **named})
     assert (found.start, found.webhook, found.retrain_labels, found.policy) == (
         datetime(2024, 2, 3, tzinfo=UTC), "https://chat.example/hook", 50, Path("p.toml")
     )  # fmt: skip
     assert (found.carrier.engine, found.carrier.memory, found.carrier.master) == (Engine.SPARK, 3 << 30, "sc://cluster:15002")
+    assert found.arriving == "s3://bucket/arriving"
 
 
 def test_a_simulated_marketplace_begins_with_its_first_undecided_day(small: Market) -> None:

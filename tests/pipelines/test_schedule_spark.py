@@ -1,4 +1,4 @@
-"""A night of the schedule by Spark, its lake on object storage: it ends where one by this process on local files ends."""
+"""A night of the schedule by Spark, what arrives and its lake on object storage: it ends where one by this process on local files ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from features import spark_session
 from pipelines.home import LAKE, VARIABLE, Home
 from pipelines.lake import Lake
 from pipelines.schedule import definitions
-from pipelines.schedule_settings import ENGINE, MASTER, START, ScheduleSettings
+from pipelines.schedule_settings import ARRIVING, ENGINE, MASTER, START, ScheduleSettings
 from pipelines.schedule_steps import arriving
 from serving.store import Store
 from tests.objects import serving
@@ -82,9 +82,12 @@ def test_a_night_by_spark_on_object_storage_ends_where_a_local_one_ends(
     for market in (here, there):
         arrive(market)
     day = next(day for day in days(here) if arriving(here.home, day).is_dir())
+    storage.put(str(arriving(there.home, day)), f"{BUCKET}/arriving/{day}", recursive=True)
+    shutil.rmtree(arriving(there.home, day).parent)
     far = moved(there.home, f"s3://{BUCKET}/lake")
     local = {VARIABLE: str(here.home.root), START: day}
     spark = {VARIABLE: str(there.home.root), START: day, LAKE: far.lake, ENGINE: "spark", MASTER: "local[1]"}
+    spark[ARRIVING] = f"s3://{BUCKET}/arriving/"
     for environment in (local, spark):
         result = night(environment, day)
         assert result.success
