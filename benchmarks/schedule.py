@@ -82,7 +82,9 @@ def installation(home: Home) -> Iterator[str]:
         running = subprocess.Popen(call, stdout=log, stderr=log, env=os.environ | {VARIABLE: str(home.root)})
     try:
         address = f"http://127.0.0.1:{port}"
-        until(lambda: _answers(f"{address}/server_info"), "the pages of the schedule")
+        until(lambda: _answers(f"{address}/server_info") or running.poll() is not None, "the pages of the schedule")
+        if running.poll() is not None:
+            raise RuntimeError(f"the schedule ended with {running.returncode}: {(home.root / 'schedule.log').read_text()[-2_000:]}")
         yield address
     finally:
         running.terminate()

@@ -74,11 +74,13 @@ def defs() -> dg.Definitions:
 
 
 def instance_folder(home: Home) -> Path:
-    """Return Dagster's own folder in a home, made with its settings if it is not there yet."""
+    """Return Dagster's own folder in a home, made with its settings and databases if they are not there yet."""
     folder = home.root / "dagster"
     if not (folder / "dagster.yaml").exists():
         with replacing(folder / "dagster.yaml") as draft:
             draft.write_text(_INSTANCE, encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(folder)):
+        pass  # opened once before web server and daemon do: of two processes that begin without databases, one may fail
     return folder
 
 

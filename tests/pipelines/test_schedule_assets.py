@@ -59,6 +59,7 @@ def test_definitions_are_whole_and_nothing_runs_in_them_but_what_is_asked_for(ch
 def test_the_instance_tells_nobody_anything_and_runs_one_night_at_a_time(tmp_path: Path) -> None:
     folder = instance_folder(Home(tmp_path))
     text = (folder / "dagster.yaml").read_text()
+    assert {file.name for file in folder.rglob("*.db")} == {"runs.db", "index.db", "schedules.db"}  # before two processes want them
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         assert not instance.telemetry_enabled and instance.run_retries_enabled and instance.run_monitoring_enabled
         limits = instance.get_concurrency_config().run_queue_config
