@@ -188,14 +188,17 @@ class Far:
                 if not self._system.exists(path):
                     raise
                 return False
-            self._tidied(entry.number - KEPT)
+            numbers = self._numbers()
+            if numbers[-1] >= entry.number + KEPT:  # so late that one of our number may have been there, and been deleted since
+                return False
+            self._tidied([old for old in numbers if old <= entry.number - KEPT], {batch.object for batch in entry.batches.values()})
         return True
 
-    def _tidied(self, number: int) -> None:
-        """Delete entries up to a number and what went with them; what somebody else deletes, or we may not, is left to them."""
-        for old in (old for old in self._numbers() if old <= number):
+    def _tidied(self, numbers: list[int], named: set[str]) -> None:
+        """Delete entries and what went with them; what somebody else deletes, or we may not, is left to them."""
+        for old in numbers:
             with suppress(OSError):
-                for dropped in self._entry(old).dropped:
+                for dropped in set(self._entry(old).dropped) - named:
                     with suppress(FileNotFoundError):
                         self._system.rm_file(self._there(dropped))
                 self._system.rm_file(self._log(old))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -119,19 +120,23 @@ class Busy(MemoryFileSystem):
     """Storage on which, once, somebody else writes between our look and our entry."""
 
     protocol = "busy"
-    meanwhile: list[Callable[[], None]] = []
-    lose_answer: list[str] = []
+    meanwhile: list[Callable[[], Any]] = []
+    after: list[BaseException] = []
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
         return str(super()._strip_protocol(path.removeprefix("busy://")))
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any) -> None:
-        if mode == "create" and self.meanwhile:
+        if mode != "create" or not (self.meanwhile or self.after):
+            super().pipe_file(path, value, mode=mode, **kwargs)
+            return
+        after = self.after.pop() if self.after else None
+        if self.meanwhile:
             self.meanwhile.pop()()
         super().pipe_file(path, value, mode=mode, **kwargs)
-        if mode == "create" and self.lose_answer:
-            raise OSError(self.lose_answer.pop())
+        if after is not None:
+            raise after
 
 
 @pytest.fixture
@@ -148,9 +153,27 @@ def test_of_two_writers_at_once_neither_loses_its_batch(busy: str, tmp_path: Pat
         assert Lake.of(machine(tmp_path / name, busy)).read("sellers").seller_id.tolist() == ["S1", "S2"]
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_writer_who_comes_after_the_log_was_tidied_beyond_its_number_loses_nothing(
+    busy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    monkeypatch.setattr(far_module, "KEPT", 3)
+    one, two = Lake.of(machine(tmp_path / "one", busy)), Lake.of(machine(tmp_path / "two", busy))
+    one.append("sellers", sellers("S0"), batch="a")
+    Busy.meanwhile.append(lambda: [two.append("sellers", sellers(f"T{number}"), batch="b") for number in range(6)])
+    if dies:
+        Busy.after.append(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt) if dies else nullcontext():
+        one.append("sellers", sellers("S1"), batch="a")
+    for number in range(6):
+        two.append("sellers", sellers(f"U{number}"), batch="b")
+        seen = Lake.of(machine(tmp_path / f"three-{number}", busy)).read("sellers")
+        assert seen.seller_id.tolist() == ["S0" if dies else "S1", f"U{number}"]
+
+
 def test_an_entry_whose_answer_was_lost_is_known_for_ours(busy: str, tmp_path: Path) -> None:
     lake = Lake.of(machine(tmp_path, busy))
-    Busy.lose_answer.append("412")
+    Busy.after.append(OSError("412"))
     lake.append("sellers", sellers("S1"), batch="a")
     assert lake.far is not None and lake.far.newest().number == 1
     assert Lake.of(machine(tmp_path, busy)).read("sellers").seller_id.tolist() == ["S1"]
