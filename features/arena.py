@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from features.borrowing import borrowing
 from features.history import Ints
 from features.pages import ALONE, ODD
 
@@ -66,7 +66,7 @@ class Pool(NamedTuple):
     changes: Ints
 
 
-@njit(cache=True)
+@borrowing
 def find(pool, number, log):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the slot of a log on a shelf, given its number, or :data:`NONE`."""
     mask = len(pool.table) - 1
@@ -79,7 +79,7 @@ def find(pool, number, log):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
     return np.int64(NONE)
 
 
-@njit(cache=True)
+@borrowing
 def enter(index, number, log, slot):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Enter a slot that is not in a hash table, where there is room."""
     mask = len(index) - 1
@@ -89,7 +89,7 @@ def enter(index, number, log, slot):  # type: ignore[no-untyped-def]  # noqa: AN
     index[at] = slot + 1
 
 
-@njit(cache=True)
+@borrowing
 def add(pool, number, log):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return a new slot; whoever calls has seen that there is none, and that there is room."""
     slot = pool.counts[SLOTS]
@@ -100,7 +100,7 @@ def add(pool, number, log):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
     return slot
 
 
-@njit(cache=True)
+@borrowing
 def number_of(log, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the number of the shelf on which a log (:func:`features.online_rows.log_on`, ``alone``) of some identifiers stands."""
     number = log if log >= ALONE else log >> 16
@@ -109,7 +109,7 @@ def number_of(log, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
     return number
 
 
-@njit(cache=True)
+@borrowing
 def look(pool, log, codes, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the last page of a log that begins strictly before an instant, as ``Pages.latest`` does.
 
@@ -137,7 +137,7 @@ def look(pool, log, codes, before):  # type: ignore[no-untyped-def]  # noqa: ANN
     return on_shelf(pool, number, np.int64(0) if log >= ALONE else log & 0xFFFF, before)
 
 
-@njit(cache=True)
+@borrowing
 def on_shelf(pool, number, log, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the last page of a log before an instant on a shelf that is loaded, given the log's number there."""
     slot = find(pool, number, log)
@@ -146,13 +146,13 @@ def on_shelf(pool, number, log, before):  # type: ignore[no-untyped-def]  # noqa
     return earlier(pool, slot, before) if pool.slots[slot, STATE] else np.int64(NONE)
 
 
-@njit(cache=True)
+@borrowing
 def named(number, log, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return under which number the answer stands which page of a log begins before an instant."""
     return (number * ODD + log) * ODD + before
 
 
-@njit(cache=True)
+@borrowing
 def earlier(pool, slot, before):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the last page of a log that begins strictly before an instant, given a page of it that begins no earlier."""
     number, log, shelf = pool.slots[slot, NUMBER], pool.slots[slot, LOG], np.int64(NONE)
@@ -171,7 +171,7 @@ def earlier(pool, slot, before):  # type: ignore[no-untyped-def]  # noqa: ANN001
     return np.int64(MISSING)
 
 
-@njit(cache=True)
+@borrowing
 def ask_shelf(pool, shelf, number, log, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Note that a shelf is wanted; passed over where so much was asked for that there is no room: it will be asked for again."""
     if pool.counts[ASKS] == len(pool.asks) or (shelf >= 0 and pool.slots[shelf, STATE] == ASKED):
@@ -187,14 +187,14 @@ def ask_shelf(pool, shelf, number, log, codes):  # type: ignore[no-untyped-def] 
     _note(pool, shelf)
 
 
-@njit(cache=True)
+@borrowing
 def _note(pool, slot):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     pool.slots[slot, STATE] = ASKED
     pool.asks[pool.counts[ASKS]] = slot
     pool.counts[ASKS] += 1
 
 
-@njit(cache=True)
+@borrowing
 def rows_before(pool, slot, width, limit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Count the rows of a page strictly before an instant (bisection), as :func:`features.pages.count_before` does."""
     begin = pool.slots[slot, BEGIN]

@@ -56,10 +56,11 @@ class Arena:
 
     Examples
     --------
-    >>> from features.pages import SUM, MemoryPages, append_each
+    >>> from features.pages import SUM, MemoryPages, append
     >>> from features.arena import look
     >>> pages, arena = MemoryPages(), Arena()
-    >>> append_each(pages, [(((5).to_bytes(2, "big") + bytes(8), 7), (SUM,), (3,))], 10)
+    >>> key = (5).to_bytes(2, "big") + bytes(8), 7
+    >>> append(pages, [key], np.array([0, 1]), np.array([10]), np.array([[3]]), np.array([SUM]))
     >>> log, nobody = 5 << 16 | 7, np.zeros(1, dtype=np.int64)
     >>> look(arena.pool, log, nobody, 99), arena.load(pages), arena.load(pages)
     (-2, True, False)
@@ -68,20 +69,26 @@ class Arena:
     """
 
     def __init__(self) -> None:
-        self.pool = Pool(
-            np.zeros(4, dtype=np.int64),
-            np.empty(0, dtype=np.int64),
-            np.empty((0, 11), dtype=np.int64),
-            np.zeros(1, dtype=np.int32),
-            np.empty(_ASKS, dtype=np.int64),
-            np.empty(0, dtype=np.int64),
-        )
-        self.make_room(0, 0)
+        self._pool: Pool | None = None
+
+    @property
+    def pool(self) -> Pool:
+        """The arrays; others when there was no room in them."""
+        if self._pool is None:
+            counts, asks, changes = np.zeros(4, dtype=np.int64), np.empty(_ASKS, dtype=np.int64), np.empty(0, dtype=np.int64)
+            self._pool = Pool(counts, changes, np.empty((0, 11), dtype=np.int64), np.zeros(1, dtype=np.int32), asks, changes)
+            self.make_room(0, 0)
+        return self._pool
 
     @property
     def is_changed(self) -> bool:
         """Whether anything in it is not in the store."""
-        return bool(self.pool.counts[CHANGES])
+        return self._pool is not None and bool(self._pool.counts[CHANGES])
+
+    @property
+    def is_large(self) -> bool:
+        """Whether so much is in it that it should be emptied."""
+        return self._pool is not None and bool(self._pool.counts[WORDS] > MOST_WORDS or self._pool.counts[SLOTS] > MOST_SLOTS)
 
     def page(self, slot: int) -> Ints:
         """Return the words of a page."""
@@ -166,7 +173,7 @@ class Arena:
             pool = pool._replace(table=_indexed(pool.slots, counts[SLOTS], 1 << (4 * int(slots) - 1).bit_length()))
         if changes > len(pool.changes):
             pool = pool._replace(changes=_grown(pool.changes, changes))
-        self.pool = pool
+        self._pool = pool
 
     def take_changes(self) -> tuple[list[Change], list[Page]]:
         """Return what was changed since the last time, in the order in which it first was, and the pages that were closed."""
@@ -185,16 +192,13 @@ class Arena:
 
     def forget(self, shelves: Iterable[Shelf] | None = None) -> None:
         """Forget some shelves, or everything; nothing of it may be changed."""
+        if self._pool is None or not self._pool.counts[SLOTS]:
+            return
         if shelves is None:
-            self.pool.counts[:] = 0
-            self.pool.table[:] = 0
-        elif self.pool.counts[SLOTS]:
-            _forget(self.pool, _numbers(shelves))
-
-    @property
-    def is_large(self) -> bool:
-        """Whether so much is in it that it should be emptied."""
-        return bool(self.pool.counts[WORDS] > MOST_WORDS or self.pool.counts[SLOTS] > MOST_SLOTS)
+            self._pool.counts[:] = 0
+            self._pool.table[:] = 0
+        else:
+            _forget(self._pool, _numbers(shelves))
 
 
 def _numbers(shelves: Iterable[Shelf]) -> Ints:

@@ -33,6 +33,7 @@ from features.arena import (
     named,
     number_of,
 )
+from features.borrowing import borrowing
 from features.history import NEVER, Ints
 from features.pages import ALONE, run_row, start_row
 
@@ -66,19 +67,19 @@ def nothing_added(rows: int = 4_096, cells: int = 32_768) -> Added:
     return Added(np.zeros(4, np.int64), np.empty((rows, 4), np.int64), np.empty(cells, np.int64), np.empty(cells, np.int64))
 
 
-@njit(cache=True)
+@borrowing
 def row(pool, added, log, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Note a row for the log of some identifiers; its cells follow (:func:`cell`)."""
     _open(pool, added, log, codes, 0)
 
 
-@njit(cache=True)
+@borrowing
 def page(pool, added, log, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Note a page whose words are the cells that follow, in the place of what the log holds; no words are a page as well."""
     _open(pool, added, log, codes, 1)
 
 
-@njit(cache=True)
+@borrowing
 def _open(pool, added, log, codes, is_page):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     number = number_of(log, codes)
     shelf = find(pool, number, SHELF)
@@ -94,7 +95,7 @@ def _open(pool, added, log, codes, is_page):  # type: ignore[no-untyped-def]  # 
     added.counts[ROWS] += 1
 
 
-@njit(cache=True)
+@borrowing
 def cell(added, kind, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Note a column of the row that was begun last."""
     at = added.counts[CELLS]
@@ -106,7 +107,7 @@ def cell(added, kind, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
     added.rows[added.counts[ROWS] - 1, _END] = at + 1
 
 
-@njit(cache=True)
+@borrowing
 def room_wanted(pool, added):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return how many words laying what was noted may take."""
     wanted, cells = 0, 0
@@ -173,7 +174,7 @@ def _lay_row(pool, where, time, kinds, values, page_rows):  # type: ignore[no-un
     slots[slot, LENGTH] += width
 
 
-@njit(cache=True)
+@borrowing
 def _new_page(pool, shelf, log, time, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Begin the first page of a log; nothing of it is in the store."""
     slot = add(pool, pool.slots[shelf, NUMBER], log)
@@ -213,7 +214,7 @@ def _close(pool, slot, shelf, width, time):  # type: ignore[no-untyped-def]  # n
     note_change(pool, slot, 0)
 
 
-@njit(cache=True)
+@borrowing
 def note_change(pool, slot, kept):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Note that a page is about to differ from what the store has, which keeps so many of its words."""
     if pool.slots[slot, KEPT] < 0:

@@ -18,13 +18,13 @@ import numpy.typing as npt
 from features import kernel_contents, kernel_link_rows, kernel_links, online_claim, online_single, online_windows
 from features.arena import Pool
 from features.arena_loading import Arena
-from features.arena_rows import LACKING, Added, cell, nothing_added, page
+from features.arena_rows import LACKING, LOST, cell, nothing_added, page
 from features.facts import FeatureError
 from features.history import Floats, Ints
 from features.link_answers import MEASURES
 from features.online_plans import Plans
 from features.online_rows import code_of, whole
-from features.online_single import LACKS, NOTED, WAITED_FOR
+from features.online_single import LACKS, WAITED_FOR
 from features.pages import RAW, Pages
 from features.spec import ENTITIES
 
@@ -164,22 +164,20 @@ def append(plans: Plans, claims: Sequence[Claim], pages: Pages) -> int:
     int
         How many of them: the next one is waited for by resolutions, brings more than its own rows, and is left to the general way.
     """
-    notings = [_Noting(plans, claim) for claim in claims]
-    added = nothing_added()
-
-    def run(arena: Arena) -> bool:
-        """Let every claim note its rows, as if it were the only one, for what it will ask for."""
-        return sum(noting(arena.pool, added) == LACKS for noting in notings) > 0
-
-    in_rounds(run, pages)
+    notings, added, arena = [_Noting(plans, claim) for claim in claims], nothing_added(), pages.arena()
+    for noting in notings:  # as if each were the only one, for what all of them will ask for
+        arena.make_room(0, 0)
+        noting.added = added
+        noting(arena)
+        added = noting.added
+    arena.load(pages)
     for place, noting in enumerate(notings):
-        found = noting(pages.arena().pool, added)
-        while found == LACKS:
-            in_rounds(lambda arena, mine=noting: mine(arena.pool, added) == LACKS, pages)  # type: ignore[misc]
-            found = noting(pages.arena().pool, added)
-        if found == WAITED_FOR:
+        noting.added = added
+        in_rounds(noting, pages)
+        if noting.is_waited_for:
             return place
-        pages.arena().lay(added, noting.claim.at)
+        added = noting.added
+        arena.lay(added, noting.claim.at)
     return len(claims)
 
 
@@ -199,26 +197,35 @@ def put(pages: Pages, log: int, codes: Ints, words: Ints) -> None:
 
 
 class _Noting:
-    """Notes the rows of a claim, as often as it is called."""
+    """Notes the rows of a claim in ``added``, as often as it is called."""
 
     def __init__(self, plans: Plans, claim: Claim) -> None:
         self.claim, self._plans = claim, plans
+        self.added, self.is_waited_for = nothing_added(0, 0), False
         self._codes, self._name = claim.group.codes[claim.place], code_of(claim.values["claim_id"])
         self._told = plans.values.of(claim.values, claim.group.named[claim.place])
 
-    def __call__(self, pool: Pool, added: Added) -> int:
-        """Note them, instead of what was noted before; :data:`~features.online_single.NOTED`, ``LACKS`` or ``WAITED_FOR``."""
-        plans, codes = self._plans, self._codes
+    def __call__(self, arena: Arena) -> bool:
+        """Note them, instead of what was noted before; tell whether it has to be done again when what was asked for is loaded."""
+        lacks = self._note(arena.pool)
+        while self.added.counts[LOST]:
+            self.added = nothing_added(4 * len(self.added.rows), 4 * len(self.added.kinds))
+            lacks = self._note(arena.pool)
+        return lacks
+
+    def _note(self, pool: Pool) -> bool:
+        plans, added, codes = self._plans, self.added, self._codes
         added.counts[:] = 0
         found = int(online_single.note(pool, added, plans.single, codes, self._told, self._name, self.claim.at))
         if found < 0:
             plans.values.must_be_whole(-1 - found, self._told)
-        if found == WAITED_FOR:
-            return found
+        self.is_waited_for = found == WAITED_FOR
+        if self.is_waited_for:
+            return False
         is_whole = found != LACKS
         if plans.links.compiled:
             is_whole &= kernel_link_rows.note_all(pool, added, plans.links.compiled, plans.rules.hub, codes)
         if plans.duplicates.shelves:
             contents = plans.duplicates.shelves, self.claim.group.told, self.claim.place, codes[_CUSTOMER], self.claim.at
             is_whole &= kernel_contents.note_all(pool, added, *contents)
-        return NOTED if is_whole and not added.counts[LACKING] else LACKS
+        return not is_whole or bool(added.counts[LACKING])

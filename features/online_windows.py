@@ -9,7 +9,7 @@ That the numbers are those of :mod:`features.windows` is the law that the tests 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ from features.arena import BEGIN, LENGTH, LOADED, MISSING, NONE, SHELF, STATE, a
 from features.history import NEVER, Floats, Ints
 from features.online_logs import DISTINCT, EARLIEST, LARGEST, LATEST, SMALLEST, TOLD, Layout
 from features.online_rows import log_on
-from features.pages import Key
 from features.spec import DAY_US, ENTITIES, Aggregate, How, Ratio, Windowed
 
 ROWS, SUMS, MEANS, DAYS, HELD = range(5)
@@ -41,12 +40,6 @@ _UNITS: dict[How, int] = {
 
 ABSENT = -3
 """Instead of a page: the claim does not name whose it is."""
-
-Asked = list[tuple[Key, int]]
-"""Pages wanted: (key, strictly before which instant they begin)."""
-
-Round = Generator[Asked, Sequence[bytes | None], Floats]
-"""A reader that asks for pages, is sent them, asks again, and returns its numbers."""
 
 
 class WindowPlan(NamedTuple):

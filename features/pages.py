@@ -14,13 +14,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from features.borrowing import borrowing
 from features.history import NEVER, Ints
 
 if TYPE_CHECKING:
@@ -95,7 +96,11 @@ class Pages(Protocol):
     """Where pages are kept: an ordered map from (key, instant of the first row) to rows."""
 
     def arena(self) -> Arena:
-        """Return what was read of late as compiled functions read and change it; what was put here meanwhile is not remembered in it."""
+        """Return what was read of late as compiled functions read and change it.
+
+        What is put here is not remembered in it, and what is changed in it is written down before anything is read here: both may be used
+        in turn, but every turn costs as much as :meth:`flush`.
+        """
         ...
 
     def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
@@ -160,6 +165,7 @@ class MemoryPages:
 
     def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`Pages`."""
+        self.flush()
         found: list[bytes | None] = []
         for key, limit in zip(keys, before, strict=True):
             firsts, held = self._held.get(key, ((), ()))
@@ -173,11 +179,13 @@ class MemoryPages:
 
     def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """See :class:`Pages`."""
+        self.flush()
         firsts, held = self._held.get(key, ([], []))
         return held[bisect_left(firsts, after + 1) : bisect_left(firsts, before)]
 
     def put(self, pages: Iterable[Page]) -> None:
         """See :class:`Pages`."""
+        self.flush()
         told = list(pages)
         self._put(told)
         for arena in self._arenas:
@@ -200,7 +208,7 @@ class MemoryPages:
 
     def flush(self) -> None:
         """See :class:`Pages`."""
-        for arena in self._arenas:
+        for arena in [arena for arena in self._arenas if arena.is_changed]:
             changes, closed = arena.take_changes()
             self._put(closed)
             self._put((key, first, (self.latest([key], [first + 1])[0] or b"")[:keep] + more) for key, first, keep, more in changes)
@@ -242,52 +250,6 @@ def append(pages: Pages, keys: Sequence[Key], starts: Ints, times: Ints, values:
         pages.put((keys[key], first, page) for key, first, page in laid.between(0, len(firsts)))
 
 
-Row = tuple[Key, tuple[int, ...], tuple[int, ...]]
-"""A row for a log: its key, how its columns run, and what it adds to each."""
-
-
-def append_each(pages: Pages, added: Sequence[Row], time: int) -> None:
-    """Add rows of one instant to logs of any kind; those of one log in their order.
-
-    Parameters
-    ----------
-    pages
-        Where they are kept.
-    added
-        The rows.
-    time
-        The instant at which they become known, not before what their logs hold.
-
-    Examples
-    --------
-    >>> pages = MemoryPages()
-    >>> append_each(pages, [((b"k", 0), (SUM,), (3,)), ((b"k", 1), (RAW, MAX), (5, 6)), ((b"k", 0), (SUM,), (4,))], 10)
-    >>> rows(pages.latest([(b"k", 0)], [END])[0], 2).tolist()
-    [[0, 0], [10, 3], [10, 7]]
-    """
-    later: list[Row] = []
-    mine: dict[Key, Row] = {}
-    for row in added:
-        if row[0] in mine:
-            later.append(row)
-        else:
-            mine[row[0]] = row
-    keys = list(mine)
-    joined, bounds = join(pages.latest(keys, [END] * len(keys)))
-    kinds, values, ends = _flat([kinds for _, kinds, _ in mine.values()], [values for _, _, values in mine.values()])
-    out, firsts, begins = _grow(joined, bounds, time, kinds, values, ends, PAGE_ROWS)
-    held, cuts = out.tobytes(), (8 * begins).tolist()
-    pages.put([(key, first, held[cuts[i] : cuts[i + 1]]) for i, (key, first) in enumerate(zip(keys, firsts.tolist(), strict=True))])
-    if later:
-        append_each(pages, later, time)
-
-
-def _flat(kinds: Sequence[tuple[int, ...]], values: Sequence[tuple[int, ...]]) -> tuple[Ints, Ints, Ints]:
-    """Lay the columns of rows end to end, and say where each row's end."""
-    ends = np.array([len(mine) for mine in kinds], dtype=np.int64).cumsum()
-    return np.array(list(chain(*kinds)), dtype=np.int64), np.array(list(chain(*values)), dtype=np.int64), ends
-
-
 def join(pages: Sequence[bytes | None]) -> tuple[Ints, Ints]:
     """Lay pages end to end: their words, and (pages + 1,) where each begins; a missing one has no words."""
     held = [page or b"" for page in pages]
@@ -310,7 +272,7 @@ def count_before(words: memoryview, width: int, limit: int) -> int:
     return bisect_left(words[width::width], limit)
 
 
-@njit(cache=True)
+@borrowing
 def start_row(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write what stands before the first row of a log."""
     row[0] = 0
@@ -318,7 +280,7 @@ def start_row(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
         row[1 + column] = 0 if kinds[column] == SUM else (END if kinds[column] == MIN else NEVER)
 
 
-@njit(cache=True)
+@borrowing
 def run_row(row, before, time, last, values, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Fill a row from the one before it; ``last`` is the instant of that one, ``NEVER`` at the beginning of a log."""
     row[0] = time
@@ -375,32 +337,3 @@ def _pack(joined, bounds, starts, times, values, kinds, width, page_rows):  # ty
         of_key[count], firsts[count], begins[count], ends[count] = key, out[begin + 1, 0], begin, at
         count += 1
     return out, of_key[:count], firsts[:count], begins[:count] * width, ends[:count] * width
-
-
-@njit(cache=True)
-def _grow(joined, bounds, time, kinds, values, ends, page_rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Lay one row behind the last page of each log, or where that is full behind what stands before the next one."""
-    n = len(ends)
-    out = np.empty(len(joined) + 2 * (len(values) + n), dtype=np.int64)
-    firsts, begins = np.empty(n, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)
-    at, column = 0, 0
-    for log in range(n):
-        width = 1 + ends[log] - column
-        begin, end, last = bounds[log], bounds[log + 1], NEVER
-        if begin == end:
-            start_row(out[at : at + width], kinds[column : ends[log]])
-            at += width
-        else:
-            last = joined[end - width]
-            full = (end - begin) // width - 1 >= page_rows and time > last
-            held = end - width if full else begin
-            out[at : at + end - held] = joined[held:end]
-            if full:
-                out[at] = joined[begin] + (end - begin) // width - 1
-            at += end - held
-        run_row(out[at : at + width], out[at - width : at], time, last, values[column : ends[log]], kinds[column : ends[log]])
-        at += width
-        firsts[log] = out[begins[log] + width]
-        begins[log + 1] = at
-        column = ends[log]
-    return out[:at], firsts, begins

@@ -3,8 +3,8 @@
 What a claim asks for is mostly the last page of a log. Those stand together by *shelf* (all logs of one customer, one
 seller): one look-up brings the shelf. Logs that are read without others (buckets, components) have a table of their own with a
 whole number for a key, which SQLite finds in a third of the time. A page that is closed moves to a third table, asked only for
-what lies further back. What was read is remembered for the transaction, so that appending a claim that was just read reads next to
-nothing.
+what lies further back. What claims ask for is kept in an arena, from one transaction to the next where nothing else was written
+(:mod:`features.arena`); what is read besides is remembered for the transaction.
 
 What a transaction adds is written as one entry of a journal (:meth:`StorePages.flush`), laid over the tables by whoever reads
 (:mod:`serving.pending`) and put in its place later (:meth:`StorePages.settle`, :mod:`serving.tidying`). Only what is too much for an entry,
@@ -23,7 +23,6 @@ is there; called twice, the second call finds the first. One writer at a time: S
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,8 +31,8 @@ from sqlalchemy import Connection
 from features.arena_loading import Arena
 from features.pages import END, Change, Key, Laid, Page, Shelf, Standing
 from serving import history_statements as statements
-from serving.history_statements import AT_ONCE, STEP, STEP_BEHIND, behind_of, complete, listed, marked
-from serving.pending import OVERLAYS, Last, Overlay, Overlays, Sweep, lay
+from serving.history_statements import AT_ONCE, behind_of, marked
+from serving.pending import OVERLAYS, Last, Overlay, Overlays, Sweep, lay, over
 
 REMEMBERED = 100_000
 """Shelves remembered within a transaction after they were written down; more are forgotten."""
@@ -99,17 +98,14 @@ class StorePages:
         """
         overlay = self.overlay()
         changed = overlay.changed(other._through) if overlay.base <= other._through else None
-        if changed is not None and len(other._seen) <= REMEMBERED:
+        if changed is not None and len(other._seen) <= REMEMBERED and not other._arena.is_large:
             self._seen, self._lasts, self._closed, self._arena = other._seen, other._lasts, other._closed, other._arena
             self._overlay_on(dict.fromkeys(changed & self._seen))
             self._arena.forget(changed)
         return self
 
     def alone(self) -> StorePages:
-        """Wait until no other transaction writes the history, before anything is read that decides what is written.
-
-        SQLite's write transactions are alone from their beginning.
-        """
+        """Wait until no other transaction writes the history; SQLite's write transactions are alone from their beginning."""
         if self._dialect == "postgresql":
             self._cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         return self
@@ -132,33 +128,30 @@ class StorePages:
 
     def arena(self) -> Arena:
         """See :class:`features.pages.Pages`."""
+        if self._changed:
+            self.flush()
         return self._arena
+
+    def _beside_arena(self) -> None:
+        """Write down what was changed in the arena before anything is read or put beside it."""
+        if self._arena.is_changed:
+            self.flush()
 
     def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
         """See :class:`features.pages.Pages`."""
-        found, asked = self._standing(wanted), {*wanted}
-        pending = [(one.held, one.held.keys() & asked) for one in self.overlay().generations]
-        changed = set().union(*(shelves for _, shelves in pending))
-        if not changed:
-            return found
-        lasts = {(shelf, log): (first, closed, page) for shelf, log, first, closed, page in found if shelf in changed}
-        for held, shelves in pending:
-            for shelf in shelves:
-                lay(shelf, held[shelf], lasts, self._closed)
-        return [one for one in found if one[0] not in changed] + [(*key, *last) for key, last in lasts.items()]
+        return over(statements.standing(self._cursor, self._dialect, wanted), wanted, self.overlay().generations, self._closed)
 
     def latest(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
         """See :class:`features.pages.Pages`."""
-        seen = self._seen
-        missing = [key[0] for key in keys if key[0] not in seen]
+        self._beside_arena()
+        missing = [key[0] for key in keys if key[0] not in self._seen]
         if missing:
             self._fetch(missing)
         lasts = [*map(self._lasts.get, keys)]
         found = [last[2] if last is not None and last[0] < limit else None for last, limit in zip(lasts, before, strict=True)]
         behind = [i for i, page in enumerate(found) if page is None and (last := lasts[i]) is not None and last[1]]
-        if behind:
-            for place, page in zip(behind, self.closed_before([keys[i] for i in behind], [before[i] for i in behind]), strict=True):
-                found[place] = page
+        for place, page in zip(behind, self.closed_before([keys[i] for i in behind], [before[i] for i in behind]), strict=True):
+            found[place] = page
         return found
 
     def closed_before(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
@@ -166,7 +159,7 @@ class StorePages:
         found: list[bytes | None] = []
         for start in range(0, len(keys), AT_ONCE):
             some, limits = keys[start : start + AT_ONCE], before[start : start + AT_ONCE]
-            for key, limit, page in zip(some, limits, self._before([*map(behind_of, some)], limits), strict=True):
+            for key, limit, page in zip(some, limits, statements.pages_before(self._cursor, self._dialect, some, limits), strict=True):
                 found.append(self._closed_before(key, limit) if key in self._closed else page)
         return found
 
@@ -178,12 +171,7 @@ class StorePages:
 
     def _load(self, wanted: Mapping[Shelf, None]) -> None:
         """Read shelves from the tables, and remember them."""
-        self._lasts.update({(shelf, log): (first, closed, page) for shelf, log, first, closed, page in self._standing(wanted)})
-
-    def _standing(self, wanted: Iterable[Shelf]) -> list[Standing]:
-        """Read shelves from the tables."""
-        shelves = self._read(statements.SHELF, "bytea", [shelf for shelf in wanted if type(shelf) is bytes])
-        return shelves + self._read(statements.LONE, "bigint", [shelf for shelf in wanted if type(shelf) is int])
+        self._lasts |= {(one[0], one[1]): one[2:] for one in statements.standing(self._cursor, self._dialect, wanted)}
 
     def _overlay_on(self, loaded: Mapping[Shelf, None]) -> None:
         """Lay what is pending over shelves as the tables hold them."""
@@ -191,32 +179,6 @@ class StorePages:
             for shelf in generation.held.keys() & loaded.keys():
                 lay(shelf, generation.held[shelf], self._lasts, self._closed)
         self._seen.update(loaded)
-
-    def _read(self, statement: str, kind: str, wanted: Sequence[Shelf]) -> list[Standing]:
-        """Return what the shelves of one table hold."""
-        found: list[Standing] = []
-        for start in range(0, len(wanted), AT_ONCE):
-            part = wanted[start : start + AT_ONCE]
-            if self._dialect == "postgresql":
-                self._cursor.execute(complete(statement, f"unnest(%s::{kind}[]) AS q (k)"), (part,))
-            else:
-                size = -(-len(part) // STEP) * STEP  # few statements, so that the driver keeps them prepared
-                self._cursor.execute(listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
-            found += self._cursor.fetchall()
-        return found
-
-    def _before(self, keys: Sequence[tuple[bytes, int]], before: Sequence[int]) -> list[bytes | None]:
-        if self._dialect == "postgresql":
-            rows = "unnest(%s::bytea[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS q (k, l, b, i) ORDER BY q.i"
-            self._cursor.execute(
-                complete(f"SELECT ({statements.BEFORE}) FROM {{asked}}", rows), ([k for k, _ in keys], [n for _, n in keys], [*before])
-            )
-        else:
-            size = -(-len(keys) // STEP_BEHIND) * STEP_BEHIND
-            filled = chain.from_iterable((*key, limit) for key, limit in zip(keys, before, strict=True))
-            query = listed(f"SELECT ({statements.BEFORE}) FROM {{asked}}", size, 3)
-            self._cursor.execute(query, (*filled, *(None,) * (3 * (size - len(keys)))))
-        return [page for (page,) in self._cursor.fetchall()[: len(keys)]]
 
     def _closed_before(self, key: Key, limit: int) -> bytes | None:
         """Return the last closed page of a log that begins before an instant, where some are not in their table yet."""
@@ -226,6 +188,7 @@ class StorePages:
 
     def between(self, key: Key, after: int, before: int) -> list[bytes]:
         """See :class:`features.pages.Pages`."""
+        self._beside_arena()
         if key[0] not in self._seen:
             self._fetch([key[0]])
         first, closed, page = self._lasts.get(key, (before, 0, b""))
@@ -240,6 +203,7 @@ class StorePages:
 
     def put(self, pages: Iterable[Page]) -> None:
         """See :class:`features.pages.Pages`; remembered until :meth:`flush`."""
+        self._beside_arena()
         written = list(pages)
         self._fetch([key[0] for key, _, _ in written if key[0] not in self._seen])
         self._arena.forget({key[0] for key, _, _ in written})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import cache
+from itertools import chain
+from typing import Any
 
-from features.pages import Key
+from features.pages import Key, Shelf, Standing
 from serving.schema import HISTORY_JOURNAL, HISTORY_LONE, HISTORY_PAGES, HISTORY_SHELVES
 
 AT_ONCE = 8_192
@@ -71,3 +74,38 @@ def listed(statement: str, size: int, width: int) -> str:
     names = ", ".join("klb"[:width])
     values = ", ".join([f"({', '.join('?' * width)})"] * size)
     return f"WITH q ({names}) AS (VALUES {values}) {complete(statement, 'q')}"
+
+
+def standing(cursor: Any, dialect: str, wanted: Collection[Shelf]) -> list[Standing]:
+    """Read the last page of every log on some shelves, as the tables have them, through the driver's cursor."""
+    lone = [shelf for shelf in wanted if type(shelf) is int]
+    shelves = [shelf for shelf in wanted if type(shelf) is bytes]
+    return [*_standing(cursor, dialect, SHELF, "bytea", shelves), *_standing(cursor, dialect, LONE, "bigint", lone)]
+
+
+def _standing(cursor: Any, dialect: str, statement: str, kind: str, wanted: Sequence[Shelf]) -> list[Standing]:
+    """Return what the shelves of one table hold."""
+    found: list[Standing] = []
+    for start in range(0, len(wanted), AT_ONCE):
+        part = wanted[start : start + AT_ONCE]
+        if dialect == "postgresql":
+            cursor.execute(complete(statement, f"unnest(%s::{kind}[]) AS q (k)"), (part,))
+        else:
+            size = -(-len(part) // STEP) * STEP  # few statements, so that the driver keeps them prepared
+            cursor.execute(listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
+        found += cursor.fetchall()
+    return found
+
+
+def pages_before(cursor: Any, dialect: str, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
+    """Read of each log the last closed page that begins strictly before an instant, at most :data:`AT_ONCE` of them."""
+    behind = [behind_of(key) for key in keys]
+    if dialect == "postgresql":
+        rows = "unnest(%s::bytea[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS q (k, l, b, i) ORDER BY q.i"
+        query = complete(f"SELECT ({BEFORE}) FROM {{asked}}", rows)
+        cursor.execute(query, ([k for k, _ in behind], [n for _, n in behind], [*before]))
+    else:
+        size = -(-len(keys) // STEP_BEHIND) * STEP_BEHIND
+        filled = chain.from_iterable((*key, limit) for key, limit in zip(behind, before, strict=True))
+        cursor.execute(listed(f"SELECT ({BEFORE}) FROM {{asked}}", size, 3), (*filled, *(None,) * (3 * (size - len(keys)))))
+    return [page for (page,) in cursor.fetchall()[: len(keys)]]

@@ -21,7 +21,7 @@ from threading import Condition
 import numpy as np
 from sqlalchemy import Connection
 
-from features.pages import Change, Key, Shelf
+from features.pages import Change, Key, Shelf, Standing
 
 Piece = tuple[int, int, int, bytes]
 """What is pending of a page: number of the log, instant of the page's first row, how many of its bytes stay, and what follows them."""
@@ -55,15 +55,12 @@ def entry(changes: Sequence[Change]) -> bytes:
     True
     """
     n = len(changes)
-    shelves = [shelf if isinstance(shelf, bytes) else b"" for (shelf, _), _, _, _ in changes]
-    lone = [shelf for (shelf, _), _, _, _ in changes if not isinstance(shelf, bytes)]
-    logs = [-1 if isinstance(shelf, int) else log for (shelf, log), _, _, _ in changes]
-    columns = (logs, [first for _, first, _, _ in changes], [keep for _, _, keep, _ in changes])
-    added = [more for _, _, _, more in changes]
-    head = pack(
-        f"<I{n}i{n}q{n}I{n}I{n}B{len(lone)}q", n, *columns[0], *columns[1], *columns[2], *map(len, added), *map(len, shelves), *lone
-    )
-    return b"".join((head, *shelves, *added))
+    names = [shelf if isinstance(shelf, bytes) else b"" for (shelf, _), _, _, _ in changes]
+    lone = [shelf for (shelf, _), _, _, _ in changes if type(shelf) is int]
+    logs = [log if name else -1 for name, ((_, log), _, _, _) in zip(names, changes, strict=True)]
+    firsts, keeps, added = [one[1] for one in changes], [one[2] for one in changes], [one[3] for one in changes]
+    head = pack(f"<I{n}i{n}q{n}I{n}I{n}B{len(lone)}q", n, *logs, *firsts, *keeps, *map(len, added), *map(len, names), *lone)
+    return b"".join((head, *names, *added))
 
 
 def changes_of(held: bytes) -> Iterator[Change]:
@@ -182,6 +179,32 @@ def lay(shelf: Shelf, pieces: Iterable[Piece], lasts: dict[Key, Last], closed: d
             lasts[key] = (last[0], 1, last[2])
         elif key in closed and first in closed[key]:
             closed[key][first] = closed[key][first][:keep] + added
+
+
+def over(
+    found: list[Standing], wanted: Iterable[Shelf], generations: Sequence[Generation], closed: dict[Key, dict[int, bytes]]
+) -> list[Standing]:
+    """Lay what is pending over shelves as the tables hold them.
+
+    Parameters
+    ----------
+    found, wanted
+        The last pages of all logs on some shelves.
+    generations
+        What is pending.
+    closed
+        By log and instant of their first row, pages closed since; changed here.
+    """
+    asked = {*wanted}
+    pending = [(one.held, one.held.keys() & asked) for one in generations]
+    changed = set().union(*(shelves for _, shelves in pending))
+    if not changed:
+        return found
+    lasts = {(shelf, log): (first, behind, page) for shelf, log, first, behind, page in found if shelf in changed}
+    for held, shelves in pending:
+        for shelf in shelves:
+            lay(shelf, held[shelf], lasts, closed)
+    return [one for one in found if one[0] not in changed] + [(*key, *last) for key, last in lasts.items()]
 
 
 class Overlay:

@@ -37,11 +37,12 @@ class Tidying:
 
     Examples
     --------
-    >>> from features.pages import SUM, append_each
+    >>> import numpy as np
+    >>> from features.pages import SUM, append
     >>> with Store("sqlite://") as store:
     ...     with store.write() as tx:
     ...         pages = StorePages(tx)
-    ...         append_each(pages, [((b"shelf", 0), (SUM,), (5,))], 10)
+    ...         append(pages, [(b"shelf", 0)], np.array([0, 1]), np.array([10]), np.array([[5]]), np.array([SUM]))
     ...         pages.flush()
     ...     tidying = Tidying(store)
     ...     for _ in range(2):  # at first it cannot tell whether somebody is about to add more

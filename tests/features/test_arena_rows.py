@@ -11,7 +11,8 @@ from features.arena_loading import Arena
 from features.arena_rows import CELLS, LACKING, LOST, ROWS, cell, nothing_added, page, row
 from features.history import NEVER
 from features.online_rows import alone, key_of, log_on
-from features.pages import END, MAX, OTHER, RAW, SUM, MemoryPages, Row, append_each, rows
+from features.pages import END, MAX, OTHER, RAW, SUM, MemoryPages, rows
+from tests.features.rows_added import Row, append_each
 
 _KINDS = ((SUM,), (RAW, OTHER), (), (SUM, MAX, RAW))
 _LOGS = [log_on(1, 5), log_on(3, 5), alone(9), alone(7)]

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Connection, text
 
-from features.pages import END, SUM, Key, MemoryPages, Pages, append_each
+from features.pages import END, SUM, Key, MemoryPages, Pages
 from serving import history, pending
 from serving.history import StorePages
 from serving.pending import Change, Overlays, changes_of, entry
 from serving.store import Store
+from tests.features.rows_added import append_each
 from tests.strategies import FEW, MANY
 
 KEYS: tuple[Key, ...] = ((b"a", 0), (b"a", 7), (b"a\x00b", 0), (-(2**63), 0), (3, 0))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from features.pages import END, SUM, Key, append_each
+from features.pages import END, SUM, Key
 from serving import tidying
 from serving.history import StorePages
 from serving.store import Store
 from serving.tidying import Tidying
+from tests.features.rows_added import append_each
 
 KEYS: list[Key] = [(number, 0) for number in range(10)]
 
