@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -181,6 +182,34 @@ def test_claims_of_one_transaction_see_those_before_them_as_if_each_had_its_own(
     expected = build_matrix({**past, "claims": pd.concat([past["claims"], order])}, order)
     for rows in found.values():
         pd.testing.assert_frame_equal(pd.DataFrame(rows, expected.index, list(expected.columns)), expected, check_exact=True)
+
+
+def test_processes_that_write_in_turn_remember_only_what_still_holds(store_url: str) -> None:
+    """Groups of two processes, each remembering what it read; others' entries, events and an undone transaction come between."""
+    tables = simulate(orders=3_000, claims=300, seed=6, dirt=0.0).tables
+    order = tables["claims"].sort_values("filed_at").tail(48).drop_duplicates("filed_at").reset_index(drop=True)
+    groups = [order.iloc[start : start + 4] for start in range(0, len(order), 4)]
+    at = [group.filed_at.max() + pd.to_timedelta(np.arange(len(group)), unit="us") for group in groups]
+    order["recorded_at"] = pd.DatetimeIndex(np.concatenate(at), tz="UTC")
+    past = {name: frame[frame[CONTRACTS[name].known_at] < order.filed_at.min()] for name, frame in tables.items()}
+    found, histories = [], OnlineHistory(MemoryPages())
+    with Store(store_url, "NORMAL") as one, Store(store_url, "NORMAL") as other:
+        with one.write() as tx:
+            histories.within(StorePages(tx).alone()).append(past)
+        last: list[StorePages | None] = [None, None]
+        for turn, start in enumerate(range(0, len(order), 4)):
+            who, claims = turn % 2, order.iloc[start : start + 4].to_dict("records")
+            for write in (_undone, Store.write) if turn % 3 == 1 else (Store.write,):
+                with write((one, other)[who]) as tx:
+                    pages, before = StorePages(tx).alone(), last[who]
+                    history = histories.within(pages if before is None else pages.recall(before))
+                    reads = history.read_many([plain({**claim, "recorded_at": None}) for claim in claims])
+                    told = [replace(read, claim=plain(claim)) for read, claim in zip(reads, claims, strict=True)]
+                    assert history.append_reads(told) == [claim["recorded_at"].value // 1_000 for claim in claims]
+                last[who] = pages if write is Store.write else None
+            found += [read.vector for read in reads]
+    expected = build_matrix({**past, "claims": pd.concat([past["claims"], order])}, order)
+    pd.testing.assert_frame_equal(pd.DataFrame(found, expected.index, list(expected.columns)), expected, check_exact=True)
 
 
 def test_another_database_is_refused() -> None:
