@@ -1,4 +1,4 @@
-"""The arithmetic of prices, compiled: an array of one claim costs a microsecond instead of thirty, and a batch needs no arrays between.
+"""The arithmetic of prices, compiled: one claim costs no more than its arithmetic, and a batch needs no arrays between.
 
 Every operation is the one that :mod:`models.costs` and :mod:`models.looks` state, in the stated order; nothing is contracted or reordered,
 so the bits are those of the same expressions in NumPy.

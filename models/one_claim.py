@@ -1,4 +1,4 @@
-"""What :mod:`models.stages` does with arrays, done with the plain numbers of one claim, in a tenth of the time.
+"""What :mod:`models.stages` does with arrays, done with the plain numbers of one claim.
 
 The service decides claims one after the other, because each takes its place at the experts from those that come later. Arrays of one
 number cost as much as arrays of a thousand. Both forms must agree on every claim; rules that speak are left to the arrays.

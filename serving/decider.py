@@ -24,7 +24,7 @@ Work = Callable[[], object]
 class Beside:
     """A thread that does what one other thread gives it, in order; begun by the first of it, ended with the last mention of this.
 
-    What :mod:`concurrent.futures` adds costs a claim that comes alone a tenth of a millisecond.
+    What :mod:`concurrent.futures` adds is felt by a claim that comes alone.
 
     Examples
     --------

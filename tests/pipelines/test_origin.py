@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers begin from nothing")
 
 _TOLD = """
-import os, signal, sys, threading
+import os, signal, sys, threading  # as multiprocessing.forkserver begins it
 import pipelines.preloaded
 print(signal.getsignal(signal.SIGTERM) is signal.SIG_IGN, threading.active_count(), "prometheus_client" in sys.modules, flush=True)
 print([name for name in pipelines.preloaded.NEEDED if name not in sys.modules], flush=True)
@@ -32,6 +32,12 @@ os.waitpid(child, 0)
 def test_the_origin_outlives_the_end_has_no_threads_and_leaves_counting_to_the_workers() -> None:
     told = subprocess.run([sys.executable, "-c", _TOLD], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     assert told == ["True 1 False", "[]", "True", ""]
+
+
+def test_whoever_else_imports_what_workers_share_hears_that_it_shall_end() -> None:
+    code = "import signal, pipelines.preloaded; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told == "True\n"
 
 
 def _named(sender: object) -> None:
