@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from features.arena import BEGIN, MISSING, NONE, earlier, look, rows_before
+from features.borrowing import borrowing
 from features.facts import FeatureError
 from features.history import NEVER, Ints
 from features.link_growth import ONE
@@ -150,7 +151,7 @@ def earlier_page(pool, slot, width):  # type: ignore[no-untyped-def]  # noqa: AN
     return found
 
 
-@njit(cache=True)
+@borrowing
 def component_of(pool, graph, customer, limit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return a customer's component before an instant, his own until he moves; or :data:`~features.arena.MISSING`."""
     slot = look(pool, graph.component, (customer,), limit)
@@ -159,7 +160,7 @@ def component_of(pool, graph, customer, limit):  # type: ignore[no-untyped-def] 
     return pool.words[pool.slots[slot, BEGIN] + 2 * rows_before(pool, slot, 2, limit) + 1]
 
 
-@njit(cache=True)
+@borrowing
 def _add_last(pool, log, code, limit, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add what the last row of a log before an instant says; tell whether it is missing."""
     slot, width = look(pool, log, (code,), limit), 1 + len(sums)
@@ -170,7 +171,7 @@ def _add_last(pool, log, code, limit, sums):  # type: ignore[no-untyped-def]  # 
     return slot == MISSING
 
 
-@njit(cache=True)
+@borrowing
 def _add_totals(pool, graph, root, limit, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add the customers, claims and abusive claims of a component before an instant; tell whether something is missing."""
     if root == MISSING:
@@ -214,7 +215,7 @@ def _met(pool, graph, entities, hub, now):  # type: ignore[no-untyped-def]  # no
     return met, degrees, missed
 
 
-@njit(cache=True)
+@borrowing
 def place_of(found, count, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return where a number stands among the first few, or how many these are."""
     at = 0
@@ -263,7 +264,7 @@ def _abusive_among(pool, others, now):  # type: ignore[no-untyped-def]  # noqa: 
     return abusive, missed
 
 
-@njit(cache=True)
+@borrowing
 def _weigh(met, degrees, customer, places, abusive, weights, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count the neighbours and the abusive ones, and weigh each sharing by how few share; one division at the end."""
     weight, weight_abusive = np.int64(0), np.int64(0)
