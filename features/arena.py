@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from features.borrowing import borrowing
 from features.history import Ints
-from features.pages import ALONE, ODD
+from features.page_rows import ALONE, ODD
 
 NONE, MISSING = -1, -2
 """Instead of a slot: there is no such page, or it has to be loaded first and was asked for."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numba import njit
 
-from features import pages as paging
+from features import page_rows
 from features.arena import (
     ANSWER,
     ASKS,
@@ -40,10 +40,20 @@ from features.arena import (
 )
 from features.arena_rows import Added, lay, room_wanted
 from features.history import Ints
-from features.pages import ALONE, END, Change, Key, Page, Shelf, join
+from features.page_rows import ALONE, END, Change, Key, Page, Shelf, Standing, join
 
-if TYPE_CHECKING:
-    from features.pages import Pages
+
+class Source(Protocol):
+    """Where pages are loaded from: any :class:`features.pages.Pages`."""
+
+    def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
+        """Return the last page of every log that stands on some shelves."""
+        ...
+
+    def closed_before(self, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:
+        """Return for each key the last page that begins strictly before an instant, of logs whose last page begins no earlier."""
+        ...
+
 
 MOST_WORDS, MOST_SLOTS = 1 << 24, 1 << 20
 """An arena with more is emptied when nothing in it has to be written down: 128 MB of pages, 88 MB of slots."""
@@ -95,13 +105,13 @@ class Arena:
         begin, length = self.pool.slots[slot, BEGIN], self.pool.slots[slot, LENGTH]
         return self.pool.words[begin : begin + length]
 
-    def last(self, pages: Pages, log: int, codes: Ints) -> Ints | None:
+    def last(self, pages: Source, log: int, codes: Ints) -> Ints | None:
         """Return the last page of a log, loading it if it is not there yet."""
         while (slot := look(self.pool, log, codes, END)) == MISSING:
             self.load(pages)
         return None if slot == NONE else self.page(slot)
 
-    def load(self, pages: Pages) -> bool:
+    def load(self, pages: Source) -> bool:
         """Load everything that was asked for; tell whether anything was."""
         if not self.pool.counts[ASKS]:
             return False
@@ -119,7 +129,7 @@ class Arena:
             raise
         return True
 
-    def _load_shelves(self, pages: Pages, asked: Ints) -> None:
+    def _load_shelves(self, pages: Source, asked: Ints) -> None:
         names = self._names(asked)
         slot_of = dict(zip(names, asked.tolist(), strict=True))
         found = pages.shelves(names)
@@ -131,7 +141,7 @@ class Arena:
             _place(self.pool, told, words, bounds)
         self.pool.slots[asked, STATE] = LOADED
 
-    def _load_answers(self, pages: Pages, asked: Ints) -> None:
+    def _load_answers(self, pages: Source, asked: Ints) -> None:
         slots = self.pool.slots[asked]
         names = self._names(slots[:, NEXT])
         keys: list[Key] = list(zip(names, slots[:, OF].tolist(), strict=True))
@@ -157,7 +167,7 @@ class Arena:
         """Lay the rows that were noted behind their logs."""
         rows = int(added.counts[0])
         self.make_room(int(room_wanted(self.pool, added)), 2 * rows)
-        lay(self.pool, added, time, paging.PAGE_ROWS)
+        lay(self.pool, added, time, page_rows.PAGE_ROWS)
 
     def make_room(self, words: int, slots: int) -> None:
         """See to it that so many more words and slots have room, and besides what compiled functions may ask for."""

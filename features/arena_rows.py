@@ -35,7 +35,7 @@ from features.arena import (
 )
 from features.borrowing import borrowing
 from features.history import NEVER, Ints
-from features.pages import ALONE, run_row, start_row
+from features.page_rows import ALONE, run_row, start_row
 
 ROWS, CELLS, LACKING, LOST = range(4)
 """Counts of what was noted: rows, their cells, shelves that have to be loaded first, and what there was no room for."""

@@ -14,51 +14,64 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from features.borrowing import borrowing
+from features import page_rows
+from features.arena_loading import Arena
 from features.history import NEVER, Ints
+from features.page_rows import (
+    ALONE,
+    END,
+    FIRST,
+    LAST,
+    MAX,
+    MIN,
+    ODD,
+    OTHER,
+    PAGE_ROWS,
+    RAW,
+    SUM,
+    WORD,
+    Change,
+    Key,
+    Page,
+    Shelf,
+    Standing,
+    join,
+    run_row,
+    start_row,
+)
 
-if TYPE_CHECKING:
-    from features.arena_loading import Arena
-
-PAGE_ROWS = 128
-"""A page is closed once it holds so many rows, but never between two rows of the same instant."""
-
-RAW, SUM, MAX, MIN, LAST, FIRST, OTHER = range(7)
-"""How a column runs: as given · sum so far · largest · smallest · of the latest instant (the largest there) · the very first ·
-instant of the latest row that differs from this one in the column ahead (:data:`~features.history.NEVER` if none does)."""
-
-_WORD = np.dtype("<i8")
-
-END = int(np.iinfo(np.int64).max)
-"""An instant after all others."""
-
-ALONE = 1 << 32
-"""Logs whose number is no smaller stand alone."""
-
-ODD = 0x9E3779B97F4A7C15 - (1 << 64)
-"""Numbers of shelves mix identifiers: each in turn is added to so many times what was there; what runs over 64 bits is cut off."""
-
-Shelf = bytes | int
-
-Key = tuple[Shelf, int]
-"""The shelf on which a log stands, and its number there: the logs of one customer, say, are read together. The shelf of a log that
-stands alone is a number, of 64 bits with a sign: where pages are kept, nothing is found faster."""
-
-Page = tuple[Key, int, bytes]
-"""Key, instant of the first row, and rows as little-endian ``int64``, the row of what stood before first."""
-
-Change = tuple[Key, int, int, bytes]
-"""A change of a page: key, instant of its first row, how many of its bytes stay, and what follows them."""
-
-Standing = tuple[Shelf, int, int, int, bytes]
-"""The last page of a log: its shelf, its number there, instant of its first row, whether pages were closed before it, and its rows."""
+__all__ = [
+    "ALONE",
+    "END",
+    "FIRST",
+    "LAST",
+    "MAX",
+    "MIN",
+    "ODD",
+    "OTHER",
+    "PAGE_ROWS",
+    "RAW",
+    "SUM",
+    "Change",
+    "Key",
+    "Laid",
+    "MemoryPages",
+    "Page",
+    "Pages",
+    "Shelf",
+    "Standing",
+    "append",
+    "count_before",
+    "join",
+    "rows",
+    "words_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +161,11 @@ class MemoryPages:
 
     _held: dict[Key, tuple[list[int], list[bytes]]] = field(default_factory=dict, repr=False)
     _logs: dict[Shelf, set[int]] = field(default_factory=dict, repr=False)
-    _arenas: list[Arena] = field(default_factory=list, repr=False)
+    _arena: Arena = field(default_factory=Arena, repr=False)
 
     def arena(self) -> Arena:
         """See :class:`Pages`."""
-        if not self._arenas:
-            from features.arena_loading import Arena  # it reads pages of any kind, and so this module
-
-            self._arenas.append(Arena())
-        return self._arenas[0]
+        return self._arena
 
     def shelves(self, wanted: Sequence[Shelf]) -> list[Standing]:
         """See :class:`Pages`."""
@@ -188,8 +197,7 @@ class MemoryPages:
         self.flush()
         told = list(pages)
         self._put(told)
-        for arena in self._arenas:
-            arena.forget({key[0] for key, _, _ in told})
+        self._arena.forget({key[0] for key, _, _ in told})
 
     def _put(self, pages: Iterable[Page]) -> None:
         for key, first, held in pages:
@@ -208,15 +216,15 @@ class MemoryPages:
 
     def flush(self) -> None:
         """See :class:`Pages`."""
-        for arena in [arena for arena in self._arenas if arena.is_changed]:
-            changes, closed = arena.take_changes()
+        if self._arena.is_changed:
+            changes, closed = self._arena.take_changes()
             self._put(closed)
             self._put((key, first, (self.latest([key], [first + 1])[0] or b"")[:keep] + more) for key, first, keep, more in changes)
 
 
 def rows(page: bytes, width: int) -> Ints:
     """Read a page as (1 + rows, width): what stood before it (the number of earlier rows first), then its rows."""
-    return np.frombuffer(page, _WORD).reshape(-1, width)
+    return np.frombuffer(page, WORD).reshape(-1, width)
 
 
 def append(pages: Pages, keys: Sequence[Key], starts: Ints, times: Ints, values: Ints, kinds: Ints, fresh: bool = False) -> None:
@@ -242,19 +250,14 @@ def append(pages: Pages, keys: Sequence[Key], starts: Ints, times: Ints, values:
     held = [None] * len(keys) if fresh else pages.latest(keys, [END] * len(keys))
     joined, bounds = join(held)
     width = 1 + len(kinds)
-    out, of_key, firsts, begins, ends = _pack(joined, bounds, starts, times, np.ascontiguousarray(values), kinds, width, PAGE_ROWS)
+    out, of_key, firsts, begins, ends = _pack(
+        joined, bounds, starts, times, np.ascontiguousarray(values), kinds, width, page_rows.PAGE_ROWS
+    )
     laid = Laid(of_key, firsts, 8 * begins, 8 * ends, out.tobytes())
     if fresh:
         pages.put_new(keys, laid)
     else:
         pages.put((keys[key], first, page) for key, first, page in laid.between(0, len(firsts)))
-
-
-def join(pages: Sequence[bytes | None]) -> tuple[Ints, Ints]:
-    """Lay pages end to end: their words, and (pages + 1,) where each begins; a missing one has no words."""
-    held = [page or b"" for page in pages]
-    bounds = np.array([*accumulate(map(len, held), initial=0)], dtype=np.int64)
-    return np.frombuffer(b"".join(held), _WORD), bounds >> 3
 
 
 def words_of(page: bytes) -> memoryview:
@@ -270,33 +273,6 @@ def count_before(words: memoryview, width: int, limit: int) -> int:
     [0, 1, 2]
     """
     return bisect_left(words[width::width], limit)
-
-
-@borrowing
-def start_row(row, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Write what stands before the first row of a log."""
-    row[0] = 0
-    for column in range(len(kinds)):
-        row[1 + column] = 0 if kinds[column] == SUM else (END if kinds[column] == MIN else NEVER)
-
-
-@borrowing
-def run_row(row, before, time, last, values, kinds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Fill a row from the one before it; ``last`` is the instant of that one, ``NEVER`` at the beginning of a log."""
-    row[0] = time
-    for column in range(len(kinds)):
-        kind, value, held = kinds[column], values[column], before[1 + column]
-        if kind == SUM:
-            value += held
-        elif kind == MAX or (kind == LAST and time == last):
-            value = max(value, held)
-        elif kind == MIN:
-            value = min(value, held)
-        elif kind == FIRST and last != NEVER:
-            value = held
-        elif kind == OTHER:
-            value = last if last != NEVER and before[column] != row[column] else held
-        row[1 + column] = value
 
 
 @njit(cache=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features import narratives, online_duplicates, pages
+from features import narratives, online_duplicates, page_rows, pages
 from features.catalog import CATALOG, Catalog
 from features.duplicates import DUPLICATE_FEATURES, compute
 from features.facts import Facts
@@ -95,7 +95,7 @@ def test_when_a_story_is_first_told_is_said_by_claims_alone_so_that_batch_and_on
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(narratives, "LOOK_BACK", 2)
         patch.setattr(online_duplicates, "KINDS", (Stories(look_back=2),))
-        patch.setattr(pages, "PAGE_ROWS", 3)
+        patch.setattr(page_rows, "PAGE_ROWS", 3)
         found = pd.DataFrame(compute(names, Facts({"claims": told}, claims)))
         history = OnlineHistory(pages.MemoryPages(), Catalog(tuple(entry for entry in CATALOG if entry.name in names)))
         history.append({"claims": told})

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import kernel_contents
-from features import pages as pages_module
+from features import kernel_contents, page_rows
 from features.catalog import Catalog
 from features.entries_links import DUPLICATE_ENTRIES
 from features.kernel_contents import Told
@@ -30,7 +29,7 @@ Tables = dict[str, pd.DataFrame]
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let logs run over many pages."""
-    monkeypatch.setattr(pages_module, "PAGE_ROWS", 12)
+    monkeypatch.setattr(page_rows, "PAGE_ROWS", 12)
 
 
 def must_be_of_the_batch(history: OnlineHistory, tables: Tables, asked: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import pages as pages_module
+from features import page_rows
 from features.catalog import Catalog
 from features.entries_links import LINK_ENTRIES
 from features.links import GRAPHS
@@ -30,7 +30,7 @@ _OTHERS = (b"\x10\x00", b"\xff\xff")  # claims by name, and how far the history 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let logs run over many pages, of just the customers that an entity has at most."""
-    monkeypatch.setattr(pages_module, "PAGE_ROWS", 12)
+    monkeypatch.setattr(page_rows, "PAGE_ROWS", 12)
 
 
 def pages_of(history: OnlineHistory) -> MemoryPages:

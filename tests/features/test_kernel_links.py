@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import kernel_links
-from features import pages as pages_module
+from features import kernel_links, page_rows
 from features.arena import Pool
 from features.catalog import Catalog
 from features.entries_links import LINK_ENTRIES
@@ -33,7 +32,7 @@ Tables = dict[str, pd.DataFrame]
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let logs run over many pages, of just the customers that an entity has at most."""
-    monkeypatch.setattr(pages_module, "PAGE_ROWS", 12)
+    monkeypatch.setattr(page_rows, "PAGE_ROWS", 12)
 
 
 def read(history: OnlineHistory, asked: pd.DataFrame) -> Floats:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts import CONTRACTS
-from features import pages as pages_module
+from features import page_rows
 from features.catalog import CATALOG, Catalog
 from features.entry import Entry
 from features.facts import FeatureError
@@ -32,7 +32,7 @@ Tables = dict[str, pd.DataFrame]
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let logs run over many pages, of just the customers that an entity has at most."""
-    monkeypatch.setattr(pages_module, "PAGE_ROWS", 12)
+    monkeypatch.setattr(page_rows, "PAGE_ROWS", 12)
 
 
 def plain(claim: dict[str, Any]) -> dict[str, Any]:

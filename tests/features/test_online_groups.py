@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from data_contracts import CONTRACTS
-from features import pages as pages_module
+from features import page_rows
 from features.arena_loading import Arena
 from features.facts import FeatureError
 from features.online import OnlineHistory
@@ -27,7 +27,7 @@ def plain(claim: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages_module, "PAGE_ROWS", 12)
+    monkeypatch.setattr(page_rows, "PAGE_ROWS", 12)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features import pages as module
+from features import page_rows as module
 from features.history import NEVER
 from features.pages import END, FIRST, LAST, MAX, MIN, OTHER, RAW, SUM, Key, MemoryPages, append, rows
 from tests.strategies import MANY

@@ -140,7 +140,7 @@ def test_whatever_is_appended_tidied_killed_and_begun_again_all_processes_read_w
     small = {"LIMIT": 30, "HELPING": 2, "ENTRIES": 2, "GENERATION": 7, "PATIENCE": 0.0}
     for name, value in small.items():
         monkeypatch.setattr(history if hasattr(history, name) else pending, name, value)
-    monkeypatch.setattr("features.pages.PAGE_ROWS", 2)
+    monkeypatch.setattr("features.page_rows.PAGE_ROWS", 2)
 
     class Here(Pending):
         url = store_url
