@@ -18,8 +18,9 @@ from numba import njit
 from features import history
 from features.facts import PROBES, Facts, take
 from features.history import NEVER, Floats, Ints
+from features.names import Names
 from features.narratives import near_narratives, plain, shingles
-from features.photographs import near_photographs
+from features.photographs import hashes_of, near_photographs
 from features.spec import DAY_US, Direct
 
 _COLUMNS = {"narrative": "narrative", "photo": "photo_hash"}
@@ -88,22 +89,20 @@ def contents(kind: str, facts: Facts, threads: int = 1) -> Contents:
     texts = [facts.texts(table, column) for table in (("claims",) if alone else ("claims", PROBES))]
     joint = pa.chunked_array([chunk for text in texts for chunk in text.chunks], type=pa.large_string())
     joint = plain(joint) if kind == "narrative" else joint
-    joint = pc.if_else(pc.equal(joint, ""), pa.scalar(None, pa.large_string()), joint).combine_chunks()
-    coded = pc.dictionary_encode(joint)
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    n = len(coded.dictionary)
+    names = Names()
+    codes, n = names.number(pc.if_else(pc.equal(joint, ""), pa.scalar(None, pa.large_string()), joint)), len(names)
+    different = names.texts()
     held, asked = (codes, codes.copy()) if alone else (codes[: len(texts[0])], codes[len(texts[0]) :])
     if kind == "narrative":
         first, early = _first_told(held, facts.known("claims"), asked, facts.instants(PROBES, "filed_at"), n)
         asking, asked[early] = np.unique(np.stack([asked[early], facts.instants(PROBES, "filed_at")[early]]), axis=1, return_inverse=True)
         asked[early] += n
-        stories = pa.chunked_array([coded.dictionary, coded.dictionary.take(pa.array(asking[0]))]).combine_chunks()
+        stories = pa.concat_arrays([different, different.take(pa.array(asking[0]))]) if asking.shape[1] else different
         told = np.append(first != _NEVER_TOLD, np.zeros(asking.shape[1], dtype=bool))
         left, right = near_narratives(shingles(stories, threads), np.append(first, asking[1]), told, threads)
         n = len(told)
     else:
-        left, right = near_photographs(np.array([int(text, 16) for text in coded.dictionary.to_pylist()], dtype=np.uint64))
+        left, right = near_photographs(hashes_of(different))
     own = np.arange(n, dtype=np.int64)
     one, other = np.concatenate([left, right, own]), np.concatenate([right, left, own])
     table = history.group(one, np.zeros(len(one), dtype=np.int64), n)

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from data_contracts import CONTRACTS
 from features.history import NEVER, Floats, Ints
+from features.names import Names, different
 from features.spec import ENTITIES, Selection
 
 Tables = Mapping[str, pd.DataFrame]
@@ -68,7 +69,7 @@ class Facts:
     probes: pd.DataFrame
     sources: Mapping[str, Selection] = field(default_factory=dict)
     _seen: dict[tuple[str, ...], Ints] = field(default_factory=dict, repr=False)
-    _found: dict[str, Any] = field(default_factory=dict, repr=False)
+    _found: dict[object, Any] = field(default_factory=dict, repr=False)
     _locks: dict[object, RLock] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ class Facts:
                 raise FeatureError(f"probes: expected the columns claim_id and filed_at, found {list(self.probes.columns)}")
             if self.probes[column].isna().any():
                 raise FeatureError(f"probes.{column}: expected a value in every row, found {int(self.probes[column].isna().sum())} missing")
-        if not self.probes["claim_id"].is_unique:
+        if different(self.texts(PROBES, "claim_id")) < len(self.probes):
             repeated = self.probes["claim_id"][self.probes["claim_id"].duplicated()].iloc[0]
             raise FeatureError(f"probes.claim_id: expected every claim once, found {repeated!r} twice; remove the repetition")
 
@@ -173,15 +174,10 @@ class Facts:
         alias = self.tables.get("claims") is self.probes
         tables = dict.fromkeys((*_EVENT_TABLES, *(source.table for source in self.sources.values())))
         holders = [t for t in tables if column in self.keys(t) and not (alias and t == PROBES)]
-        parts = [self.texts(table, column) for table in holders]
-        joint = pa.chunked_array([chunk for part in parts for chunk in part.chunks], type=pa.large_string()).combine_chunks()
-        coded = pc.dictionary_encode(joint)
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-        self._seen["size", column] = np.array([len(coded.dictionary)], dtype=np.int64)
-        cuts = np.cumsum([len(part) for part in parts])[:-1]
-        for table, part in zip(holders, np.split(codes, cuts) if holders else (), strict=True):
-            self._seen["codes", table, column] = part
+        names = self._found["names", column] = Names()
+        for table in holders:
+            self._seen["codes", table, column] = names.number(self.texts(table, column))
+        self._seen["size", column] = np.array([len(names)], dtype=np.int64)
         if alias and ("codes", "claims", column) in self._seen:
             self._seen["codes", PROBES, column] = self._seen["codes", "claims", column]
 
@@ -194,15 +190,16 @@ class Facts:
         return self._seen[where]
 
     def _rows(self, table: str, key: str, parent: str) -> Ints:
-        wanted = pc.dictionary_encode(self.texts(table, key).combine_chunks())
-        wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
-        place = pc.index_in(self.texts(parent, key), value_set=wanted.dictionary).fill_null(-1)
-        place = np.asarray(place.to_numpy(), dtype=np.int64)
-        row_of = np.full(len(wanted.dictionary) + 1, -1, dtype=np.int64)
+        wanted = self.codes(table, key) if key in self.keys(table) else None
+        names = self._found.get(("names", key))
+        if wanted is None or names is None:  # no identifier of events, or one whose numbers a subclass brings
+            names = Names()
+            wanted = names.number(self.texts(table, key))
+        place = names.find(self.texts(parent, key))
+        row_of = np.full(len(names) + 1, -1, dtype=np.int64)
         held = np.flatnonzero(place >= 0)[::-1]
         row_of[place[held]] = held
-        found: Ints = row_of[np.asarray(wanted.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)]
-        return found
+        return take(row_of, wanted, -1)
 
     def ranks(self, table: str, column: str) -> Ints:
         """Rank a column of text in the order of its characters: ties in time are broken by identity, never by place."""

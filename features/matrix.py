@@ -13,7 +13,7 @@ from features import duplicates, from_claim, links, windows
 from features.catalog import CATALOG, Catalog
 from features.facts import Facts, FeatureError, Tables
 from features.history import Floats
-from features.spec import Computed, Direct, Windowed
+from features.spec import ENTITIES, Computed, Direct, Windowed
 
 Extra = Literal["numeric", "categorical"]
 
@@ -90,6 +90,7 @@ def _values(catalog: Catalog, facts: Facts, threads: int) -> dict[str, Floats]:
         family: [f.name for f in features if isinstance(f, Direct) and f.family == family and facts.has(*f.needs)] for family in _FAMILIES
     }
     with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(facts.vocabulary, ENTITIES))  # what nearly every family asks for first, and would wait for one column at a time
         # What shares its work among threads comes last but for one: it takes whatever is free while others end.
         found = [pool.submit(windows.evaluate, [f for f in features if isinstance(f, Windowed)], facts, threads)]
         found += [pool.submit(compute, wanted[family], facts, threads) for family, compute in _FAMILIES.items() if wanted[family]]

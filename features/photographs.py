@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
 
 from features.borrowing import borrowing
 from features.history import Ints, group
+from features.words import buffers_of
 
 MAX_BITS = 6
 """Photographs whose hashes differ in at most so many bits count as nearly the same (up to 7 are found exactly)."""
@@ -44,6 +46,37 @@ def near_photographs(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
     bands = [(np.int64(band), table.starts, table.order, hashes[table.order]) for band, table in enumerate(tables)]
     found = [_pairs(*band) for band in bands]
     return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
+
+
+def hashes_of(texts: pa.Array) -> npt.NDArray[np.uint64]:
+    """Read perceptual hashes written as hexadecimal numbers.
+
+    >>> hashes_of(pa.array(["00ff", "FFFFFFFFFFFFFFFF"], pa.large_string())).tolist() == [255, 2**64 - 1]
+    True
+    """
+    data, offsets = buffers_of(texts)
+    found = np.zeros(len(texts), dtype=np.uint64)
+    if _digits(data, offsets, found):
+        return found
+    return np.array([int(text, 16) for text in texts.to_pylist()], dtype=np.uint64)  # a sign, a prefix, or an error with the text in it
+
+
+@borrowing
+def _digits(data, offsets, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put together hexadecimal digits; false where there is something else, too many of them, or none."""
+    for text in range(len(found)):
+        if not 0 < offsets[text + 1] - offsets[text] <= 16:
+            return False
+        for byte in data[offsets[text] : offsets[text + 1]]:
+            small = byte | 32
+            if 48 <= byte <= 57:
+                digit = byte - 48
+            elif 97 <= small <= 102:
+                digit = small - 87
+            else:
+                return False
+            found[text] = found[text] << np.uint64(4) | np.uint64(digit)
+    return True
 
 
 def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.photographs import MAX_BITS, near_photographs
+from features.photographs import MAX_BITS, hashes_of, near_photographs
 from tests.features.tables import photographs
 from tests.strategies import MANY
 
@@ -41,3 +43,12 @@ def test_thousands_of_photographs_have_the_pairs_of_the_plain_search() -> None:
 def test_no_photographs_no_pairs() -> None:
     left, right = near_photographs(np.empty(0, dtype=np.uint64))
     assert len(left) == len(right) == 0
+
+
+def test_perceptual_hashes_are_read_as_python_reads_hexadecimal_numbers() -> None:
+    texts = ["0", "00ff", "DeadBeef", "f" * 16, "0123456789abcdef"]
+    assert hashes_of(pa.array(texts, pa.large_string())).tolist() == [int(text, 16) for text in texts]
+    odd = [*texts, "0xff"]
+    assert hashes_of(pa.array(odd, pa.large_string())).tolist() == [int(text, 16) for text in odd]
+    with pytest.raises(ValueError, match="xyz"):
+        hashes_of(pa.array([*texts, "xyz"], pa.large_string()))
