@@ -21,6 +21,7 @@ from data_contracts import CONTRACTS
 from features.history import NEVER, Floats, Ints
 from features.names import Names, different
 from features.spec import ENTITIES, Selection
+from features.words import buffers_of, count_words
 
 Tables = Mapping[str, pd.DataFrame]
 _Found = TypeVar("_Found")
@@ -146,9 +147,15 @@ class Facts:
 
     def words(self, table: str, column: str) -> Ints:
         """Count the words between white space of each text; a missing one has none."""
-        text = pc.utf8_trim_whitespace(self.texts(table, column).combine_chunks()).fill_null("")
-        words = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(text)).to_numpy(), dtype=np.int64)
-        return np.where(np.asarray(pc.binary_length(text).to_numpy()) > 0, words, 0)
+        text = self.texts(table, column).combine_chunks().fill_null("")
+        data, offsets = buffers_of(text)
+        found = np.empty(len(text), dtype=np.int64)
+        count_words(data, offsets, found)
+        if (beyond := found < 0).any():
+            others = pc.utf8_trim_whitespace(text.filter(pa.array(beyond)))
+            words = np.asarray(pc.list_value_length(pc.utf8_split_whitespace(others)).to_numpy(), dtype=np.int64)
+            found[beyond] = np.where(np.asarray(pc.binary_length(others).to_numpy()) > 0, words, 0)
+        return found
 
     def equals(self, table: str, column: str, value: str) -> npt.NDArray[np.bool_]:
         """Tell which rows hold a value; missing ones do not."""

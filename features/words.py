@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
+from features.borrowing import borrowing
 from features.history import Ints
 
 Bytes = npt.NDArray[np.uint8]
@@ -110,6 +111,20 @@ def _plain(data, offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
                 waiting = True
         ends[text + 1] = held
     return plain[:held], ends, beyond
+
+
+@borrowing
+def count_words(data, offsets, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Count the words between white space of each text of the first 128 characters of Unicode; −1 for a text with others."""
+    for text in range(len(counts)):
+        counts[text], within = 0, False
+        for byte in data[offsets[text] : offsets[text + 1]]:
+            if byte >= 128:
+                counts[text] = -1
+                break
+            space = byte == _SPACE or 9 <= byte <= 13 or 28 <= byte <= 31
+            counts[text] += not space and not within
+            within = not space
 
 
 @njit(cache=True, nogil=True)

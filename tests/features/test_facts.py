@@ -71,3 +71,12 @@ def test_taking_and_dividing_leave_undefined_what_is_undefined() -> None:
 def test_a_probe_without_identity_is_refused() -> None:
     with pytest.raises(FeatureError, match="claim_id"):
         Facts({}, claims_of(x=[1]).drop(columns="claim_id"))
+
+
+@MANY
+@given(st.lists(st.one_of(st.none(), st.text("ab1 \t\n\x1c\u00a0\u2003é", max_size=12)), max_size=8))
+def test_words_stand_between_white_space_of_any_alphabet(texts: list[str | None]) -> None:
+    claims = pd.DataFrame({"claim_id": [str(i) for i in range(len(texts))], "narrative": pd.Series(texts, dtype="str")})
+    claims["filed_at"] = pd.Timestamp("2025-01-01", tz="UTC")
+    found = Facts({"claims": claims}, claims).words("claims", "narrative")
+    assert found.tolist() == [0 if text is None else len(text.split()) for text in texts]
