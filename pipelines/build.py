@@ -68,7 +68,8 @@ def build(home: Home, tables: Tables | None = None, carrier: Carrier | None = No
     carrier = _chosen(lake, carrier)
     with replacing(path) as draft:
         if carrier.engine is Engine.LOCAL:
-            matrix = build_matrix(lake.tables() if tables is None else tables, threads=carrier.threads)
+            read = lake.tables(name for name in CONTRACTS if name not in _NOT_READ) if tables is None else tables
+            matrix = build_matrix(read, threads=carrier.threads)
             rows, columns = write(slices(matrix), draft, {_MADE_FROM: source})
         else:
             rows, columns = _carried(lake, draft, carrier, {_MADE_FROM: source}, report)
