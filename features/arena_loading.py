@@ -143,7 +143,7 @@ class Arena:
 
     def _load_answers(self, pages: Source, asked: Ints) -> None:
         slots = self.pool.slots[asked]
-        names = self._names(slots[:, NEXT])
+        names = self._names(slots[:, NEXT].copy())
         keys: list[Key] = list(zip(names, slots[:, OF].tolist(), strict=True))
         held = pages.closed_before(keys, slots[:, BEFORE].tolist())
         words, bounds = join(held)

@@ -253,7 +253,7 @@ def serve(
     def progress(done: int, total: int) -> None:
         errors.print(f"filling the history: {done:,} of {total:,} rows")
 
-    run(Home.at(home), read_policy(policy), host, port, read_rules(rules), workers, development, progress)
+    run(Home.at(home), read_policy(policy), host, port, read_rules(rules), workers, development, progress, errors.print)
 
 
 def audit(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
+from threading import Timer
 
 from fastapi import FastAPI
 
@@ -39,11 +40,15 @@ from serving.webhook_sending import Sender
 _ROUNDS = 20
 """Of webhooks sent before there is a rest: who stops the endpoint need not wait for a long outbox."""
 
+_LONG = 2.0
+"""Seconds after which somebody who waits is told what for."""
 
-def prepare(home: Home, progress: Progress | None = None) -> int:
+
+def prepare(home: Home, progress: Progress | None = None, notice: Callable[[str], object] | None = None) -> int:
     """Fill the history from the lake as far as it is new, and return how many rows were; at the first start this takes a while.
 
-    Stopped anywhere, it goes on where it was. ``progress`` is told rows taken in and rows to take in.
+    Stopped anywhere, it goes on where it was. ``progress`` is told rows taken in and rows to take in. What claims need is compiled
+    first, once for all workers; ``notice`` is told so where that takes long.
 
     Raises
     ------
@@ -51,8 +56,15 @@ def prepare(home: Home, progress: Progress | None = None) -> int:
         If there is no champion, or it does not fit this code: then nothing is filled.
     """
     Shelf(home.bundles).get("champion", CATALOG.hash)
+    history = OnlineHistory(MemoryPages())
+    told = Timer(_LONG, notice or (lambda _: None), ["compiling what claims need: once after an installation or update, most of a minute"])
+    told.start()
+    try:
+        history.rehearse()
+    finally:
+        told.cancel()
     with Store(home.store_url, "NORMAL") as store:
-        return fill_from_lake(home, store, OnlineHistory(MemoryPages()), datetime.now(UTC), progress=progress)
+        return fill_from_lake(home, store, history, datetime.now(UTC), progress=progress)
 
 
 def serve(
@@ -64,6 +76,7 @@ def serve(
     workers: int | None = None,
     development: bool | None = None,
     progress: Progress | None = None,
+    notice: Callable[[str], object] | None = None,
 ) -> None:
     """Answer over HTTP until told to stop (SIGINT or SIGTERM; requests that were accepted are finished).
 
@@ -78,8 +91,8 @@ def serve(
         (:mod:`serving.settings`).
     rules
         Rules beside the model, if there are any.
-    progress
-        Told how far the history is filled.
+    progress, notice
+        Told how far the history is filled, and what else takes long.
 
     Raises
     ------
@@ -94,7 +107,7 @@ def serve(
     Shelf(home.bundles).get("champion", CATALOG.hash)
     with Store(home.store_url, "NORMAL") as store:
         recogniser(settings, store, _now)  # before the history is filled, which may take a while
-    prepare(home, progress)
+    prepare(home, progress, notice)
     run(partial(compose, home, policy, settings, rules), settings)
 
 

@@ -289,7 +289,8 @@ class Engine:
         return probabilities(self._bundle, matrix)
 
     def warm_up(self) -> None:
-        """Read one row of features, so that the first caller does not wait for compilation; nothing is written."""
+        """Load or compile what claims need, so that the first caller does not wait for it; nothing is written."""
+        self._history.rehearse()
         with self.store.view() as view:
             self._history.within(StorePages(view)).vector(_NOTHING)
 

@@ -63,7 +63,9 @@ class Small:
     def engine(self, store: Store, tables: dict[str, pd.DataFrame] | None = None, policy: Policy = POLICY, **more: Any) -> Engine:
         """An engine over a store that is filled from some tables first, by default the past."""
         fill(store, HISTORY, self.past if tables is None else tables, micros(self.now))
-        return Engine(self.bundle, policy, store, **more)
+        engine = Engine(self.bundle, policy, store, **more)
+        engine.warm_up()  # nobody waits for a compiler where there is a limit to waiting
+        return engine
 
 
 def small(root: Path, orders: int = 3000, claims: int = 300) -> Small:

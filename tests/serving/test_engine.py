@@ -309,16 +309,6 @@ def test_of_many_at_once_each_claim_is_decided_once_whichever_engine_is_asked(ma
     assert len(answers) == 30 and len(set(answers)) == 5
 
 
-def test_warming_up_writes_nothing(market: Small, tmp_path: Path) -> None:
-    with store_at(tmp_path) as store:
-        engine = market.engine(store)
-        engine.warm_up()
-        assert store.read("decisions").empty and engine.reachable()
-        assert engine.versions()["bundle"] == market.bundle.hash
-        assert engine.decision("unknown") is None
-    assert np.isfinite(market.bundle.predict_proba(engine.features(market.live.head(1)))).all()
-
-
 def test_rules_speak_in_the_answer_to_every_claim(market: Small, tmp_path: Path) -> None:
     rules = Rules("1", (Rule("everyone", "desk", datetime(2024, 1, 1, tzinfo=UTC), "", "true", "desk"),))
     with store_at(tmp_path) as store:
