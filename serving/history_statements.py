@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
 
 from features.pages import Key, Shelf, Standing
-from serving.schema import HISTORY_JOURNAL, HISTORY_LONE, HISTORY_PAGES, HISTORY_SHELVES
+from serving.pending import Last
+from serving.schema_history import FRESH_LONE, FRESH_SHELVES, HISTORY_JOURNAL, HISTORY_LONE, HISTORY_PAGES, HISTORY_SHELVES
 
 AT_ONCE = 8_192
 """Keys asked for in one statement: three parameters each, below the bound of every database in use."""
@@ -16,8 +17,16 @@ AT_ONCE = 8_192
 STEP, STEP_BEHIND = 16, 4
 """SQLite is asked for a multiple of so many keys, last pages or closed ones: few statements, so that the driver keeps them prepared."""
 
-SHELF = "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {shelves} p WHERE p.shelf = q.k"
-LONE = "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {lone} p WHERE p.number = q.k"
+SHELF = (
+    "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {fresh_shelves} p WHERE p.shelf = q.k UNION ALL "
+    "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {shelves} p WHERE p.shelf = q.k "
+    "AND NOT EXISTS (SELECT 1 FROM {fresh_shelves} f WHERE f.shelf = p.shelf AND f.log = p.log)"
+)
+LONE = (
+    "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {fresh_lone} p WHERE p.number = q.k UNION ALL "
+    "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {lone} p WHERE p.number = q.k "
+    "AND NOT EXISTS (SELECT 1 FROM {fresh_lone} f WHERE f.number = p.number)"
+)
 BEFORE = "SELECT page FROM {pages} p WHERE p.shelf = q.k AND p.log = q.l AND p.first_at < q.b ORDER BY p.first_at DESC LIMIT 1"
 BETWEEN = "SELECT first_at, page FROM {pages} WHERE shelf = {mark} AND log = {mark} AND first_at > {mark} AND first_at < {mark}"
 LATEST = BETWEEN + " ORDER BY first_at DESC LIMIT 1"
@@ -25,21 +34,29 @@ CLOSE = (
     "INSERT INTO {pages} (shelf, log, first_at, page) VALUES ({mark}, {mark}, {mark}, {mark}) "
     "ON CONFLICT (shelf, log, first_at) DO UPDATE SET page = excluded.page"
 )
-KEEP = (
-    "INSERT INTO {shelves} (shelf, log, first_at, closed, page) VALUES ({mark}, {mark}, {mark}, {mark}, {mark}) "
-    "ON CONFLICT (shelf, log) DO UPDATE SET first_at = excluded.first_at, closed = excluded.closed, page = excluded.page"
-)
-KEEP_LONE = (
-    "INSERT INTO {lone} (number, first_at, closed, page) VALUES ({mark}, {mark}, {mark}, {mark}) "
-    "ON CONFLICT (number) DO UPDATE SET first_at = excluded.first_at, closed = excluded.closed, page = excluded.page"
-)
+_SHELF, _LONE = "shelf, log, first_at, closed, page", "number, first_at, closed, page"
+_INSTEAD = "DO UPDATE SET first_at = excluded.first_at, closed = excluded.closed, page = excluded.page"
+KEEP = f"INSERT INTO {{shelves}} ({_SHELF}) VALUES ({{mark}}, {{mark}}, {{mark}}, {{mark}}, {{mark}}) ON CONFLICT (shelf, log) {_INSTEAD}"
+KEEP_LONE = f"INSERT INTO {{lone}} ({_LONE}) VALUES ({{mark}}, {{mark}}, {{mark}}, {{mark}}) ON CONFLICT (number) {_INSTEAD}"
+KEEP_FRESH, KEEP_FRESH_LONE = KEEP.replace("{shelves}", "{fresh_shelves}"), KEEP_LONE.replace("{lone}", "{fresh_lone}")
+STALE = "DELETE FROM {fresh_shelves} WHERE shelf = {mark} AND log = {mark}"
+STALE_LONE = "DELETE FROM {fresh_lone} WHERE number = {mark}"
+UNTIL = "SELECT shelf FROM {fresh_shelves} WHERE shelf >= {mark} ORDER BY shelf LIMIT 1 OFFSET {mark}"
+UNTIL_LONE = "SELECT number FROM {fresh_lone} WHERE number >= {mark} ORDER BY number LIMIT 1 OFFSET {mark}"
+_SOME, _SOME_LONE = "{fresh_shelves} WHERE shelf BETWEEN {mark} AND {mark}", "{fresh_lone} WHERE number BETWEEN {mark} AND {mark}"
+MERGE = f"INSERT INTO {{shelves}} ({_SHELF}) SELECT {_SHELF} FROM {_SOME} ORDER BY shelf, log ON CONFLICT (shelf, log) {_INSTEAD}"
+MERGE_LONE = f"INSERT INTO {{lone}} ({_LONE}) SELECT {_LONE} FROM {_SOME_LONE} ORDER BY number ON CONFLICT (number) {_INSTEAD}"
+MERGED, MERGED_LONE = f"DELETE FROM {_SOME}", f"DELETE FROM {_SOME_LONE}"
 JOURNAL = "SELECT (SELECT min(seq) FROM {journal}), seq, changes FROM {journal} WHERE seq >= {mark} ORDER BY seq"
 ADD = "INSERT INTO {journal} (seq, changes) VALUES ({mark}, {mark})"
 LEAVING = "SELECT max(seq) FROM (SELECT seq FROM {journal} WHERE seq <= {mark} ORDER BY seq LIMIT {mark}) q"
 DONE = "DELETE FROM {journal} WHERE seq < {mark}"
 EMPTY = "UPDATE {journal} SET changes = {mark} WHERE seq = {mark}"
 
-_TABLES = {"shelves": HISTORY_SHELVES, "lone": HISTORY_LONE, "pages": HISTORY_PAGES, "journal": HISTORY_JOURNAL}
+_TABLES = {
+    **{"shelves": HISTORY_SHELVES, "lone": HISTORY_LONE, "pages": HISTORY_PAGES, "journal": HISTORY_JOURNAL},
+    **{"fresh_shelves": FRESH_SHELVES, "fresh_lone": FRESH_LONE},
+}
 
 
 def behind_of(key: Key) -> tuple[bytes, int]:
@@ -89,12 +106,49 @@ def _standing(cursor: Any, dialect: str, statement: str, kind: str, wanted: Sequ
     for start in range(0, len(wanted), AT_ONCE):
         part = wanted[start : start + AT_ONCE]
         if dialect == "postgresql":
-            cursor.execute(complete(statement, f"unnest(%s::{kind}[]) AS q (k)"), (part,))
+            cursor.execute(f"WITH q (k) AS (SELECT unnest(%s::{kind}[])) {complete(statement, 'q')}", (part,))
         else:
             size = -(-len(part) // STEP) * STEP  # few statements, so that the driver keeps them prepared
             cursor.execute(listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
         found += cursor.fetchall()
     return found
+
+
+Run = Callable[[str, Sequence[tuple[Any, ...]]], None]
+"""Runs a statement once for each of some rows, for none of none."""
+
+
+def keep(run: Run, pages: Mapping[Key, Last], are_new: bool = False) -> None:
+    """Write last pages to the large tables; nothing that was written lately stands in their place any more.
+
+    Parameters
+    ----------
+    run
+        Runs a statement.
+    pages
+        By log.
+    are_new
+        Whether none of these logs was written before.
+    """
+    shelves, lone = _sorted(pages)
+    if not are_new:
+        run(STALE, [row[:2] for row in shelves])
+        run(STALE_LONE, [row[:1] for row in lone])
+    run(KEEP, shelves)
+    run(KEEP_LONE, lone)
+
+
+def keep_fresh(run: Run, pages: Mapping[Key, Last]) -> None:
+    """Write last pages to the small tables (:mod:`serving.fresh`)."""
+    shelves, lone = _sorted(pages)
+    run(KEEP_FRESH, shelves)
+    run(KEEP_FRESH_LONE, lone)
+
+
+def _sorted(pages: Mapping[Key, Last]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Return the rows of both tables, in the order in which they lie."""
+    shelves = [(*key, *last) for key, last in pages.items() if type(key[0]) is bytes]
+    return sorted(shelves), sorted([(key[0], *last) for key, last in pages.items() if type(key[0]) is int])
 
 
 def pages_before(cursor: Any, dialect: str, keys: Sequence[Key], before: Sequence[int]) -> list[bytes | None]:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -214,51 +213,6 @@ RESOLUTIONS_TABLE = Table("resolutions", METADATA, *_of(RESOLUTIONS), Index("res
 
 MARKS = Table("marks", METADATA, Column("name", String, primary_key=True), _instant("at"))
 """How far a batch has come, written in the transaction of the work itself."""
-
-HISTORY_SHELVES = Table(
-    "history_shelves",
-    METADATA,
-    Column("shelf", LargeBinary, primary_key=True),
-    Column("log", BigInteger, primary_key=True, autoincrement=False),
-    Column("first_at", BigInteger, nullable=False),
-    Column("closed", BigInteger, nullable=False),
-    Column("page", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
-    postgresql_partition_by="HASH (shelf)",
-)
-"""What the online features read: the last page of every log by shelf and number, see :mod:`serving.history`."""
-
-HISTORY_LONE = Table(
-    "history_lone",
-    METADATA,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("first_at", BigInteger, nullable=False),
-    Column("closed", BigInteger, nullable=False),
-    Column("page", LargeBinary, nullable=False),
-    postgresql_partition_by="HASH (number)",
-)
-"""The last page of every log that stands alone, by its number: a whole number that is the key itself is found fastest on SQLite."""
-
-HISTORY_PAGES = Table(
-    "history_pages",
-    METADATA,
-    Column("shelf", LargeBinary, primary_key=True),
-    Column("log", BigInteger, primary_key=True, autoincrement=False),
-    Column("first_at", BigInteger, primary_key=True, autoincrement=False),
-    Column("page", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
-    postgresql_partition_by="HASH (shelf)",
-)
-"""The closed pages behind them, by the instant of their first row."""
-
-HISTORY_JOURNAL = Table(
-    "history_journal",
-    METADATA,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("changes", LargeBinary, nullable=False),
-)
-"""What transactions added to the history and is not in its place yet, see :mod:`serving.pending`; an entry's number says how many changes
-there were up to it. The first entry is the last one that is in its place, and empty."""
 
 API_KEYS = Table(
     "api_keys",

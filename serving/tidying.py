@@ -8,9 +8,13 @@ same time, and then take turns.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from sqlalchemy import Connection
+
+from serving.fresh import MERGED_UNTIL, Merging
 from serving.history import LIMIT, StorePages
-from serving.store import Store
+from serving.store import Store, mark, set_mark
 
 SLICE = 256
 """Shelves of a slice: some milliseconds."""
@@ -20,6 +24,11 @@ AT_ONCE = 48
 
 MUCH = LIMIT // 2
 """So many changes are put in their place though requests come."""
+
+LATELY = 1 << 20
+"""So many changes are merged into the large tables when nobody asks for anything; eight times as many are though requests come."""
+
+_MERGED_AT_ANY_TIME = 8
 
 PAUSE = 0.004
 """Seconds between two slices while requests come, so that those that wait go first."""
@@ -47,29 +56,44 @@ class Tidying:
     ...     tidying = Tidying(store)
     ...     for _ in range(2):  # at first it cannot tell whether somebody is about to add more
     ...         tidying()
-    ...         print(len(store.read("history_shelves")))
+    ...         print(len(store.read("history_fresh_shelves")))
     0
     1
     """
 
     def __init__(self, store: Store, much: int = MUCH) -> None:
         self._store, self._much = store, much
-        self._before = -1
+        self._before, self._merging = -1, Merging(0)
 
     def __call__(self) -> None:
-        """Do some slices if nothing was added since the last call, or if much is pending."""
+        """Do some slices if nothing was added since the last call, or if much is pending or was written lately."""
         with self._store.view() as tx:
             overlay = StorePages(tx).overlay()
-            size, through = overlay.size, overlay.through
+            size, through, placed = overlay.size, overlay.through, overlay.base
+            lately = placed - (mark(tx, MERGED_UNTIL) or 0)
         is_idle, self._before = through == self._before, through
-        if not size or not (is_idle or size > self._much):
-            return
+        if size and (is_idle or size > self._much):
+            self._in_slices(lambda _, pages: pages.tidy(SLICE), through, is_idle)
+        if lately > (LATELY if is_idle else _MERGED_AT_ANY_TIME * LATELY):
+            self._merging = self._merging if self._merging.until else Merging(placed)
+            self._in_slices(self._merge, through, is_idle)
+
+    def _in_slices(self, work: Callable[[Connection, StorePages], bool], through: int, is_idle: bool) -> None:
+        """Go on, each slice a transaction, until that was all, or while nobody asks for anything until somebody does."""
         for _ in range(AT_ONCE):
             with self._store.write() as tx:
                 pages = StorePages(tx).alone()
                 added = pages.overlay().through != through
-                is_over = pages.tidy(SLICE)
+                is_over = work(tx, pages)
             if is_over or (is_idle and added):
                 return
             if not is_idle:
                 time.sleep(PAUSE)
+
+    def _merge(self, tx: Connection, _: StorePages) -> bool:
+        """Do a slice of a merge; after the last one note how far it has come."""
+        is_over = self._merging.step(tx, SLICE)
+        if is_over:
+            set_mark(tx, MERGED_UNTIL, self._merging.until)
+            self._merging = Merging(0)
+        return is_over

@@ -23,10 +23,12 @@ from models.policy import default_policy
 from serving import audit, migrations
 from serving.decided import capacity, day_of, write_decisions
 from serving.driver import Driver
+from serving.fresh import Merging
 from serving.history import StorePages
 from serving.migrations import HEAD, StoreVersionError, version
 from serving.queue import MINUTES
-from serving.schema import DECISIONS_TABLE, HISTORY_LONE, HISTORY_PAGES, HISTORY_SHELVES, METADATA
+from serving.schema import DECISIONS_TABLE, METADATA
+from serving.schema_history import HISTORY_LONE, HISTORY_PAGES, HISTORY_SHELVES
 from serving.store import Store, rows_of
 from serving.written import json_of
 from tests.postgres import Server
@@ -63,6 +65,9 @@ def test_on_postgresql_the_history_lies_in_partitions_by_its_keys(postgres: Serv
         stored.put([((key.to_bytes(4, "big"), 3), 0, b"\0") for key in range(400)] + [((key, 0), 0, b"\0") for key in range(400)])
         stored.flush()
         assert StorePages(tx).tidy(800)
+        merging = Merging(800)
+        while not merging.step(tx, 90):
+            assert StorePages(tx).latest([(b"\0\0\0\1", 3), (399, 0)], [END, END]) == [b"\0", b"\0"]
         for name in ("history_lone", "history_shelves"):
             held = [tx.execute(text(f"SELECT count(*) FROM {name}_{number}")).scalar_one() for number in range(8)]
             assert sum(held) == 400 and min(held) > 20
@@ -141,8 +146,9 @@ def test_what_was_entered_one_by_one_before_is_answered_as_it_was_and_stands_bes
 
 
 def _back_to_0009(tx: Connection) -> None:
-    """Take the last step back."""
-    tx.execute(text("DROP TABLE audit_attachments"))
+    """Take the last steps back."""
+    for table in ("audit_attachments", "history_fresh_shelves", "history_fresh_lone"):
+        tx.execute(text(f"DROP TABLE {table}"))
     for act in ("update", "delete"):
         tx.execute(text(f"DROP TRIGGER IF EXISTS decisions_no_{act}" + (" ON decisions" if tx.dialect.name == "postgresql" else "")))
     if tx.dialect.name == "postgresql":

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from features.pages import END, SUM, Key, MemoryPages, Pages
 from serving import history, pending
+from serving.fresh import Merging
 from serving.history import StorePages
 from serving.pending import Change, Overlays, changes_of, entry
 from serving.store import Store
@@ -23,6 +24,7 @@ from tests.strategies import FEW, MANY
 
 KEYS: tuple[Key, ...] = ((b"a", 0), (b"a", 7), (b"a\x00b", 0), (-(2**63), 0), (3, 0))
 REPLACED: Key = (b"\xff\xff", 0)
+IN_PLACE = ("history_shelves", "history_lone", "history_fresh_shelves", "history_fresh_lone")
 PROCESSES = st.integers(0, 1)
 keys = st.sampled_from(KEYS)
 changes = st.tuples(keys, st.integers(-(2**63), 2**63 - 1), st.integers(0, 2**32 - 1), st.binary(max_size=20))
@@ -52,10 +54,11 @@ class Pending(RuleBasedStateMachine):
         self.open = ExitStack()
         self.stores = [self.open.enter_context(Store(self.url)) for _ in range(2)]
         with self.stores[0].write() as tx:
-            for table in ("history_shelves", "history_lone", "history_pages", "history_journal"):
+            for table in (*IN_PLACE, "history_pages", "history_journal"):
                 tx.execute(text(f"DELETE FROM {table}"))
             tx.execute(text("INSERT INTO history_journal (seq, changes) VALUES (0, :nothing)"), {"nothing": b""})
         self.memory, self.time, self.seen = MemoryPages(), 0, (MemoryPages(), 0)
+        self.merging = [Merging(0), Merging(0)]
         self.view: StorePages | None = None
         self.looking = ExitStack()
 
@@ -94,6 +97,13 @@ class Pending(RuleBasedStateMachine):
     def tidy(self, process: int, most: int, killed: bool) -> None:
         with self.committed(process, killed) as (tx, _):
             StorePages(tx).alone().tidy(most)
+
+    @rule(process=PROCESSES, most=st.integers(1, 6), killed=st.booleans())
+    def merge(self, process: int, most: int, killed: bool) -> None:
+        with self.committed(process, killed) as (tx, _):
+            StorePages(tx).alone()
+            if self.merging[process].step(tx, most):
+                self.merging[process] = Merging(0)
 
     @rule(process=PROCESSES)
     def begin_again(self, process: int) -> None:
@@ -178,7 +188,7 @@ def test_a_finished_sweep_leaves_nothing_pending_in_any_process(store_url: str) 
             with store.view() as tx:
                 overlay = StorePages(tx).overlay()
                 assert (overlay.size, overlay.shelves()) == (0, set())
-        assert len(one.read("history_shelves")) == len(one.read("history_journal")) == 1
+        assert len(one.read("history_fresh_shelves")) == len(one.read("history_journal")) == 1
 
 
 def test_entries_leave_the_journal_a_few_at_a_time(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

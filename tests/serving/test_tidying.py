@@ -6,8 +6,9 @@ import pytest
 
 from features.pages import END, SUM, Key
 from serving import tidying
+from serving.fresh import MERGED_UNTIL
 from serving.history import StorePages
-from serving.store import Store
+from serving.store import Store, mark
 from serving.tidying import Tidying
 from tests.features.rows_added import append_each
 
@@ -29,7 +30,7 @@ def read(store: Store) -> list[bytes | None]:
 
 
 def in_place(store: Store) -> int:
-    return len(store.read("history_lone"))
+    return len(store.read("history_fresh_lone"))
 
 
 def test_while_rows_keep_coming_they_are_left_alone_and_once_nobody_adds_any_all_go_to_their_place(
@@ -79,3 +80,36 @@ def test_one_who_comes_meanwhile_is_let_go_first(store_url: str, monkeypatch: py
         monkeypatch.setattr(StorePages, "tidy", meanwhile)
         tidy()
         assert in_place(store) == 6
+
+
+def test_what_was_written_lately_is_merged_when_nobody_adds_any_and_noted(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SLICE", 3), ("LATELY", 15)):
+        monkeypatch.setattr(tidying, name, value)
+    with Store(store_url) as store:
+        tidy, left = Tidying(store), []
+        for value in range(3):
+            pages = add(store, value)
+            for _ in range(3):
+                tidy()
+            assert read(store) == pages
+            left.append((in_place(store), len(store.read("history_lone"))))
+        with store.view() as tx:
+            assert mark(tx, MERGED_UNTIL) == 20
+    assert left == [(10, 0), (0, 10), (10, 10)]
+
+
+def test_very_much_is_merged_though_rows_keep_coming_and_goes_on_where_it_was(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SLICE", 3), ("AT_ONCE", 2), ("PAUSE", 0.0), ("LATELY", 1)):
+        monkeypatch.setattr(tidying, name, value)
+    found = []
+    with Store(store_url) as store:
+        add(store, 0)
+        with store.write() as tx:
+            assert StorePages(tx).alone().tidy(10)
+        tidy = Tidying(store)
+        for value in range(1, 4):
+            pages = add(store, value)
+            tidy()
+            assert read(store) == pages
+            found.append(len(store.read("history_lone")))
+    assert found == [4, 10, 10]
