@@ -16,8 +16,9 @@ from features.likeness import are_alike
 from features.photographs import ones
 from features.prefetch import AHEAD, prefetch
 
-_PART, _AT_ONCE = 4_096, 32
-"""Texts of a part, about; how many briefs are compared at once, which is what the processor does best."""
+_PART, _TOGETHER, _AT_ONCE = 4_096, 1 << 20, 32
+"""Texts of a part, about; texts that are dealt together, so that memory stays bounded however many there are; how many briefs are
+compared at once, which is what the processor does best."""
 
 _WORD, _MARKS, _SIZE, _TEXT, _WORDS = 0, 1, 3, 4, 5
 """What travels with a text: its word; two words of marks; its size, whether others are compared with it, its place in time; its number
@@ -48,7 +49,7 @@ def meet(words, by_time, tied, held, marked, starts, hashes, ratio, look_back): 
     ``words``, ``held`` and ``marked`` are by text, ``by_time`` lists the texts, and ``tied`` says for each place in that list where
     its instant begins. Returns the (pairs,) later and earlier texts that are alike.
     """
-    ends, dealt = _dealt(words, by_time, tied, held, marked)
+    ends, shift = _ends(words)
     largest = 1 + np.max(ends[1:] - ends[:-1])
     mask = 1
     while mask < 2 * largest:
@@ -57,9 +58,14 @@ def meet(words, by_time, tied, held, marked, starts, hashes, ratio, look_back): 
     order, free, heard = np.empty(largest, np.int32), np.empty(largest + 1, np.int32), np.empty((2, largest), np.int32)
     told, may = np.zeros((3, largest + _AT_ONCE), np.uint64), np.empty(largest + _AT_ONCE, np.bool_)
     bench = table, kinds, number, order, free, heard, told, may
-    left, right, count, part = np.empty(1024, np.int32), np.empty(1024, np.int32), 0, 0
+    left, right, count, part, dealt_to = np.empty(1024, np.int32), np.empty(1024, np.int32), 0, 0, 0
+    dealt = np.empty((0, _WORDS), np.uint64)
     while part < len(ends) - 1:
-        mine = dealt[ends[part] : ends[part + 1]]
+        if part == dealt_to:
+            begin, dealt_to = ends[part], _reach(ends, part)
+            dealt = np.empty((ends[dealt_to] - begin, _WORDS), np.uint64)
+            _deal(words, by_time, tied, held, marked, shift, part, ends[part:dealt_to] - begin, dealt)
+        mine = dealt[ends[part] - begin : ends[part + 1] - begin]
         found = _within(mine, ratio, look_back, bench, left[count:], right[count:])
         if count + found > len(left):  # no room: once more with more of it
             left, right = _longer(left, 2 * (count + found)), _longer(right, 2 * (count + found))
@@ -114,8 +120,8 @@ def _verified(starts, hashes, ratio, left, right):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def _dealt(words, by_time, tied, held, marked):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Deal texts to parts by the upper bits of their words, in order of time; where each part ends, and what travels with a text."""
+def _ends(words):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Count how many texts each part gets: where each ends if they lie one after the other, and which bits say the part."""
     n, bits = len(words), 0
     while n >> bits > _PART:
         bits += 1
@@ -123,18 +129,26 @@ def _dealt(words, by_time, tied, held, marked):  # type: ignore[no-untyped-def] 
     shift = np.uint64(63 - bits)
     for word in words:
         ends[np.int64((word * _TURN) >> np.uint64(1) >> shift) + 1] += 1
-    ends = np.cumsum(ends)
-    dealt = np.empty((n, _WORDS), np.uint64)
-    _deal(words, by_time, tied, held, marked, shift, ends[:-1].copy(), dealt)
-    return ends, dealt
+    return np.cumsum(ends), shift
 
 
 @borrowing
-def _deal(words, by_time, tied, held, marked, shift, free, dealt):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Deal, to where each part begins."""
+def _reach(ends, part):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Find up to which part texts are dealt together from this one on: at least to one, and to as many as hold so many texts."""
+    reach = part + 1
+    while reach < len(ends) - 1 and ends[reach + 1] - ends[part] <= _TOGETHER:
+        reach += 1
+    return reach
+
+
+@borrowing
+def _deal(words, by_time, tied, held, marked, shift, first, free, dealt):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Deal texts to some parts by the upper bits of their words, in order of time: what travels with each, where its part begins."""
     for place in range(len(words)):
         text = by_time[place]
-        part = np.int64((words[text] * _TURN) >> np.uint64(1) >> shift)
+        part = np.int64((words[text] * _TURN) >> np.uint64(1) >> shift) - first
+        if not 0 <= part < len(free):
+            continue
         mine = dealt[free[part]]
         free[part] += 1
         mine[_WORD], mine[_MARKS], mine[_MARKS + 1] = words[text], marked[text, 0], marked[text, 1]

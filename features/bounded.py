@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from features import duplicates, slices
 from features.buckets import answer, assemble
 from features.duck import Bucket, Duck
+from features.duplicates_dealt import TIMES, Dealt
 from features.facts import Facts, FeatureError
 from features.history import Floats, Ints
 from features.link_stream import CHUNK_ROWS, NUMBERED, STREAM, Numbered, follow, known
@@ -50,7 +51,7 @@ LEAST = 1 << 30
 # claim and of each byte of its text while stories are compared.
 _ROW_BYTES, _CELL_BYTES = 150, 50
 _MOST_BUCKETS, _SPREAD = 500, 11
-_NUMBER_BYTES, _CONTENT_BYTES = 150, (1_000, 12)
+_NUMBER_BYTES, _CONTENT_BYTES, _CLAIM_BYTES = 150, 1_000, 150
 
 
 def build(
@@ -165,10 +166,8 @@ class _Carrier:
             self.report("links", 1, 1)
         if found.duplicates:
             self.report("duplicates", 0, 1)
-            self._must_hold_contents()
-            tables = self.duck.whole(found.duplicates_columns)
-            values = duplicates.compute(found.duplicates, Facts(tables, tables["claims"], found.sources), self.threads)
-            waiting.put(len(shares) + 1, _numbers(tables), np.column_stack([values[name] for name in found.duplicates]))
+            for rows, answers in self._told():
+                waiting.put(len(shares) + 1, rows, answers)
             self.report("duplicates", 1, 1)
         return waiting
 
@@ -188,25 +187,23 @@ class _Carrier:
             tables = bucket.tables()
             yield _numbers(tables), answer(share, tables, self.plan.sources)
 
-    def _must_hold_contents(self) -> None:
-        """Refuse to compare stories and pictures of more claims than memory can hold, before it is tried."""
-        held = self.plan.duplicates_columns["claims"]
-        schema = self.duck.stored["claims"].schema
-        lengths = [
-            f'sum(strlen("{c}"))'
-            for c in held
-            if pa.types.is_string(schema.field(c).type) or pa.types.is_large_string(schema.field(c).type)
-        ]
-        with self.duck.session() as session:
-            text = session.execute(
-                f"SELECT {' + '.join(f'coalesce({each}, 0)' for each in lengths)} FROM ({self.duck.read('claims', held)})"
-            )
-            needed = self.duck.rows["claims"] * _CONTENT_BYTES[0] + int(text.fetchall()[0][0]) * _CONTENT_BYTES[1]
-        if needed > self.room:
+    def _told(self) -> Iterator[tuple[Ints, Floats]]:
+        """Answer the duplicates: texts are dealt to as many parts as the memory asks for."""
+        held, rows = self.plan.duplicates_columns["claims"], self.duck.rows["claims"]
+        if (needed := rows * _CLAIM_BYTES) > self.room:
             raise FeatureError(
-                f"duplicates: expected memory for the stories and pictures of {self.duck.rows['claims']:,} claims, found "
-                f"{_size(self.room + FLOOR)}; allow at least {_size(needed + FLOOR)}, or leave the duplicates out of the catalogue"
+                f"duplicates: expected memory for what is known of {rows:,} claims, found {_size(self.room + FLOOR)}; "
+                f"allow at least {_size(needed + FLOOR)}, or leave the duplicates out of the catalogue"
             )
+        lengths = " + ".join(f'coalesce(strlen("{column}"), 0)' for column in held if column in duplicates.COLUMNS.values())
+        with self.duck.session() as session:
+            text = int(session.execute(f"SELECT sum({lengths}) FROM ({self.duck.read('claims', held)})").fetchall()[0][0])
+        parts = self.buckets or min(_MOST_BUCKETS, -(-(rows * _CONTENT_BYTES + text * TIMES) * 2 // self.room))
+        folder = self.duck.folder / "duplicates"
+        folder.mkdir()
+        dealt = Dealt(self.duck, folder, parts, self.room // TIMES, self.threads)
+        yield from dealt.answers(self.plan.duplicates, held)
+        shutil.rmtree(folder)
 
     def _buckets_for(self, share: Share) -> int:
         """Count the buckets that a share needs so that each fits, with what the kernel needs beside it."""

@@ -71,7 +71,7 @@ class Bucket:
             folder.mkdir()
             with pa.OSFile(str(self.files[table])) as file:
                 stream = pa.ipc.open_stream(file)
-                _deal((b.append_column("bucket", pa.array(b[f"_slice_{by}"].to_numpy() % count)) for b in stream), folder, table)
+                deal((b.append_column("bucket", pa.array(b[f"_slice_{by}"].to_numpy() % count)) for b in stream), folder, table)
         return folder
 
     def forget(self) -> None:
@@ -128,13 +128,10 @@ class Duck:
         held = frame(pa.schema([self.stored[table].schema.field(column) for column in columns]).empty_table())
         return held.assign(**{ROW: np.empty(0, dtype=np.int64)}) if table == "claims" else held
 
-    def whole(self, columns: Columns) -> dict[str, pd.DataFrame]:
-        """Read some columns of whole tables into memory."""
+    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Read some columns of a table, as many rows at a time as suits; claims come in any order, each with its number."""
         with self.session() as session:
-            return {
-                table: frame(session.sql(self.read(table, held)).to_arrow_table()) if self.rows[table] else self.empty(table, held)
-                for table, held in columns.items()
-            }
+            yield from session.sql(self.read(table, columns)).to_arrow_reader(_DEALT_ROWS)
 
     def dealt(self, share: Share, buckets: int) -> Iterator[Bucket]:
         """Deal what a share needs to buckets on disk and yield one bucket with claims after the other; each is gone after its turn."""
@@ -144,7 +141,7 @@ class Duck:
             if query := self._dealing(share, table, buckets):
                 with self.session() as session:
                     rows = session.sql(f"SELECT *, {_slicing(share, table)} FROM ({query})").to_arrow_reader(_DEALT_ROWS)
-                    _deal((_placed(batch, share, table, asked, buckets) for batch in rows), folder, table)
+                    deal((_placed(batch, share, table, asked, buckets) for batch in rows), folder, table)
         for number in range(buckets):
             bucket = Bucket({table: folder / f"{table}-{number}.arrows" for table in share.columns}, share, self)
             if bucket.files["claims"].exists():
@@ -242,8 +239,8 @@ def _placed(batch: pa.RecordBatch, share: Share, table: str, asked: _Asked, buck
     return batch.drop_columns(_HASH).append_column("bucket", pa.array(bucket))
 
 
-def _deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
-    """Append the rows of each batch to the files of their buckets."""
+def deal(batches: Iterable[pa.RecordBatch], folder: Path, table: str) -> None:
+    """Append the rows of each batch to ``<table>-<bucket>.arrows`` as their column ``bucket`` says; those of a negative one to none."""
     with ExitStack() as stack:
         writers: dict[int, pa.RecordBatchStreamWriter] = {}
         for batch in batches:

@@ -7,31 +7,37 @@ costs no more than one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
 from features import history
 from features.facts import PROBES, Facts, take
-from features.history import NEVER, Floats, Ints
+from features.history import NEVER, Floats, History, Ints
 from features.names import Names
 from features.narratives import near_narratives, plain, shingles
 from features.photographs import hashes_of, near_photographs
 from features.spec import DAY_US, Direct
 
-_COLUMNS = {"narrative": "narrative", "photo": "photo_hash"}
+COLUMNS = {"narrative": "narrative", "photo": "photo_hash"}
+"""Column of the claims by kind of content."""
+
 _NEVER_TOLD = np.iinfo(np.int64).max
+_AT_ONCE = 1 << 18
+"""Claims whose contents are counted at once: each brings everything that is near."""
+
 _MEASURES = ("reuse_others", "reuse_own", "days_since_reuse_others")
 
 DUPLICATE_FEATURES: dict[str, Direct] = {
     f"{kind}_{what}": Direct(
         f"{kind}_{what}", "duplicates", tuple(f"{t}.{c}" for t in (PROBES, "claims") for c in ("filed_at", "customer_id", column))
     )
-    for kind, column in _COLUMNS.items()
+    for kind, column in COLUMNS.items()
     for what in _MEASURES
 }
 """Every feature of this module, by name."""
@@ -56,6 +62,54 @@ class Contents:
     neighbours: Ints
 
 
+@dataclass(frozen=True, eq=False)
+class Claims:
+    """What is counted: every claim's telling, and every claim asked about; instants in microseconds, customers as codes.
+
+    Parameters
+    ----------
+    told, teller
+        When each claim is known, and whose it is.
+    filed, whose
+        When each claim asked about was filed, and by whom.
+    customers
+        How many codes there are.
+    """
+
+    told: Ints
+    teller: Ints
+    filed: Ints
+    whose: Ints
+    customers: int
+
+    @classmethod
+    def of(cls, facts: Facts) -> Claims:
+        """Read them from tables at hand."""
+        codes = facts.codes("claims", "customer_id"), facts.codes(PROBES, "customer_id")
+        return cls(facts.known("claims"), codes[0], facts.instants(PROBES, "filed_at"), codes[1], facts.vocabulary("customer_id"))
+
+
+@dataclass(frozen=True, eq=False)
+class Distinct:
+    """Different contents of some claims.
+
+    Parameters
+    ----------
+    held, asked
+        Content of each claim, and of each claim asked about, as in :class:`Contents`.
+    texts
+        The contents by number.
+    first, told
+        When each was first known, and whether a claim told it: others are compared with those only.
+    """
+
+    held: Ints
+    asked: Ints
+    texts: pa.Array
+    first: Ints
+    told: npt.NDArray[np.bool_]
+
+
 def compute(names: Collection[str], facts: Facts, threads: int = 1) -> dict[str, Floats]:
     """Compute how often the content of each claim asked about was used before.
 
@@ -76,37 +130,100 @@ def compute(names: Collection[str], facts: Facts, threads: int = 1) -> dict[str,
         without content or customer, the days also without an earlier one.
     """
     found: dict[str, Floats] = {}
-    for kind in _COLUMNS:
-        if any(name.startswith(f"{kind}_") for name in names):
-            measures = _measure(contents(kind, facts, threads), facts)
-            found |= {f"{kind}_{what}": values for what, values in zip(_MEASURES, measures, strict=True)}
-    return {name: found[name] for name in names}
+    for kind in kinds_of(names):
+        measured = [*measure(contents(kind, facts, threads), Claims.of(facts))]
+        measures = np.concatenate(measured) if measured else np.empty((0, len(_MEASURES)))
+        found |= zip(names_of(kind), measures.T, strict=True)
+    return {name: np.ascontiguousarray(found[name]) for name in names}
+
+
+def kinds_of(names: Collection[str]) -> tuple[str, ...]:
+    """Return the kinds of contents that some features look at."""
+    return tuple(kind for kind in COLUMNS if any(name in names for name in names_of(kind)))
+
+
+def names_of(kind: str) -> tuple[str, ...]:
+    """Name the measures of a kind, in the order in which :func:`measure` finds them."""
+    return tuple(f"{kind}_{what}" for what in _MEASURES)
 
 
 def contents(kind: str, facts: Facts, threads: int = 1) -> Contents:
     """Find the distinct contents of a kind (``"narrative"``, ``"photo"``) and which are nearly the same."""
-    column, alone = _COLUMNS[kind], facts.frame("claims") is facts.probes
+    column, alone = COLUMNS[kind], facts.frame("claims") is facts.probes
     texts = [facts.texts(table, column) for table in (("claims",) if alone else ("claims", PROBES))]
     joint = pa.chunked_array([chunk for text in texts for chunk in text.chunks], type=pa.large_string())
-    joint = plain(joint) if kind == "narrative" else joint
-    names = Names()
-    codes, n = names.number(pc.if_else(pc.equal(joint, ""), pa.scalar(None, pa.large_string()), joint)), len(names)
-    different = names.texts()
-    held, asked = (codes, codes.copy()) if alone else (codes[: len(texts[0])], codes[len(texts[0]) :])
+    found = distinct(
+        kind, reduced(kind, joint), None if alone else len(texts[0]), facts.known("claims"), facts.instants(PROBES, "filed_at")
+    )
     if kind == "narrative":
-        first, early = _first_told(held, facts.known("claims"), asked, facts.instants(PROBES, "filed_at"), n)
-        asking, asked[early] = np.unique(np.stack([asked[early], facts.instants(PROBES, "filed_at")[early]]), axis=1, return_inverse=True)
-        asked[early] += n
-        stories = pa.concat_arrays([different, different.take(pa.array(asking[0]))]) if asking.shape[1] else different
-        told = np.append(first != _NEVER_TOLD, np.zeros(asking.shape[1], dtype=bool))
-        left, right = near_narratives(shingles(stories, threads), np.append(first, asking[1]), told, threads)
-        n = len(told)
+        left, right = near_narratives(shingles(found.texts, threads), found.first, found.told, threads)
     else:
-        left, right = near_photographs(hashes_of(different))
-    own = np.arange(n, dtype=np.int64)
-    one, other = np.concatenate([left, right, own]), np.concatenate([right, left, own])
-    table = history.group(one, np.zeros(len(one), dtype=np.int64), n)
-    return Contents(held, asked, table.starts, other[table.order])
+        left, right = near_photographs(hashes_of(found.texts))
+    return Contents(found.held, found.asked, *side_by_side(left, right, len(found.texts)))
+
+
+def reduced(kind: str, texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Reduce texts to what makes them equal; what nothing remains of is missing."""
+    plainly = plain(texts) if kind == "narrative" else texts
+    return pc.if_else(pc.equal(plainly, ""), pa.scalar(None, pa.large_string()), plainly)
+
+
+def distinct(kind: str, texts: pa.ChunkedArray, claims: int | None, known: Ints, filed: Ints) -> Distinct:
+    """Make equal contents one.
+
+    Parameters
+    ----------
+    kind
+        Of what kind they are.
+    texts
+        Of the claims, then of those asked about; as :func:`reduced` leaves them.
+    claims
+        How many of them are the claims'; ``None``: the claims are asked about themselves, and there are no others.
+    known, filed
+        When each claim is known, and when each claim asked about was filed.
+    """
+    names = Names()
+    codes, n = names.number(texts), len(names)
+    held, asked = (codes, codes.copy()) if claims is None else (codes[:claims], codes[claims:])
+    first, early = _first_told(held, known, asked, filed, n)
+    if kind != "narrative":  # every two of them are compared, whenever they were shown
+        return Distinct(held, asked, names.texts(), first, first != _NEVER_TOLD)
+    asking, asked[early] = np.unique(np.stack([asked[early], filed[early]]), axis=1, return_inverse=True)
+    asked[early] += n
+    stories = pa.concat_arrays([names.texts(), names.texts().take(pa.array(asking[0]))]) if asking.shape[1] else names.texts()
+    told = np.append(first != _NEVER_TOLD, np.zeros(asking.shape[1], dtype=bool))
+    return Distinct(held, asked, stories, np.append(first, asking[1]), told)
+
+
+def side_by_side(left: Ints, right: Ints, n: int) -> tuple[Ints, Ints]:
+    """Lay the contents that are near each of n, itself included, side by side: where each one's begin, and which they are.
+
+    >>> starts, near = side_by_side(np.array([2]), np.array([0]), 3)
+    >>> [near[starts[c] : starts[c + 1]].tolist() for c in range(3)]
+    [[0, 2], [1], [2, 0]]
+    """
+    found: tuple[Ints, Ints] = _side_by_side(left, right, n)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _side_by_side(left, right, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    starts = np.zeros(n + 1, dtype=np.int64)
+    for pair in range(len(left)):
+        starts[left[pair] + 1] += 1
+        starts[right[pair] + 1] += 1
+    for content in range(n):
+        starts[content + 1] += starts[content] + 1
+    free, near = starts[:-1].copy(), np.empty(starts[n], dtype=np.int32)
+    for content in range(n):
+        near[free[content]] = content
+        free[content] += 1
+    for pair in range(len(left)):
+        one, other = left[pair], right[pair]
+        near[free[one]], near[free[other]] = other, one
+        free[one] += 1
+        free[other] += 1
+    return starts, near
 
 
 def _first_told(held: Ints, known: Ints, asked: Ints, filed: Ints, n: int) -> tuple[Ints, Ints]:
@@ -117,31 +234,38 @@ def _first_told(held: Ints, known: Ints, asked: Ints, filed: Ints, n: int) -> tu
     return first, np.flatnonzero((asked >= 0) & (filed < np.append(first, NEVER)[asked]))
 
 
-def _measure(found: Contents, facts: Facts) -> tuple[Floats, Floats, Floats]:
-    """Count the uses of every probe's content and of its neighbours before filing, by others and by the same customer."""
-    filed, whose = facts.instants(PROBES, "filed_at"), facts.codes(PROBES, "customer_id")
-    told, teller = facts.known("claims"), facts.codes("claims", "customer_id")
-    known = (found.asked >= 0) & (whose >= 0)
-    probe, content = _spread(found, known)
-    past = history.group(np.where((told == NEVER) | (teller < 0), -1, found.held), told, len(found.starts) - 1)
-    asked = history.group(content, filed[probe], len(found.starts) - 1)
-    upper, lower = history.positions(past, asked, np.zeros(1, dtype=np.int64))[:, 0], past.starts[asked.keys]
-    probe = probe[asked.order]
-    own, latest = _uses(past.starts, past.gather(teller), lower, upper, asked.starts, whose[probe], facts.vocabulary("customer_id"))
+def measure(found: Contents, claims: Claims) -> Iterator[Floats]:
+    """Count the uses of every asked content and of its neighbours before filing: (some, measures) at a time, in the order asked."""
+    n = len(found.starts) - 1
+    past = history.group(np.where((claims.told == NEVER) | (claims.teller < 0), -1, found.held), claims.told, n)
+    tellers = past.gather(claims.teller)
+    for begin in range(0, len(claims.filed), _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE)
+        yield _measured(found, found.asked[some], claims.filed[some], claims.whose[some], past, tellers, claims.customers)
+
+
+def _measured(found: Contents, asked: Ints, filed: Ints, whose: Ints, past: History, tellers: Ints, customers: int) -> Floats:
+    """Count for some of those asked about."""
+    known = (asked >= 0) & (whose >= 0)
+    probe, content = _spread(found, asked, known)
+    met = history.group(content, filed[probe], len(found.starts) - 1)
+    upper, lower = history.positions(past, met, np.zeros(1, dtype=np.int64))[:, 0], past.starts[met.keys]
+    probe = probe[met.order]
+    own, latest = _uses(past.starts, tellers, lower, upper, met.starts, whose[probe], customers)
     totals = np.zeros((2, len(filed)), dtype=np.int64)
     np.add.at(totals[0], probe, upper - lower - own)
     np.add.at(totals[1], probe, own)
     last = np.full(len(filed), NEVER)
     np.maximum.at(last, probe, take(past.times, latest, NEVER))
     days = np.where(last == NEVER, np.nan, (filed - np.where(last == NEVER, filed, last)) / DAY_US)
-    return np.where(known, totals[0], np.nan), np.where(known, totals[1], np.nan), np.where(known, days, np.nan)
+    return np.column_stack([np.where(known, totals[0], np.nan), np.where(known, totals[1], np.nan), np.where(known, days, np.nan)])
 
 
-def _spread(found: Contents, known: np.ndarray) -> tuple[Ints, Ints]:
+def _spread(found: Contents, asked: Ints, known: np.ndarray) -> tuple[Ints, Ints]:
     """Pair each probe with every content near its own."""
     rows = np.flatnonzero(known)
-    begins = found.starts[found.asked[rows]]
-    near = found.starts[found.asked[rows] + 1] - begins
+    begins = found.starts[asked[rows]]
+    near = found.starts[asked[rows] + 1] - begins
     within = np.arange(near.sum()) - np.repeat(np.cumsum(near) - near, near)
     return np.repeat(rows, near), found.neighbours[np.repeat(begins, near) + within]
 

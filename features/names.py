@@ -23,7 +23,7 @@ from features.prefetch import AHEAD, prefetch
 from features.words import Bytes, buffers_of
 
 _FEW, _AT_ONCE = 1 << 10, 1 << 16
-_SLACK, _TAG = 1 << 12, 32
+_SLACK, _TAG, _HASH_BITS = 1 << 12, 32, 31
 _NUMBERS = (1 << _TAG) - 1
 _PRIME, _START = np.uint64(0x9E3779B97F4A7C15), np.uint64(1469598103934665603)
 
@@ -102,6 +102,19 @@ def different(texts: pa.ChunkedArray) -> int:
     names = Names()
     names.number(texts)
     return len(names)
+
+
+def parts_of(texts: pa.Array, parts: int) -> Ints:
+    """Deal texts to parts by what they say: (n,) numbers below ``parts``, the same for equal texts; −1 for a missing one.
+
+    >>> parts = parts_of(pa.array(["a", None, "b", "a"], pa.large_string()), 500)
+    >>> bool(parts[0] == parts[3] >= 0), int(parts[1])
+    (True, -1)
+    """
+    hashes = np.empty(len(texts), dtype=np.int64)
+    _hash(*buffers_of(texts), hashes)
+    # By the upper bits: the lower ones say where a text is looked up, and must not be the same in all of a part.
+    return np.where(texts.is_valid().to_numpy(zero_copy_only=False), hashes * parts >> _HASH_BITS, -1)
 
 
 def _longer(values: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

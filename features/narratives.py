@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from itertools import accumulate, chain
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ __all__ = [
     "briefs",
     "may_be_alike",
     "near_narratives",
+    "near_signed",
     "plain",
     "plain_text",
     "shingle",
@@ -51,6 +52,14 @@ everybody fills in anew, each use meets at least so many earlier ones, not all."
 _RUN, BANDS, _ROWS, _SEED, _FEW = 3, 32, 4, 20210901, 32
 
 Part = TypeVar("Part")
+
+
+class Bands(Protocol):
+    """The (n,) words of each band, by its number: an array, or what reads them when they are asked for."""
+
+    def __getitem__(self, band: int, /) -> Words:
+        """Return the words of one band."""
+
 
 _MERGED = 1 << 20
 """Pairs that may be held twice before repetitions are taken out."""
@@ -171,13 +180,30 @@ def near_narratives(sets: Shingles, first: Ints, told: npt.NDArray[np.bool_] | N
     """
     bands, whole = sign(sets, threads)
     held = np.ones(len(first), dtype=bool) if told is None else told
+    return near_signed(bands, whole, sets, marks(sets.starts, sets.hashes), first, held, threads)
+
+
+def near_signed(
+    bands: Bands, whole: Words, sets: Shingles, marked: Words, first: Ints, told: npt.NDArray[np.bool_], threads: int = 1
+) -> tuple[Ints, Ints]:
+    """Find pairs of narratives that are nearly the same, wherever what is known of them lies.
+
+    Parameters
+    ----------
+    bands, whole
+        As :func:`sign` makes them; bands are asked for one after the other.
+    sets, first, told, threads
+        As for :func:`near_narratives`.
+    marked
+        (n, 3) as :func:`features.band.marks` makes them.
+    """
     by_time, tied = _in_time(first, whole)
-    known = (held, marks(sets.starts, sets.hashes), sets.starts, sets.hashes, ALIKE, LOOK_BACK)
+    known = (told, marked, sets.starts, sets.hashes, ALIKE, LOOK_BACK)
     left = right = np.empty(0, dtype=np.int32)
     kept = _MERGED
     with ThreadPoolExecutor(threads) as pool:
         for begin in range(0, BANDS, threads):
-            found = list(pool.map(lambda band: meet(band, by_time, tied, *known), bands[begin : begin + threads]))
+            found = list(pool.map(lambda band: meet(bands[band], by_time, tied, *known), range(begin, min(begin + threads, BANDS))))
             left, right = (np.concatenate([before, *(pairs[side] for pairs in found)]) for side, before in enumerate((left, right)))
             # A template that everybody uses meets itself in every band: what was found twice must not pile up.
             if len(left) > 2 * kept:

@@ -39,12 +39,12 @@ def near_photographs(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
     >>> near_photographs(np.array([0b0, 0b111, 0xFFFF], dtype=np.uint64))
     (array([1]), array([0]))
     """
-    keys = bands_of(hashes)
     never = np.zeros(len(hashes), dtype=np.int64)
-    tables = [group(keys[:, band], never, 1 << _WIDTH) for band in range(_BANDS)]
-    # A bucket's hashes lie side by side: asking memory for each by itself would cost more than all comparisons.
-    bands = [(np.int64(band), table.starts, table.order, hashes[table.order]) for band, table in enumerate(tables)]
-    found = [_pairs(*band) for band in bands]
+    found = []
+    for band in range(_BANDS):
+        table = group(_band_of(hashes, band), never, 1 << _WIDTH)
+        # A bucket's hashes lie side by side: asking memory for each by itself would cost more than all comparisons.
+        found.append(_pairs(np.int64(band), table.starts, table.order, hashes[table.order]))
     return np.concatenate([left for left, _ in found]), np.concatenate([right for _, right in found])
 
 
@@ -81,8 +81,11 @@ def _digits(data, offsets, found):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 def bands_of(hashes: npt.NDArray[np.uint64]) -> Ints:
     """Cut (n,) hashes into (n, bands) bands of 16 bits."""
-    shifts = np.arange(_BANDS, dtype=np.uint64) * np.uint64(_WIDTH)
-    return ((hashes[:, None] >> shifts) & np.uint64((1 << _WIDTH) - 1)).astype(np.int64)
+    return np.column_stack([_band_of(hashes, band) for band in range(_BANDS)])
+
+
+def _band_of(hashes: npt.NDArray[np.uint64], band: int) -> Ints:
+    return ((hashes >> np.uint64(band * _WIDTH)) & np.uint64((1 << _WIDTH) - 1)).astype(np.int64)
 
 
 @borrowing

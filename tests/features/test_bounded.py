@@ -138,7 +138,7 @@ def test_stories_that_memory_cannot_hold_are_refused_before_they_are_compared(tm
     tables = random_tables(1)
     tables["claims"] = tables["claims"].assign(narrative="it melted " * 300_000)
     held = stored(tables, tmp_path)
-    with pytest.raises(FeatureError, match=r"duplicates: .* of 30 claims, found 1\.0 GB; allow at least 1\.\d GB, or leave"):
+    with pytest.raises(FeatureError, match=r"duplicates: .* 90,\d+,\d+ bytes of narrative .*; allow 0\.40 GB more, or leave"):
         bounded.build(held, tmp_path / "found.parquet", FEATURES, memory=LEAST)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".") or path.name == "found.parquet"]
 
