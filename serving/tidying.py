@@ -1,8 +1,8 @@
 """What is pending in the history is put in its place beside the requests: while nobody asks for anything, or when much has gathered.
 
 Writes are taken in slices, each a transaction short enough for a claim to wait for, and in the order in which logs lie in the tables,
-so that logs that lie together are written together. A slice that was cut off is done again; several processes may do it at the
-same time, and then take turns.
+so that logs that lie together are written together. A slice that was cut off is done again. Of several processes one does it: slices are
+counted, and who finds that they were counted on since it looked last leaves them to whoever does that, until it finds that nobody does.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ LATELY = 1 << 20
 """So many changes are merged into the large tables when nobody asks for anything; eight times as many are though requests come."""
 
 _MERGED_AT_ANY_TIME = 8
+
+_TURN = "history/slices"
 
 PAUSE = 0.004
 """Seconds between two slices while requests come, so that those that wait go first."""
@@ -63,26 +65,31 @@ class Tidying:
 
     def __init__(self, store: Store, much: int = MUCH) -> None:
         self._store, self._much = store, much
-        self._before, self._merging = -1, Merging(0)
+        self._before, self._turn, self._merging = -1, 0, Merging(0)
 
     def __call__(self) -> None:
-        """Do some slices if nothing was added since the last call, or if much is pending or was written lately."""
+        """Do some slices if nothing was added since the last call, or if much is pending or was written lately; one process does."""
         with self._store.view() as tx:
             overlay = StorePages(tx).overlay()
             size, through, placed = overlay.size, overlay.through, overlay.base
-            lately = placed - (mark(tx, MERGED_UNTIL) or 0)
+            lately, turn = placed - (mark(tx, MERGED_UNTIL) or 0), mark(tx, _TURN) or 0
         is_idle, self._before = through == self._before, through
-        if size and (is_idle or size > self._much):
+        is_mine, self._turn = turn == self._turn, turn
+        if is_mine and size and (is_idle or size > self._much):
             self._in_slices(lambda _, pages: pages.tidy(SLICE), through, is_idle)
-        if lately > (LATELY if is_idle else _MERGED_AT_ANY_TIME * LATELY):
+        if is_mine and lately > (LATELY if is_idle else _MERGED_AT_ANY_TIME * LATELY):
             self._merging = self._merging if self._merging.until else Merging(placed)
             self._in_slices(self._merge, through, is_idle)
 
     def _in_slices(self, work: Callable[[Connection, StorePages], bool], through: int, is_idle: bool) -> None:
-        """Go on, each slice a transaction, until that was all, or while nobody asks for anything until somebody does."""
+        """Go on, a transaction each, until that was all, somebody else is at it, or nobody was asking for anything and somebody does."""
         for _ in range(AT_ONCE):
             with self._store.write() as tx:
                 pages = StorePages(tx).alone()
+                if (mark(tx, _TURN) or 0) != self._turn:
+                    return
+                self._turn += 1
+                set_mark(tx, _TURN, self._turn)
                 added = pages.overlay().through != through
                 is_over = work(tx, pages)
             if is_over or (is_idle and added):

@@ -113,3 +113,18 @@ def test_very_much_is_merged_though_rows_keep_coming_and_goes_on_where_it_was(st
             assert read(store) == pages
             found.append(len(store.read("history_lone")))
     assert found == [4, 10, 10]
+
+
+def test_of_two_processes_one_does_it_until_it_stops(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SLICE", 2), ("AT_ONCE", 1)):
+        monkeypatch.setattr(tidying, name, value)
+    with Store(store_url) as one, Store(store_url) as other:
+        add(one, 1)
+        first, second, found = Tidying(one), Tidying(other), []
+        for tidy in (first, second, first, second, first, second, second, first, second):
+            tidy()
+            found.append(in_place(one))
+        for _ in range(4):
+            second()
+        assert in_place(one) == 10
+    assert found == [0, 0, 2, 2, 4, 4, 4, 4, 4]  # who takes over begins anew
