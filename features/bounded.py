@@ -8,9 +8,9 @@ What does not fit into a bucket, one busy key, is measured slice by slice (:mod:
 memory allowed, where ordinary buckets take two thirds, and reads the key's rows again for every million of its claims.
 
 What the memory must always hold: Python and its libraries (:data:`FLOOR`); for links a state proportional to customers and
-what they share, some 150 bytes for each; for duplicates the distinct stories and pictures of all claims, some 1,000 bytes
-and twelve times the text of each. Where that is too much a :class:`~features.facts.FeatureError` says how much would do:
-for duplicates before they start, for links as soon as it is known how many there are.
+what they share, some 100 bytes for each; for duplicates some 150 bytes of every claim, half of them in files that the system
+may write out, and one text as often as it was told. Where that is too much a :class:`~features.facts.FeatureError` says how
+much would do: for duplicates before they start, for links as soon as it is known how many there are.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 
 from features import duplicates, slices
 from features.buckets import answer, assemble
-from features.duck import Bucket, Duck
+from features.duck import Bucket, Duck, in_order
 from features.duplicates_dealt import TIMES, Dealt
 from features.facts import Facts, FeatureError
 from features.history import Floats, Ints
@@ -51,7 +51,7 @@ LEAST = 1 << 30
 # claim and of each byte of its text while stories are compared.
 _ROW_BYTES, _CELL_BYTES = 150, 50
 _MOST_BUCKETS, _SPREAD = 500, 11
-_NUMBER_BYTES, _CONTENT_BYTES, _CLAIM_BYTES = 150, 1_000, 150
+_NUMBER_BYTES, _CONTENT_BYTES, _CLAIM_BYTES = 100, 1_000, 150
 
 
 def build(
@@ -226,7 +226,7 @@ class _Carrier:
             for tables, wanted in self._pieces(duck):
                 facts = Numbered(tables, tables["claims"], sources)
                 writer.write_table(known(facts, wanted, _numbers(tables) if "claims" in wanted else None))
-        yield from follow(duck.sorted(events, "time", CHUNK_ROWS), found.kinds, found.links, self.room // 2)
+        yield from follow(in_order(events, "time", CHUNK_ROWS), found.kinds, found.links, self.room // 2, counts)
         shutil.rmtree(duck.folder)
 
     def _pieces(self, duck: Duck) -> Iterator[tuple[dict[str, pd.DataFrame], tuple[str, ...]]]:

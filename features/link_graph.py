@@ -123,7 +123,8 @@ class LinkGraph:
     def nbytes(self) -> int:
         """Bytes held: by customers, entities, their pairs, recent claims, and rows of the latest instant."""
         rows = [column for held in (self._recent, *self._waiting) for column in held.columns]
-        held = self._who.nbytes + self._what.nbytes + self._pairs.nbytes + self._since.nbytes + self._merges.nbytes
+        pairs, merges = self._counts[growth.PAIRS], self._counts[growth.MERGES]
+        held = self._who.nbytes + self._what.nbytes + self._pairs[:pairs].nbytes + self._since[:pairs].nbytes + self._merges[:merges].nbytes
         return held + sum(column.nbytes for column in rows)
 
     def advance(self, sightings: Seen, claims: Seen, standing: Seen, asked: Seen, asked_for: Ints) -> Floats:
@@ -160,7 +161,7 @@ class LinkGraph:
         self._counts[growth.SIGHTED :] = 0
         while not self._run(rows, kept, products, horizon, found):
             wanted = 2 * int(self._counts[growth.NEEDED])
-            self._pairs, self._since = _longer(self._pairs, wanted, -1), _longer(self._since, wanted, 0)
+            self._pairs, self._since = _longer(self._pairs, wanted), _longer(self._since, wanted)
         passed = (int(self._counts[place]) for place in (growth.SIGHTED, growth.CLAIMED, growth.STOOD))
         self._waiting = [held.only(slice(at, None)) for held, at in zip(waiting, passed, strict=True)]
         counted = claimed.only(slice(int(self._counts[growth.CLAIMED])))
@@ -182,15 +183,20 @@ class LinkGraph:
         return max(self._until, *(int(times[-1]) for times in columns if len(times)), NEVER)
 
     def _make_room(self, customers: list[Ints], entities: list[Ints]) -> None:
-        """Lengthen the arrays to the largest code."""
+        """Lengthen the arrays to the largest code, and by more than was asked for: there will be larger ones."""
         n = max(int(codes.max(initial=-1)) for codes in customers) + 1
         m = max(int(codes.max(initial=-1)) for codes in entities) + 1
         if max(n, m) > np.iinfo(np.int32).max:
             raise ValueError(f"codes: expected fewer than 2³¹ customers and entities times kinds, found {n} and {m}; number them densely")
-        wide = len(self._who)
-        if n > wide:
-            self._who = _longer(self._who, max(n, 2 * wide), 0)
-            fresh = np.arange(wide, len(self._who))
+        wide, many = len(self._who), len(self._what)
+        self.reserve(max(n, 2 * wide) if n > wide else wide, max(m, 2 * many) if m > many else many)
+
+    def reserve(self, customers: int, entities: int) -> None:
+        """Make room for codes below these numbers: of customers, and of entities of all kinds together."""
+        wide, many = len(self._who), len(self._what)
+        if customers > wide:
+            self._who, self._merges = _longer(self._who, customers), _longer(self._merges, customers)
+            fresh = np.arange(wide, customers)
             for column, value in (
                 (growth.PARENT, fresh),
                 (growth.LAG_PARENT, fresh),
@@ -199,17 +205,15 @@ class LinkGraph:
                 (growth.LINKS, -1),
             ):
                 self._who[wide:, column] = value
-            self._merges = _longer(self._merges, len(self._who), 0)
-        if m > len(self._what):
-            begin = len(self._what)
-            self._what = _longer(self._what, max(m, 2 * begin), 0)
-            self._what[begin:, growth.NEWEST] = -1
+        if entities > many:
+            self._what = _longer(self._what, entities)
+            self._what[many:, growth.NEWEST] = -1
 
 
-def _longer(column: np.ndarray, size: int, fill: int) -> np.ndarray:
-    """Lengthen an array along its first axis; it is returned as it is where it is long enough."""
+def _longer(column: np.ndarray, size: int) -> np.ndarray:
+    """Lengthen an array by zeros along its first axis; it is returned as it is where it is long enough."""
     if len(column) >= size:
         return column
-    longer = np.full((size, *column.shape[1:]), fill, dtype=column.dtype)
+    longer = np.zeros((size, *column.shape[1:]), dtype=column.dtype)  # takes memory only as far as it is written to
     longer[: len(column)] = column
     return longer

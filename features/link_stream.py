@@ -27,8 +27,8 @@ STREAM = pa.schema(
 )
 """Columns of the stream: microseconds, number of the source, number of the claim asked about, identifiers (−1: none), a change."""
 
-CHUNK_ROWS = 1 << 20
-"""Rows of the stream that are looked at together (1,048,576 rows of about 50 bytes, twice that as arrays)."""
+CHUNK_ROWS = 1 << 18
+"""Rows of the stream that are looked at together (262,144 rows of about 50 bytes, twice that as arrays)."""
 
 _SOURCES = (*LINK_SOURCES, ASKED)
 
@@ -70,7 +70,11 @@ def _lines(source: str, events: Events, rows: Ints | None) -> pa.Table:
 
 
 def follow(
-    stream: Iterable[pa.Table | pa.RecordBatch], kinds: Mapping[str, tuple[str, ...]], names: tuple[str, ...], room: int
+    stream: Iterable[pa.Table | pa.RecordBatch],
+    kinds: Mapping[str, tuple[str, ...]],
+    names: tuple[str, ...],
+    room: int,
+    counts: Mapping[str, int] | None = None,
 ) -> Iterator[tuple[Ints, Floats]]:
     """Let the stream pass and answer the claims in it.
 
@@ -84,6 +88,8 @@ def follow(
         Link features wanted.
     room
         Bytes that the state may take.
+    counts
+        How many numbers each kind of identifier has, if that is known: the state then need not grow.
 
     Yields
     ------
@@ -96,6 +102,7 @@ def follow(
         If the state outgrows the room.
     """
     links = Links(kinds)
+    links.reserve(counts or {})
     for piece in stream:
         columns = {name: np.asarray(piece[name].to_numpy(zero_copy_only=False), dtype=np.int64) for name in STREAM.names}
         events = Events(columns.pop("time"), columns)

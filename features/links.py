@@ -121,6 +121,11 @@ class Links:
         """Bytes that the state holds."""
         return sum(graph.nbytes for _, graph in self._graphs.values())
 
+    def reserve(self, counts: Mapping[str, int]) -> None:
+        """Make room at once for so many different customers and entities, by column."""
+        for kinds, graph in self._graphs.values():
+            graph.reserve(counts.get("customer_id", 0), len(kinds) * max(counts.get(kind, 0) for kind in kinds))
+
     def advance(self, known: Mapping[str, Events], asked: Events) -> dict[str, Floats]:
         """Let a chunk of time pass, and answer the claims in it.
 

@@ -90,7 +90,7 @@ def chunks(files: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.Table]:
     """Read some columns of Parquet files one after the other, as tables of :data:`CHUNK` rows; the last may be shorter."""
     held: list[pa.RecordBatch] = []
     for path in files:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # else all of a file is read before its first rows
             for batch in file.iter_batches(CHUNK, columns=list(columns)):
                 held.append(batch)
                 if sum(map(len, held)) >= CHUNK:

@@ -67,6 +67,6 @@ def needed_by_arrays(tables: Mapping[str, Stored], features: int) -> int:
 
 def _length(file: Path) -> int:
     """Return how many bytes the stories in a file have together."""
-    with pq.ParquetFile(file) as opened:
+    with pq.ParquetFile(file, pre_buffer=False) as opened:
         batches = opened.iter_batches(columns=[_TEXT])
         return sum(pc.sum(pc.binary_length(batch.column(0)).cast(pa.int64())).as_py() or 0 for batch in batches)

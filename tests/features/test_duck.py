@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from features.duck import Duck
+from features.duck import Duck, in_order
 from features.shares import Share
 from features.stored import Stored
+from tests.strategies import FEW
 
 CLAIMS, ORDERS = 500, 20_000
 
@@ -52,3 +57,18 @@ def test_rows_that_nobody_asks_about_are_mostly_left_out(tmp_path: Path) -> None
     assert kept.notna().sum() < ORDERS / 2  # half of the places are marked at most, wherever the hashes fall
     assert kept.isna().sum() in (0, ORDERS)  # one hash, so all or none of them
     assert set(asked) <= set(kept)
+
+
+@given(st.lists(st.integers(-5, 5) | st.integers(-(2**62), 2**62), max_size=300), st.integers(1, 40))
+@settings(FEW)
+def test_rows_in_order_of_a_column_are_all_rows_sorted_and_equal_ones_come_together(values: list[int], rows: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.parquet"
+        pq.write_table(pa.table({"at": pa.array(values, pa.int64()), "row": np.arange(len(values))}), file, row_group_size=37)
+        pieces = [*in_order(file, "at", rows)]
+        assert [path.name for path in Path(folder).iterdir()] == ["rows.parquet"]
+    found = pa.concat_tables(pieces).to_pydict() if pieces else {"at": [], "row": []}
+    assert found["at"] == sorted(values)
+    assert [values[row] for row in found["row"]] == found["at"] and sorted(found["row"]) == list(range(len(values)))
+    for one, other in pairwise(pieces):
+        assert one["at"][-1].as_py() < other["at"][0].as_py()
