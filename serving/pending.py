@@ -32,6 +32,9 @@ Last = tuple[int, int, bytes]
 GENERATION = 131_072
 """Changes that are kept, and dropped, together."""
 
+MERGED = 16
+"""So many changes of a shelf are merged into one for each page: enough that most shelves are never looked through."""
+
 RECENT = 64
 """Entries of which it is remembered what they changed: as many as other processes may add while a group of claims is drafted."""
 
@@ -86,25 +89,39 @@ class Generation:
 
     last: int = 0
     size: int = 0
-    held: dict[Shelf, tuple[Piece, ...]] = field(default_factory=dict)
+    held: dict[Shelf, list[Piece]] = field(default_factory=dict)
 
-    def take(self, seq: int, changes: Iterable[Change]) -> None:
+    def take(self, seq: int, changes: Sequence[Change]) -> None:
         """Add an entry."""
         held = self.held
         for (shelf, log), first, keep, added in changes:
-            self.size += 1
             pieces = held.get(shelf)
             if pieces is None:
-                held[shelf] = ((log, first, keep, added),)
-                continue
-            for place, (other, begins, kept, before) in enumerate(pieces):
-                if other == log and begins == first:
-                    whole = (log, first, kept, before[: keep - kept] + added) if keep >= kept else (log, first, keep, added)
-                    held[shelf] = (*pieces[:place], whole, *pieces[place + 1 :])
-                    break
+                held[shelf] = [(log, first, keep, added)]
             else:
-                held[shelf] = tuple(sorted((*pieces, (log, first, keep, added))))
+                pieces.append((log, first, keep, added))
+                if not len(pieces) % MERGED:
+                    held[shelf] = merged(pieces)
+        self.size += len(changes)
         self.last = seq
+
+
+def merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Return what changes of a shelf's pages come to, one piece for each page.
+
+    Examples
+    --------
+    >>> merged([(3, 10, 2, b"cd"), (3, 20, 0, b"x"), (3, 10, 3, b"e"), (3, 20, 0, b"y")])
+    [(3, 10, 2, b'ce'), (3, 20, 0, b'y')]
+    """
+    found: dict[tuple[int, int], Piece] = {}
+    for log, first, keep, added in pieces:
+        before = found.get((log, first))
+        if before is None or keep < before[2]:
+            found[log, first] = log, first, keep, added
+        else:
+            found[log, first] = log, first, before[2], before[3][: keep - before[2]] + added
+    return list(found.values())
 
 
 @dataclass(eq=False)

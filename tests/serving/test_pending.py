@@ -147,7 +147,7 @@ class Pending(RuleBasedStateMachine):
 def test_whatever_is_appended_tidied_killed_and_begun_again_all_processes_read_what_was_committed(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = {"LIMIT": 30, "HELPING": 2, "ENTRIES": 2, "GENERATION": 7, "PATIENCE": 0.0}
+    small = {"LIMIT": 30, "HELPING": 2, "ENTRIES": 2, "GENERATION": 7, "MERGED": 3, "PATIENCE": 0.0}
     for name, value in small.items():
         monkeypatch.setattr(history if hasattr(history, name) else pending, name, value)
     monkeypatch.setattr("features.page_rows.PAGE_ROWS", 2)
