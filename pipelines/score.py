@@ -31,6 +31,7 @@ from models.stages import Model, ReasonsFor, Routed, framed, price, send, writte
 from pipelines import beside
 from pipelines.batch_ahead import ahead
 from pipelines.batch_export import append_decisions, mend_decisions
+from pipelines.batch_pending import Pending, pending
 from pipelines.batch_rows import FeatureRows, HeldRows, StoredRows
 from pipelines.batch_write import Writer
 from pipelines.build import build, kept_matrix
@@ -48,15 +49,11 @@ PIECE = 50_000
 """Claims decided at once, rounded up to whole days: what is held in memory for one of them takes some kilobytes."""
 
 _REVIEWED = (Action.DESK.value, Action.INVESTIGATE.value)
-_READ = {
-    "claims": (
-        *("claim_id", "customer_id", "seller_id", "kind", "filed_at", "amount_cents"),
-        *("has_receipt", "has_dated_photo", "has_medical_record"),
-    ),
-    "resolutions": ("claim_id", "known_at"),
-    "seller_events": None,
-}
-"""What deciding itself reads, features apart."""
+_READ = (
+    *("claim_id", "customer_id", "seller_id", "kind", "filed_at", "amount_cents"),
+    *("has_receipt", "has_dated_photo", "has_medical_record"),
+)
+"""What deciding itself reads of a claim, features apart."""
 
 Progress = Callable[[int, int], None]
 """Told (claims decided, claims to decide) after every piece."""
@@ -134,18 +131,18 @@ def score(
         if carrier is not None:
             build(home, carrier=carrier)
         lake = Lake.of(home)
-        read = {name: lake.read(name, columns) if tables is None else tables[name] for name, columns in _READ.items()}
         writer = Writer.of(store)
-        done, pending = 0, undecided(store, read["claims"], as_of, since, read["resolutions"])
+        done, waiting = 0, pending(store, lake, _READ, as_of, since, tables)
         counts: Counter[str] = Counter()
-        if len(pending):
-            known = partial(_priced_by, home, carrier, pending["claim_id"])
-            road = _Road(bundle, known(bundle), policy, Standing(read["seller_events"]), num_threads, rules, reasons_for)
+        if len(waiting):
+            known = partial(_priced_by, home, carrier, waiting)
+            standing = Standing(lake.read("seller_events") if tables is None else tables["seller_events"])
+            road = _Road(bundle, known(bundle), policy, standing, num_threads, rules, reasons_for)
             challenger = beside.challenger_of(home)
             shadow = None if challenger is None else replace(road, bundle=challenger, model=known(challenger))
-            rows = _feature_rows(home, tables, read["claims"], pending, num_threads)
+            rows = _feature_rows(home, tables, waiting, num_threads)
             taken = _taken(store.read("decisions", {"action": _REVIEWED}))
-            found = _decided(road, shadow, rows, pending, taken, pd.Timestamp(as_of), piece)
+            found = _decided(road, shadow, rows, waiting, taken, pd.Timestamp(as_of), piece)
             for done, claims, decisions, besides in found if num_threads == 1 else ahead(found):
                 content = packed(decisions)
                 if writer.keep(decisions, minutes_of(policy), _parties(claims, decisions), content) == len(decisions):
@@ -154,9 +151,9 @@ def score(
                     beside.keep(store, framed(besides))
                 counts.update({one["values"]: one["counts"] for one in decisions["action"].value_counts().to_pylist()})
                 if progress is not None:
-                    progress(done, len(pending))
+                    progress(done, len(waiting))
         mend_decisions(home, store)
-    return Scored(done, {str(action): counts[action] for action in sorted(counts)}, len(pending) - done)
+    return Scored(done, {str(action): counts[action] for action in sorted(counts)}, len(waiting) - done)
 
 
 def _parties(claims: pd.DataFrame, decisions: pa.Table) -> dict[str, tuple[str, str]]:
@@ -165,33 +162,14 @@ def _parties(claims: pd.DataFrame, decisions: pa.Table) -> dict[str, tuple[str, 
     return {claim: (customer, seller) for claim, customer, seller in sent[["claim_id", "customer_id", "seller_id"]].itertuples(index=False)}
 
 
-def undecided(
-    store: Store, claims: pd.DataFrame, as_of: datetime, since: datetime | None = None, resolutions: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Return the claims filed in [since, as_of) without a decision, in order of filing, indexed by their places among all claims given.
-
-    Claims that were resolved without a decision of ours, as far as ``resolutions`` were known by ``as_of``, were another process's:
-    deciding them again would pay them again.
-    """
-    ours = claims.reset_index(drop=True)
-    ours = ours[(ours["filed_at"] < as_of) & ((ours["filed_at"] >= since) if since is not None else True)]
-    if resolutions is not None:
-        settled = resolutions.loc[resolutions["known_at"] < as_of, "claim_id"]
-        ours = ours[~pc.is_in(pa.array(ours["claim_id"]), value_set=pa.array(settled)).to_numpy(zero_copy_only=False)]
-    open_ = ours[store.undecided(pa.array(ours["claim_id"]))]
-    filed = pa.table({"filed_at": pa.array(open_["filed_at"]), "claim_id": pa.array(open_["claim_id"])})
-    order = pc.sort_indices(filed, [("filed_at", "ascending"), ("claim_id", "ascending")]).to_numpy()
-    return open_ if (order[1:] > order[:-1]).all() else open_.iloc[order]
-
-
-def _feature_rows(home: Home, tables: Tables | None, claims: pd.DataFrame, pending: pd.DataFrame, threads: int) -> FeatureRows:
+def _feature_rows(home: Home, tables: Tables | None, waiting: Pending, threads: int) -> FeatureRows:
     if tables is None and (kept := kept_matrix(home)) is not None:
-        return StoredRows(kept, pending.index.to_numpy())
+        return StoredRows(kept, waiting.numbers)
     whole = Lake.of(home).tables() if tables is None else tables
-    return HeldRows(build_matrix(whole, whole["claims"].iloc[pending.index], threads=threads))
+    return HeldRows(build_matrix(whole, whole["claims"].iloc[waiting.numbers], threads=threads))
 
 
-def _priced_by(home: Home, carrier: Carrier | None, claim_ids: pd.Series, bundle: Bundle) -> Model:
+def _priced_by(home: Home, carrier: Carrier | None, waiting: Pending, bundle: Bundle) -> Model:
     """Return what prices claims: the bundle in this process, or its probabilities as Spark's workers computed them."""
     kept = kept_matrix(home) if carrier is not None and carrier.engine is Engine.SPARK else None
     if carrier is None or kept is None:
@@ -200,22 +178,17 @@ def _priced_by(home: Home, carrier: Carrier | None, claim_ids: pd.Series, bundle
     from pipelines.spark_score import carried
 
     with session(carrier.master, carrier.bound) as opened:
-        return carried(opened, bundle, kept, claim_ids)
+        return carried(opened, bundle, kept, waiting.claims(slice(None))["claim_id"])
 
 
-def _pieces(filed_at: pd.Series, least: int) -> Iterator[slice]:
+def _pieces(days: np.ndarray, least: int) -> Iterator[slice]:
     """Cut claims in order of filing into pieces of at least so many, each of whole days."""
-    ends = np.append(np.flatnonzero(np.diff(_days(filed_at))) + 1, len(filed_at))
+    ends = np.append(np.flatnonzero(np.diff(days)) + 1, len(days))
     start = 0
-    while start < len(filed_at):
+    while start < len(days):
         stop = int(ends[min(int(np.searchsorted(ends, start + least)), len(ends) - 1)])
         yield slice(start, stop)
         start = stop
-
-
-def _days(filed_at: pd.Series) -> np.ndarray:
-    days: np.ndarray = filed_at.dt.as_unit("us").astype("int64").to_numpy() // DAY
-    return days
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +208,7 @@ class _Road:
         insured = self.standing.insured(claims["seller_id"], claims["filed_at"])
         priced = price(self.model, self.policy, matrix, claims, insured, num_threads=self.num_threads)
         parts, instants = [], []
-        for day in _pieces(claims["filed_at"], 1):
+        for day in _pieces(claims["filed_at"].dt.as_unit("us").astype("int64").to_numpy() // DAY, 1):
             decided_at = min(claims["filed_at"].iloc[day.start].floor("D") + pd.Timedelta(days=1), as_of)
             capacity = capacity_left(self.policy, taken, decided_at)
             part = send(self.policy, priced.rows(day), matrix.iloc[day], claims.iloc[day], capacity, decided_at, self.rules)
@@ -257,14 +230,16 @@ def _decided(
     road: _Road,
     shadow: _Road | None,
     rows: FeatureRows,
-    pending: pd.DataFrame,
+    waiting: Pending,
     taken: pd.DataFrame,
     as_of: pd.Timestamp,
     piece: int,
 ) -> Iterator[tuple[int, pd.DataFrame, pa.Table, pa.Table | None]]:
     """Decide piece after piece: how far it is, the claims, the decisions on them, and those of a challenger if there is one."""
-    for places in _pieces(pending["filed_at"], piece):
-        claims, matrix, before = pending.iloc[places], rows.rows(places), taken
+    for places in _pieces(waiting.filed // DAY, piece):
+        claims, matrix, before = waiting.claims(places), rows.rows(places), taken
+        if not np.array_equal(matrix.index, claims["claim_id"]):
+            raise ValueError("features: expected the rows of the claims to be decided, found others; run build, then score again")
         decisions, taken = road.decide(matrix, claims, before, as_of)
         yield places.stop, claims, decisions, None if shadow is None else shadow.decide(matrix, claims, before, as_of)[0]
 

@@ -17,9 +17,10 @@ from models.bundle import BundleError
 from models.policy import Policy, default_policy
 from models.rules import Rule, Rules
 from models.shelf import Shelf
+from pipelines.batch_pending import undecided
 from pipelines.home import Home
 from pipelines.lake import Lake
-from pipelines.score import Scored, score, undecided
+from pipelines.score import Scored, score
 from serving.schema import METADATA
 from serving.store import Store
 from tests.console import touchstone
