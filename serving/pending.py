@@ -89,30 +89,27 @@ class Generation:
 
     last: int = 0
     size: int = 0
-    held: dict[Shelf, list[Piece]] = field(default_factory=dict)
+    held: dict[Shelf, tuple[Piece, ...]] = field(default_factory=dict)  # the garbage collector soon passes over tuples of tuples
 
     def take(self, seq: int, changes: Sequence[Change]) -> None:
         """Add an entry."""
         held = self.held
         for (shelf, log), first, keep, added in changes:
-            pieces = held.get(shelf)
-            if pieces is None:
-                held[shelf] = [(log, first, keep, added)]
-            else:
-                pieces.append((log, first, keep, added))
-                if not len(pieces) % MERGED:
-                    held[shelf] = merged(pieces)
+            pieces = held.get(shelf, ())
+            if len(pieces) >= MERGED:
+                pieces = merged(pieces)
+            held[shelf] = (*pieces, (log, first, keep, added))
         self.size += len(changes)
         self.last = seq
 
 
-def merged(pieces: Iterable[Piece]) -> list[Piece]:
+def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     """Return what changes of a shelf's pages come to, one piece for each page.
 
     Examples
     --------
     >>> merged([(3, 10, 2, b"cd"), (3, 20, 0, b"x"), (3, 10, 3, b"e"), (3, 20, 0, b"y")])
-    [(3, 10, 2, b'ce'), (3, 20, 0, b'y')]
+    ((3, 10, 2, b'ce'), (3, 20, 0, b'y'))
     """
     found: dict[tuple[int, int], Piece] = {}
     for log, first, keep, added in pieces:
@@ -121,7 +118,7 @@ def merged(pieces: Iterable[Piece]) -> list[Piece]:
             found[log, first] = log, first, keep, added
         else:
             found[log, first] = log, first, before[2], before[3][: keep - before[2]] + added
-    return list(found.values())
+    return tuple(found.values())
 
 
 @dataclass(eq=False)
