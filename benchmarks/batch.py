@@ -1,15 +1,17 @@
 """Batch scoring end to end: claims a second, and what happens to time and memory when the claims are ten times as many.
 
 A marketplace of any size (:mod:`benchmarks._batch_log`) lies in the lake, but for its claims, which arrive as files. Measured is
-everything after that: the files are read and checked against the contract, all features of the catalogue are computed, from arrays in
-memory where they fit into what is stated and once more within a bound to see that memory stays flat, claims are scored, explained
-where somebody will look, routed to experts under each day's capacity, and written to the case store and to the lake. Each run has a
-process of its own, whose memory is watched from outside; compiled code is kept from a first run over few claims.
+everything after that: the files are read and checked against the contract, all features of the catalogue are computed, claims are scored,
+explained where somebody will look, routed to experts under each day's capacity, and written to the case store and to the lake. *Ours*
+computes features from arrays in memory, as ``--engine auto`` does where they fit, and is left out where they do not; *ours, bounded* is
+given the same two gigabytes whatever the size, to see that memory stays flat. Each run has a process of its own, whose memory is watched
+from outside: ``peak_gb`` is all that is resident, files mapped into memory included, and ``anonymous_gb`` what is nowhere else. Compiled
+code is kept from a first run over few claims.
 
 The peer is the script that a competent user would write (``benchmarks/peers/batch_pandas.py``): the same tables, the features that
 rolling windows and merges express, the same model behind MLflow's pyfunc, the cheapest action, one Parquet file; no experts, no
 reasons, no store. It is run with growing sizes until one takes too long. Spark's overhead is that of the same features on the same
-machine.
+machine: at a size where starting it is all, and at one where work is.
 """
 
 from __future__ import annotations
@@ -26,30 +28,24 @@ from subprocess import CalledProcessError
 from typing import Any
 
 from benchmarks._batch_log import generate
-from benchmarks._peak import watched
+from benchmarks._peak import observed
 from benchmarks._peers import PeerError, environment, run
 from benchmarks._record import record
 
 SIZES = (100_000, 1_000_000, 5_000_000)
-"""The last is more than arrays are allowed to take, so ``auto`` computes it within bounds, once."""
 
 PEER_MOST, PEER_LIMIT = 1_000_000, 900.0
 """Largest size that the peer tries, and the seconds that it has for it."""
-SPARK_SIZE = 5_000
-MEMORY = 10 << 30
-"""What arrays may take; what does not fit is computed within this bound."""
+SPARK_SIZES = (5_000, 100_000)
+IN_MEMORY = 2_000_000
+"""Most claims whose features are computed from arrays in memory here: some 4 GB for each million."""
+MEMORY, BOUND = 12 << 30, 2 << 30
+"""Bytes that arrays may take, and that bounded features may, whatever the size."""
 PEER_THREADS = os.cpu_count() or 1
-LEAST_MEMORY, BYTES_HELD = 2 << 30, 2_300
-"""Memory that bounded features may take. Comparing stories holds some bytes of every claim (:mod:`features.bounded`): so many here."""
 
 AS_OF = datetime(2025, 1, 1, tzinfo=UTC)
 BYTES_PER_CLAIM = 6_000
 """Disk that a run needs for log, lake, matrix, buckets and store (chosen on the safe side)."""
-
-
-def memory_for(claims: int) -> int:
-    """Return the bytes that the features of so many claims are allowed."""
-    return max(LEAST_MEMORY, claims * BYTES_HELD + (1 << 30))
 
 
 def school(home: Path) -> str:
@@ -102,7 +98,7 @@ def spark(home: Path, engine: str) -> None:
     from pipelines.home import Home
 
     begin = time.perf_counter()
-    build(Home(home), carrier=Carrier(Engine(engine), LEAST_MEMORY, f"local[{os.cpu_count()}]"))
+    build(Home(home), carrier=Carrier(Engine(engine), BOUND, f"local[{os.cpu_count()}]"))
     print(json.dumps({"seconds": time.perf_counter() - begin}))
 
 
@@ -120,12 +116,17 @@ def settled(folder: Path, home: Path, champion: Path) -> None:
 def measured(what: str, scratch: Path, claims: int, *arguments: str) -> dict[str, Any]:
     """Run one of the above in a process of its own; a size that it cannot do costs the others nothing."""
     try:
-        _, peak, printed = watched(["-m", "benchmarks.batch", what, *arguments], scratch)
+        seen = observed(["-m", "benchmarks.batch", what, *arguments], scratch)
     except CalledProcessError as error:
         print(f"{what:22} {claims:>10,} claims failed", flush=True)
         return {"engine": what, "claims_in_log": claims, "claims": 0, "error": f"ended with code {error.returncode}"}
-    row = {"engine": what, "claims_in_log": claims, "peak_gb": peak, **json.loads(printed.splitlines()[-1])}
-    print(f"{what:22} {claims:>10,} claims {row['seconds']:8.1f} s  peak {peak:5.2f} GB  {row.get('stages', '')}", flush=True)
+    memory = {"peak_gb": seen.peak_gb, "anonymous_gb": seen.anonymous_gb}
+    row = {"engine": what, "claims_in_log": claims, **memory, **json.loads(seen.printed.splitlines()[-1])}
+    print(
+        f"{what:22} {claims:>10,} claims {row['seconds']:8.1f} s  peak {seen.peak_gb:5.2f} GB resident, {seen.anonymous_gb:5.2f} GB anonymous  "
+        f"{row.get('stages', '')}",
+        flush=True,
+    )
     return row
 
 
@@ -141,7 +142,7 @@ def peer(folder: Path, model: str, scratch: Path, claims: int) -> dict[str, Any]
     return row
 
 
-def main(sizes: tuple[int, ...] = SIZES, spark_size: int = SPARK_SIZE) -> int:
+def main(sizes: tuple[int, ...] = SIZES, spark_sizes: tuple[int, ...] = SPARK_SIZES) -> int:
     """Measure every size, print, and write ``results/batch.json``; 1 if a claim was lost."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:
@@ -152,26 +153,19 @@ def main(sizes: tuple[int, ...] = SIZES, spark_size: int = SPARK_SIZE) -> int:
                 file=sys.stderr,
             )
             return 1
-        model, stopped = school(scratch / "school"), False
-        for claims in sorted({*sizes, spark_size}):
-            folder, home = scratch / f"log-{claims}", scratch / f"home-{claims}"
+        model = school(scratch / "school")
+        _compiled(scratch)
+        for claims in sorted({*sizes, *spark_sizes}):
+            folder = scratch / f"log-{claims}"
             folder.mkdir()
             generate(folder, claims)
-            settled(folder, home, scratch / "school" / "bundles")
             if claims in sizes:
-                rows.append(measured("ours", scratch, claims, str(folder), str(home), "auto", str(max(MEMORY, memory_for(claims)))))
-            if claims in sizes and claims <= PEER_MOST and not stopped:
+                rows += _in_turn(scratch, folder, claims)
+            if claims in sizes and claims <= PEER_MOST and not any("error" in row for row in rows if row["engine"] == "pandas + mlflow"):
                 rows.append(peer(folder, model, scratch, claims))
-                stopped = "error" in rows[-1]
-            if claims in sizes and memory_for(claims) <= MEMORY:
-                shutil.rmtree(home)
-                settled(folder, home, scratch / "school" / "bundles")
-                rows.append(measured("ours, bounded", scratch, claims, str(folder), str(home), "bounded", str(memory_for(claims))))
-            if claims == spark_size:
-                _compiled(scratch, folder, home, claims)
-                rows += _engines(scratch, folder, home, claims)
+            if claims in spark_sizes:
+                rows += _engines(scratch, folder, claims)
             shutil.rmtree(folder)
-            shutil.rmtree(home)
     found = summary(rows, sizes)
     for name, value in (found["metrics"] | found["ratios"]).items():
         print(f"{name}: {value:.4g}")
@@ -180,24 +174,38 @@ def main(sizes: tuple[int, ...] = SIZES, spark_size: int = SPARK_SIZE) -> int:
     return int(any(row["engine"].startswith("ours") and row["claims"] < expected(row["claims_in_log"]) for row in rows))
 
 
-def _compiled(scratch: Path, folder: Path, home: Path, claims: int) -> None:
-    """Run once with each engine: what is compiled is kept, and nobody is charged for the first time on a machine."""
-    for engine in ("auto", "bounded"):
-        measured("ours, first", scratch, claims, str(folder), str(home), engine, str(LEAST_MEMORY))
-        shutil.rmtree(home)
-        settled(folder, home, scratch / "school" / "bundles")
-
-
-def _engines(scratch: Path, folder: Path, home: Path, claims: int) -> list[dict[str, Any]]:
-    """Compute the same features with Spark and with arrays in memory."""
-    (home / "lake" / "claims").mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("claims-*.parquet"):
-        if not (target := home / "lake" / "claims" / file.name).exists():
-            target.hardlink_to(file)
+def _in_turn(scratch: Path, folder: Path, claims: int) -> list[dict[str, Any]]:
+    """Run ours over a log: from arrays where they fit, and within bounds."""
+    wanted = {"ours": ("auto", MEMORY)} if claims <= IN_MEMORY else {}
     rows = []
+    for what, (engine, memory) in (wanted | {"ours, bounded": ("bounded", BOUND)}).items():
+        home = scratch / f"home-{claims}"
+        settled(folder, home, scratch / "school" / "bundles")
+        rows.append(measured(what, scratch, claims, str(folder), str(home), engine, str(memory)))
+        shutil.rmtree(home)
+    return rows
+
+
+def _compiled(scratch: Path) -> None:
+    """Run once with each engine over few claims: what is compiled is kept, and nobody is charged for the first time on a machine."""
+    folder = scratch / "log-first"
+    folder.mkdir()
+    generate(folder, 5_000)
+    _in_turn(scratch, folder, 5_000)
+    shutil.rmtree(folder)
+
+
+def _engines(scratch: Path, folder: Path, claims: int) -> list[dict[str, Any]]:
+    """Compute the same features with Spark and with arrays in memory."""
+    home, rows = scratch / f"home-{claims}", []
+    settled(folder, home, scratch / "school" / "bundles")
+    (home / "lake" / "claims").mkdir(parents=True)
+    for file in folder.glob("claims-*.parquet"):
+        (home / "lake" / "claims" / file.name).hardlink_to(file)
     for engine in ("local", "spark"):
         shutil.rmtree(home / "features", ignore_errors=True)
         rows.append(measured(f"features, {engine}", scratch, claims, str(home)))
+    shutil.rmtree(home)
     return rows
 
 
@@ -208,20 +216,15 @@ def expected(claims: int) -> int:
 
 def summary(rows: list[dict[str, Any]], sizes: tuple[int, ...]) -> dict[str, dict[str, float]]:
     """Return claims a second by size, and the ratios."""
-    mine = {row["claims_in_log"]: row for row in rows if row["engine"] == "ours" and "seconds" in row}
-    theirs = {
-        row["claims_in_log"]: row
-        for row in rows
-        if row["engine"] == "pandas + mlflow" and "seconds" in row and row["claims_in_log"] in mine
-    }
-    bounded = {row["claims_in_log"]: row for row in rows if row["engine"] == "ours, bounded" and "seconds" in row}
+    mine, theirs, bounded = (_by_size(rows, engine) for engine in ("ours", "pandas + mlflow", "ours, bounded"))
+    theirs = {size: row for size, row in theirs.items() if size in mine}
     sizes = tuple(size for size in sizes if size in mine)
-    carried = {row["engine"]: row["seconds"] for row in rows if row["engine"].startswith("features") and "seconds" in row}
-    metrics = {f"claims_per_second_{size}": mine[size]["claims_in_log"] / mine[size]["seconds"] for size in sizes}
-    metrics |= {f"cpu_seconds_{size}": mine[size]["cpu_seconds"] for size in sizes} | {"largest_claims": max(sizes, default=0)}
+    metrics = {f"claims_per_second_{size}": size / mine[size]["seconds"] for size in sizes}
+    metrics |= {f"cpu_seconds_{size}": mine[size]["cpu_seconds"] for size in sizes}
+    metrics["largest_claims"] = max((*sizes, *bounded), default=0)
     metrics |= {f"peak_gb_{size}": mine[size]["peak_gb"] for size in sizes}
     metrics |= {f"bounded_claims_per_second_{size}": size / row["seconds"] for size, row in bounded.items()}
-    metrics |= {f"bounded_peak_gb_{size}": row["peak_gb"] for size, row in bounded.items()}
+    metrics |= {f"bounded_{what}_{size}": row[what] for what in ("peak_gb", "anonymous_gb") for size, row in bounded.items()}
     ratios = {}
     if theirs:
         largest = max(theirs)
@@ -232,13 +235,32 @@ def summary(rows: list[dict[str, Any]], sizes: tuple[int, ...]) -> dict[str, dic
     tens = [(size, 10 * size) for size in sizes if 10 * size in mine]
     if tens:
         ratios["time_growth_10x"] = mine[tens[-1][1]]["seconds"] / mine[tens[-1][0]]["seconds"]
-    if tens and bounded.keys() >= set(tens[-1]):
-        small, large = (bounded[size] for size in tens[-1])
+    return {"metrics": metrics, "ratios": ratios | _growth(bounded) | _overhead(rows)}
+
+
+def _by_size(rows: list[dict[str, Any]], engine: str) -> dict[int, dict[str, Any]]:
+    """Return what an engine finished, by the size of the log."""
+    return {row["claims_in_log"]: row for row in rows if row["engine"] == engine and "seconds" in row}
+
+
+def _growth(bounded: dict[int, dict[str, Any]]) -> dict[str, float]:
+    """Return what ten times the claims do to time and memory within bounds, and what the largest log does to memory."""
+    ratios, tens = {}, [size for size in sorted(bounded) if 10 * size in bounded]
+    if tens:
+        small, large = bounded[tens[-1]], bounded[10 * tens[-1]]
         ratios["bounded_time_growth_10x"] = large["seconds"] / small["seconds"]
         ratios["bounded_peak_growth_10x"] = large["peak_gb"] / small["peak_gb"]
-    if len(carried) == 2:
-        ratios["spark_vs_local_features"] = carried["features, spark"] / carried["features, local"]
-    return {"metrics": metrics, "ratios": ratios}
+        ratios["bounded_anonymous_growth_10x"] = large["anonymous_gb"] / small["anonymous_gb"]
+    return ratios
+
+
+def _overhead(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return how many times as long Spark takes for features as arrays: where work dominates, and where starting does."""
+    local, spark = _by_size(rows, "features, local"), _by_size(rows, "features, spark")
+    times = {size: spark[size]["seconds"] / local[size]["seconds"] for size in sorted(local.keys() & spark.keys())}
+    if not times:
+        return {}
+    return {"spark_vs_local_features": times[max(times)]} | {f"spark_vs_local_features_{size}": found for size, found in times.items()}
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ FLOOR = 400 << 20
 LEAST = 1 << 30
 """The least memory that can be asked for."""
 
+_ENOUGH, _DUCK = 640 << 20, 512 << 20
+"""Beyond the floor buckets take no more than this as long as there may be more of them, and DuckDB no more than that: with more memory
+they are no faster."""
+
 # Measured on the log of ``make bench-bounded`` and on random stories, and rounded up: bytes of a row and of each of its columns
 # while a bucket is worked on; how many times the bytes of a bucket on disk that takes; of a number given to an identifier; of a
 # claim and of each byte of its text while stories are compared.
@@ -103,7 +107,7 @@ def build(
     found = plan(features, {name: table.schema for name, table in tables.items()}, sources)
     with _scratch(path) as folder:
         room = memory - FLOOR
-        carrier = _Carrier(found, Duck(tables, folder, room // 2), room, report, buckets, cuts, threads)
+        carrier = _Carrier(found, Duck(tables, folder, min(room // 2, _DUCK)), room, report, buckets, cuts, threads)
         carrier.check_claims()
         waiting = carrier.answers()
         matrix = carrier.matrix(waiting)
@@ -198,7 +202,7 @@ class _Carrier:
         lengths = " + ".join(f'coalesce(strlen("{column}"), 0)' for column in held if column in duplicates.COLUMNS.values())
         with self.duck.session() as session:
             text = int(session.execute(f"SELECT sum({lengths}) FROM ({self.duck.read('claims', held)})").fetchall()[0][0])
-        parts = self.buckets or min(_MOST_BUCKETS, -(-(rows * _CONTENT_BYTES + text * TIMES) * 2 // self.room))
+        parts = self.buckets or min(_MOST_BUCKETS, -(-(rows * _CONTENT_BYTES + text * TIMES) * 2 // min(self.room, _ENOUGH)))
         folder = self.duck.folder / "duplicates"
         folder.mkdir()
         dealt = Dealt(self.duck, folder, parts, self.room // TIMES, self.threads)
@@ -209,7 +213,7 @@ class _Carrier:
         """Count the buckets that a share needs so that each fits, with what the kernel needs beside it."""
         needed = sum(self.duck.rows[table] * (_ROW_BYTES + _CELL_BYTES * len(columns)) for table, columns in share.columns.items())
         needed += self.duck.rows["claims"] * 16 * share.width
-        return max(1, min(_MOST_BUCKETS, -(-needed * 2 // self.room)))
+        return max(1, min(_MOST_BUCKETS, -(-needed * 2 // min(self.room, _ENOUGH))))
 
     def _linked(self) -> Iterator[tuple[Ints, Floats]]:
         """Answer the links: write every event with numbers for identifiers, and follow them in the order of time."""

@@ -32,6 +32,9 @@ _MERGED_AT_ANY_TIME = 8
 
 _TURN = "history/slices"
 
+QUIET = 3
+"""So many looks in a row find that nobody else does slices before somebody takes over from one who does not go on: it begins anew."""
+
 PAUSE = 0.004
 """Seconds between two slices while requests come, so that those that wait go first."""
 
@@ -65,7 +68,8 @@ class Tidying:
 
     def __init__(self, store: Store, much: int = MUCH) -> None:
         self._store, self._much = store, much
-        self._before, self._turn, self._merging = -1, 0, Merging(0)
+        self._before, self._merging = -1, Merging(0)
+        self._turn, self._quiet = 0, QUIET
 
     def __call__(self) -> None:
         """Do some slices if nothing was added since the last call, or if much is pending or was written lately; one process does."""
@@ -74,7 +78,8 @@ class Tidying:
             size, through, placed = overlay.size, overlay.through, overlay.base
             lately, turn = placed - (mark(tx, MERGED_UNTIL) or 0), mark(tx, _TURN) or 0
         is_idle, self._before = through == self._before, through
-        is_mine, self._turn = turn == self._turn, turn
+        self._quiet, self._turn = self._quiet + 1 if turn == self._turn else 0, turn
+        is_mine = self._quiet >= QUIET
         if is_mine and size and (is_idle or size > self._much):
             self._in_slices(lambda _, pages: pages.tidy(SLICE), through, is_idle)
         if is_mine and lately > (LATELY if is_idle else _MERGED_AT_ANY_TIME * LATELY):
@@ -87,6 +92,7 @@ class Tidying:
             with self._store.write() as tx:
                 pages = StorePages(tx).alone()
                 if (mark(tx, _TURN) or 0) != self._turn:
+                    self._quiet = 0
                     return
                 self._turn += 1
                 set_mark(tx, _TURN, self._turn)

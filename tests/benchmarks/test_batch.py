@@ -64,19 +64,28 @@ def test_ratios_are_those_of_the_largest_size_that_both_finished() -> None:
             {"engine": "ours", "claims_in_log": size, "seconds": seconds, "cpu_seconds": seconds * 2, "peak_gb": 1.0}
             for size, seconds in took.items()
         ),
-        *({"engine": "ours, bounded", "claims_in_log": n, "seconds": n / 100, "peak_gb": p} for n, p in ((1_000, 2.0), (10_000, 3.0))),
+        *(
+            {"engine": "ours, bounded", "claims_in_log": n, "seconds": n / 100, "peak_gb": p, "anonymous_gb": p / 2 + (n > 1_000)}
+            for n, p in ((1_000, 2.0), (10_000, 3.0), (50_000, 3.5))
+        ),
         {"engine": "pandas + mlflow", "claims_in_log": 100, "seconds": 20.0, "cpu_seconds": 20.0, "peak_gb": 1.0, "features": 80},
         {"engine": "pandas + mlflow", "claims_in_log": 1_000, "seconds": 270.0, "cpu_seconds": 270.0, "peak_gb": 9.0, "features": 80},
         {"engine": "pandas + mlflow", "claims_in_log": 10_000, "error": "did not finish within 240 s"},
         {"engine": "features, local", "claims_in_log": 100, "seconds": 2.0},
         {"engine": "features, spark", "claims_in_log": 100, "seconds": 50.0},
+        {"engine": "features, local", "claims_in_log": 1_000, "seconds": 4.0},
+        {"engine": "features, spark", "claims_in_log": 1_000, "seconds": 60.0},
     ]
-    found = summary(rows, (100, 1_000, 10_000))["ratios"]
-    assert found == {
+    found = summary(rows, (100, 1_000, 10_000, 50_000))
+    assert found["metrics"]["largest_claims"] == 50_000
+    assert found["ratios"] == {
         "vs_pandas_mlflow": 30.0,
         "vs_pandas_mlflow_cpu": 15.0,
         "time_growth_10x": 80 / 9,
         "bounded_time_growth_10x": 10.0,
         "bounded_peak_growth_10x": 1.5,
-        "spark_vs_local_features": 25.0,
+        "bounded_anonymous_growth_10x": 2.5,
+        "spark_vs_local_features": 15.0,
+        "spark_vs_local_features_100": 25.0,
+        "spark_vs_local_features_1000": 15.0,
     }
