@@ -123,8 +123,8 @@ def measured(what: str, scratch: Path, claims: int, *arguments: str) -> dict[str
     memory = {"peak_gb": seen.peak_gb, "anonymous_gb": seen.anonymous_gb}
     row = {"engine": what, "claims_in_log": claims, **memory, **json.loads(seen.printed.splitlines()[-1])}
     print(
-        f"{what:22} {claims:>10,} claims {row['seconds']:8.1f} s  peak {seen.peak_gb:5.2f} GB resident, {seen.anonymous_gb:5.2f} GB anonymous  "
-        f"{row.get('stages', '')}",
+        f"{what:22} {claims:>10,} claims {row['seconds']:8.1f} s  "
+        f"peak {seen.peak_gb:5.2f} GB resident, {seen.anonymous_gb:5.2f} GB anonymous  {row.get('stages', '')}",
         flush=True,
     )
     return row
