@@ -189,17 +189,29 @@ def _known(
 ) -> tuple[dict[str, pd.DataFrame], pd.Index]:
     """Return what rows are judged by: the accepted rows they may refer to, of this batch and all others, and the keys that are taken.
 
-    Where the rows are sound and at hand, only what lies among their keys is read.
+    Where the rows are sound and at hand, batch after batch of the lake is read, and of each only what they name is kept.
     """
     parents = {}
     for table in dict.fromkeys(rule.table for rule in contract.references):
         # Only what is compared: a lake holds many more rows than a batch names.
-        columns = list(dict.fromkeys(name for rule in contract.references if rule.table == table for name in compared(rule)))
+        rules = [rule for rule in contract.references if rule.table == table]
+        columns, named = list(dict.fromkeys(name for rule in rules for name in compared(rule))), [rule.column for rule in rules]
         here = [done[table].accepted[columns]] if table in done else []
-        keys = _span(rows, *(rule.column for rule in contract.references if rule.table == table))
-        parents[table] = pd.concat([lake.read(table, columns, without=batch, keys=keys), *here], ignore_index=True)
-    taken = lake.read(contract.name, columns=[contract.key], without=batch, keys=_span(rows, contract.key))
+        parents[table] = pd.concat([_held(lake, table, columns, batch, named, rows), *here], ignore_index=True)
+    taken = _held(lake, contract.name, [contract.key], batch, [contract.key], rows)
     return parents, pd.Index(taken[contract.key])
+
+
+def _held(lake: Lake, table: str, columns: list[str], without: str, named: list[str], rows: pd.DataFrame | None) -> pd.DataFrame:
+    """Read a table of the lake: all of it, or where rows are given what one of these columns has in common with them."""
+    if rows is None:
+        return lake.read(table, columns, without=without)
+    keys, parts = _span(rows, *named), [lake.read(table, columns, only="")]
+    for batch in [name for name in lake.batches(table) if name != without]:
+        held = lake.read(table, columns, only=batch, keys=keys)
+        wanted = [pc.is_in(pa.array(held[name]), value_set=pa.array(rows[name])).to_numpy(zero_copy_only=False) for name in named]
+        parts.append(held[np.logical_or.reduce(wanted)])
+    return pd.concat(parts, ignore_index=True)
 
 
 def _span(rows: pd.DataFrame | None, *columns: str) -> tuple[str, str] | None:
