@@ -7,6 +7,7 @@ ones of the marketplace, taken out of its history and filed anew right after its
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -88,10 +89,12 @@ class World:
         return found
 
     def copy_of_store(self, name: str) -> str:
-        """Return the URL of a store of its own."""
+        """Return the URL of a store of its own; it is on disk, so that nobody is measured while it is written down."""
         self.forget_copy(name)
         path = self.root / f"{name}.db"
         shutil.copyfile(self.store, path)
+        with path.open("rb") as copy:
+            os.fsync(copy.fileno())
         return f"sqlite:///{path}"
 
     def forget_copy(self, name: str) -> None:

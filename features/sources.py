@@ -81,11 +81,16 @@ def select(facts: Facts, name: str, numbers: Collection[str] = ()) -> Events | N
     """
     if name in _DERIVED:
         _must_offer(name, _OFFERS[name], numbers)
-        events = _DERIVED[name](facts)
-    elif name in SELECTIONS or name in facts.sources:
+        return facts.remember(f"events of {name}", lambda: _in_time(name, _DERIVED[name](facts), facts))  # links and windows read the same
+    if name in SELECTIONS or name in facts.sources:
         events = _read(name, SELECTIONS.get(name) or facts.sources[name], facts, numbers)
     else:
         raise FeatureError(f"source: expected one of {', '.join((*SOURCES, *facts.sources))}, found {name!r}")
+    return _in_time(name, events, facts)
+
+
+def _in_time(name: str, events: Events | None, facts: Facts) -> Events | None:
+    """Put events in order of time, without those whose time is unknown."""
     if events is None:
         return None
     if len(events.times) == 0 or (events.times[0] != NEVER and bool(np.all(events.times[1:] >= events.times[:-1]))):
