@@ -119,6 +119,7 @@ def make(root: Path, orders: int, claims: int, live: int) -> World:
     world = World(root)
     asked = {"orders": orders, "claims": claims, "live": live, "catalog": CATALOG.hash, "rounds": ROUNDS, "leaves": LEAVES}
     if (root / "facts.json").is_file() and asked.items() <= world.facts.items():
+        Store(f"sqlite:///{world.store}", "NORMAL").close()  # an older version's is brought up to date once, not in every copy
         return world
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
