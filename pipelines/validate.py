@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from data_contracts import CONTRACTS, Contract, ContractError
 from data_contracts.check import REASONS, Checked, check, is_new_and_refers
+from features.names import Names
 from pipelines.engine import Carrier, Engine
 from pipelines.home import Home
 from pipelines.lake import Lake
@@ -207,11 +208,20 @@ def _held(lake: Lake, table: str, columns: list[str], without: str, named: list[
     if rows is None:
         return lake.read(table, columns, without=without)
     keys, parts = _span(rows, *named), [lake.read(table, columns, only="")]
-    for batch in [name for name in lake.batches(table) if name != without]:
-        held = lake.read(table, columns, only=batch, keys=keys)
-        wanted = [pc.is_in(pa.array(held[name]), value_set=pa.array(rows[name])).to_numpy(zero_copy_only=False) for name in named]
-        parts.append(held[np.logical_or.reduce(wanted)])
+    wanted = {name: Names() for name in named}
+    for name, names in wanted.items():
+        names.number(_texts(rows[name]))
+    for batch in [other for other in lake.batches(table) if other != without]:
+        held = lake.read(table, named, only=batch, keys=keys)
+        met = np.logical_or.reduce([names.find(_texts(held[name])) >= 0 for name, names in wanted.items()])
+        if met.any():  # most batches of a lake hold nothing that a file names: their other columns are not read
+            parts.append(lake.read(table, columns, only=batch, keys=keys)[met])
     return pd.concat(parts, ignore_index=True)
+
+
+def _texts(column: pd.Series) -> pa.ChunkedArray:
+    held = pa.array(column, from_pandas=True)
+    return held if isinstance(held, pa.ChunkedArray) else pa.chunked_array([held])
 
 
 def _span(rows: pd.DataFrame | None, *columns: str) -> tuple[str, str] | None:
