@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import pipelines.validate
-from data_contracts import ContractError
-from data_contracts.check import Checked
+from data_contracts import CONTRACTS, ContractError
+from data_contracts.check import Checked, to_arrow
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.source import Arrived
 from pipelines.validate import Counts, count, validate
+from tests.pipelines.conftest import Market
 
 SELLERS = (
     "seller_id,joined_at,country,category\nS1,2024-01-01T00:00:00Z,US,home\nS2,2024-01-01T00:00:00Z,usa,\nS3,2024-01-01T00:00:00Z,DE,toys\n"
@@ -145,3 +147,25 @@ def test_a_row_lost_on_the_way_is_an_error() -> None:
     with pytest.raises(ContractError, match=r"t: expected accepted \+ quarantined = read"):
         count("t", arrived, Checked(frame.iloc[:1], frame.iloc[:0], {}, np.array([True, False])), frame.iloc[:0])
     assert count("t", arrived, Checked(frame, frame.iloc[:0], {}, np.array([True, True])), frame.iloc[:0]) == Counts(2, 2, 0, {})
+
+
+def test_what_a_sound_file_names_is_found_wherever_the_lake_holds_it(small: Market, tmp_path: Path) -> None:
+    tables = Lake(small.home.root).tables()
+    lake = Lake(tmp_path)
+    for table in ("customers", "sellers", "products"):
+        lake.append(table, tables[table], "all")
+    dealt = np.random.default_rng(0).integers(0, 5, len(tables["orders"]))
+    for batch in range(5):
+        lake.append("orders", tables["orders"][dealt == batch], f"b{batch}")
+    lake.append("claims", tables["claims"].head(7), "earlier")
+    pq.write_table(to_arrow(tables["claims"], CONTRACTS["claims"]), tmp_path / "claims.parquet")
+    found = validate(Home(tmp_path), tmp_path / "claims.parquet", "later", docs=False).tables["claims"]
+    assert found.reasons == {"claim_id: expected a new key, this one is already in the lake": 7}
+    assert lake.read("claims", only="later").equals(tables["claims"].iloc[7:].reset_index(drop=True))
+    lost = tables["claims"]["order_id"].isin(tables["orders"][dealt == 3]["order_id"])
+    (tmp_path / "lake" / "orders" / "b3.parquet").unlink()
+    (tmp_path / "lake" / "claims" / "earlier.parquet").unlink()
+    found = validate(Home(tmp_path), tmp_path / "claims.parquet", "later", docs=False).tables["claims"]
+    assert 0 < found.quarantined == lost.sum() == found.reasons["order_id: expected a row of orders"]
+    lake.append("orders", tables["orders"][dealt == 3], "b9")
+    assert validate(Home(tmp_path), tmp_path / "claims.parquet", "later", docs=False).tables["claims"].quarantined == 0
