@@ -57,7 +57,7 @@ def prepare(home: Home, progress: Progress | None = None, notice: Callable[[str]
     """
     Shelf(home.bundles).get("champion", CATALOG.hash)
     history = OnlineHistory(MemoryPages())
-    told = Timer(_LONG, notice or (lambda _: None), ["compiling what claims need: once after an installation or update, most of a minute"])
+    told = Timer(_LONG, notice or (lambda _: None), ["compiling, once after an update: most of a minute"])
     told.start()
     try:
         history.rehearse()
