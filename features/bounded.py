@@ -8,9 +8,10 @@ What does not fit into a bucket, one busy key, is measured slice by slice (:mod:
 memory allowed, where ordinary buckets take two thirds, and reads the key's rows again for every million of its claims.
 
 What the memory must always hold: Python and its libraries (:data:`FLOOR`); for links a state proportional to customers and
-what they share, some 100 bytes for each; for duplicates some 150 bytes of every claim, half of them in files that the system
-may write out, and one text as often as it was told. Where that is too much a :class:`~features.facts.FeatureError` says how
-much would do: for duplicates before they start, for links as soon as it is known how many there are.
+what they share, some 100 bytes for each; for duplicates some 200 bytes of every claim, beside 300 in mapped files whose memory
+the system takes back when it wants it, and one text as often as it was told. Where that is too much a
+:class:`~features.facts.FeatureError` says how much would do: for duplicates before they start, for links as soon as it is known
+how many there are.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ they are no faster."""
 
 # Measured on the log of ``make bench-bounded`` and on random stories, and rounded up: bytes of a row and of each of its columns
 # while a bucket is worked on; how many times the bytes of a bucket on disk that takes; of a number given to an identifier; of a
-# claim and of each byte of its text while stories are compared.
+# claim, beside its texts, while a part of the stories is made distinct, and of one while all are compared.
 _ROW_BYTES, _CELL_BYTES = 150, 50
 _MOST_BUCKETS, _SPREAD = 500, 11
-_NUMBER_BYTES, _CONTENT_BYTES, _CLAIM_BYTES = 100, 1_000, 150
+_NUMBER_BYTES, _CONTENT_BYTES, _CLAIM_BYTES = 100, 1_000, 200
 
 
 def build(

@@ -191,7 +191,9 @@ def with_gaps(tables: Tables, seed: int) -> Tables:
     return tables | lossy
 
 
-def streamed(tables: Tables, cuts: list[int], rules: LinkRules) -> tuple[dict[str, np.ndarray], Links]:
+def streamed(
+    tables: Tables, cuts: list[int], rules: LinkRules, counts: dict[str, int] | None = None
+) -> tuple[dict[str, np.ndarray], Links]:
     """Feed a stream in chunks: everything in one order of time, cut at the given positions, even within an instant."""
     facts = Facts(tables, tables["claims"])
     known = {name: events for name in LINK_SOURCES if (events := select(facts, name)) is not None}
@@ -202,6 +204,7 @@ def streamed(tables: Tables, cuts: list[int], rules: LinkRules) -> tuple[dict[st
     whose = np.concatenate([np.full(len(events.times), number) for number, events in enumerate(sources.values())])
     merged = whose[np.argsort(np.concatenate([events.times for events in sources.values()]), kind="stable")]
     state = Links(connecting({name: events.columns for name, events in known.items()}, keys), rules)
+    state.reserve(counts or {})
     parts = []
     for begin, end in zip([0, *cuts], [*cuts, len(merged)], strict=True):
         bounds = [(int((merged[:begin] == n).sum()), int((merged[:end] == n).sum())) for n in range(len(sources))]
@@ -258,6 +261,16 @@ def test_the_state_does_not_grow_with_events() -> None:
         return streamed(tables, list(range(200, 650 * times, 100)), TIGHT)[1].nbytes
 
     assert held(24) < 1.2 * held(8)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0, 5.0])
+def test_room_made_beforehand_enough_or_not_changes_no_bit(share: float) -> None:
+    tables = random_tables(5, orders=300, claims=90, customers=40, entities=50)
+    facts = Facts(tables, tables["claims"])
+    counts = {key: int(share * facts.vocabulary(key)) for key in facts.keys("claims")}
+    expected, found = (streamed(tables, [70, 180], TIGHT, given)[0] for given in (None, counts))
+    for name, column in expected.items():
+        np.testing.assert_array_equal(found[name], column, err_msg=name)
 
 
 def test_rows_out_of_order_are_refused() -> None:
