@@ -1,9 +1,12 @@
-"""Last pages that were written lately: small tables in front of the large ones, merged into them when much has gathered.
+"""Last pages that were written lately: small tables in front of the large ones on SQLite, merged into them when much has gathered.
 
 A claim changes some sixty last pages that lie far apart, so that nearly each of them costs a page of the file, written twice. In tables
 that hold what the latest thousands of claims changed and nothing else, several of them fall on one page of the file; merged into the large
 tables a million at a time, in the order in which they lie there, several do so again: a log-structured merge tree of two levels
 (O'Neil, Cheng, Gawlick and O'Neil, 1996). A row of a small table stands in the place of the one in the large table.
+
+PostgreSQL writes a new version of a row where there is room, and its planner takes a table that was empty a while ago for one that still
+is: there the small tables stay empty, and everything is written to the large ones.
 """
 
 from __future__ import annotations

@@ -238,14 +238,14 @@ class StorePages:
             part = slice(start, start + AT_ONCE)
             told = zip(laid.between(start, start + AT_ONCE), last[part].tolist(), closed[part].tolist(), strict=True)
             pages = [(keys[key], (first, int(behind), page), mine) for (key, first, page), mine, behind in told]
-            statements.keep(self._run, {key: held for key, held, mine in pages if mine}, are_new=True)
+            statements.keep(self._run, {key: held for key, held, mine in pages if mine})
             self._run(statements.CLOSE, [(*behind_of(key), held[0], held[2]) for key, held, mine in pages if not mine])
 
     def flush(self) -> None:
         """See :class:`features.pages.Pages`: write an entry of the journal, or where it is too much for one every changed shelf, once."""
         self._take_changes()
         if self._changes is None:
-            statements.keep(self._run, {key: self._lasts[key] for key in self._changed})
+            statements.keep(self._run, {key: self._lasts[key] for key in self._changed}, self._dialect == "sqlite")
         elif self._changes:
             if self.overlay().size > LIMIT:
                 self.tidy(HELPING)
@@ -277,7 +277,7 @@ class StorePages:
         self._overlay_on(new)
         moved = [key for key in keys if key not in placed or placed[key] != self._lasts[key]]
         self._close(moved)
-        statements.keep_fresh(self._run, {key: self._lasts[key] for key in moved})
+        statements.keep_lately(self._run, self._dialect, {key: self._lasts[key] for key in moved})
 
     def tidy(self, most: int) -> bool:
         """Put what is pending in its place, so many shelves of it, in a transaction that is :meth:`alone`.

@@ -17,15 +17,14 @@ AT_ONCE = 8_192
 STEP, STEP_BEHIND = 16, 4
 """SQLite is asked for a multiple of so many keys, last pages or closed ones: few statements, so that the driver keeps them prepared."""
 
-SHELF = (
-    "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {fresh_shelves} p WHERE p.shelf = q.k UNION ALL "
-    "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {shelves} p WHERE p.shelf = q.k "
+SHELF = "SELECT q.k, p.log, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {shelves} p WHERE p.shelf = q.k"
+LONE = "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {lone} p WHERE p.number = q.k"
+BOTH_SHELVES = (
+    SHELF.replace("{shelves}", "{fresh_shelves}") + f" UNION ALL {SHELF} "
     "AND NOT EXISTS (SELECT 1 FROM {fresh_shelves} f WHERE f.shelf = p.shelf AND f.log = p.log)"
 )
-LONE = (
-    "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {fresh_lone} p WHERE p.number = q.k UNION ALL "
-    "SELECT q.k, 0, p.first_at, p.closed, p.page FROM {asked} CROSS JOIN {lone} p WHERE p.number = q.k "
-    "AND NOT EXISTS (SELECT 1 FROM {fresh_lone} f WHERE f.number = p.number)"
+BOTH_LONE = (
+    LONE.replace("{lone}", "{fresh_lone}") + f" UNION ALL {LONE} AND NOT EXISTS (SELECT 1 FROM {{fresh_lone}} f WHERE f.number = p.number)"
 )
 BEFORE = "SELECT page FROM {pages} p WHERE p.shelf = q.k AND p.log = q.l AND p.first_at < q.b ORDER BY p.first_at DESC LIMIT 1"
 BETWEEN = "SELECT first_at, page FROM {pages} WHERE shelf = {mark} AND log = {mark} AND first_at > {mark} AND first_at < {mark}"
@@ -97,19 +96,27 @@ def standing(cursor: Any, dialect: str, wanted: Collection[Shelf]) -> list[Stand
     """Read the last page of every log on some shelves, as the tables have them, through the driver's cursor."""
     lone = [shelf for shelf in wanted if type(shelf) is int]
     shelves = [shelf for shelf in wanted if type(shelf) is bytes]
-    return [*_standing(cursor, dialect, SHELF, "bytea", shelves), *_standing(cursor, dialect, LONE, "bigint", lone)]
+    if dialect == "postgresql":
+        return [*_of_arrays(cursor, SHELF, "bytea", shelves), *_of_arrays(cursor, LONE, "bigint", lone)]
+    return [*_of_lists(cursor, BOTH_SHELVES, shelves), *_of_lists(cursor, BOTH_LONE, lone)]
 
 
-def _standing(cursor: Any, dialect: str, statement: str, kind: str, wanted: Sequence[Shelf]) -> list[Standing]:
-    """Return what the shelves of one table hold."""
+def _of_arrays(cursor: Any, statement: str, kind: str, wanted: Sequence[Shelf]) -> list[Standing]:
+    """Return what the shelves of one table hold, on PostgreSQL."""
+    found: list[Standing] = []
+    for start in range(0, len(wanted), AT_ONCE):
+        cursor.execute(complete(statement, f"unnest(%s::{kind}[]) AS q (k)"), (wanted[start : start + AT_ONCE],))
+        found += cursor.fetchall()
+    return found
+
+
+def _of_lists(cursor: Any, statement: str, wanted: Sequence[Shelf]) -> list[Standing]:
+    """Return what the shelves of a small table and a large one hold, on SQLite."""
     found: list[Standing] = []
     for start in range(0, len(wanted), AT_ONCE):
         part = wanted[start : start + AT_ONCE]
-        if dialect == "postgresql":
-            cursor.execute(f"WITH q (k) AS (SELECT unnest(%s::{kind}[])) {complete(statement, 'q')}", (part,))
-        else:
-            size = -(-len(part) // STEP) * STEP  # few statements, so that the driver keeps them prepared
-            cursor.execute(listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
+        size = -(-len(part) // STEP) * STEP  # few statements, so that the driver keeps them prepared
+        cursor.execute(listed(statement, size, 1), (*part, *(None,) * (size - len(part))))
         found += cursor.fetchall()
     return found
 
@@ -118,8 +125,8 @@ Run = Callable[[str, Sequence[tuple[Any, ...]]], None]
 """Runs a statement once for each of some rows, for none of none."""
 
 
-def keep(run: Run, pages: Mapping[Key, Last], are_new: bool = False) -> None:
-    """Write last pages to the large tables; nothing that was written lately stands in their place any more.
+def keep(run: Run, pages: Mapping[Key, Last], are_small: bool = False) -> None:
+    """Write last pages to the large tables.
 
     Parameters
     ----------
@@ -127,19 +134,22 @@ def keep(run: Run, pages: Mapping[Key, Last], are_new: bool = False) -> None:
         Runs a statement.
     pages
         By log.
-    are_new
-        Whether none of these logs was written before.
+    are_small
+        Whether some of them may stand in small tables, from which they are removed.
     """
     shelves, lone = _sorted(pages)
-    if not are_new:
+    if are_small:
         run(STALE, [row[:2] for row in shelves])
         run(STALE_LONE, [row[:1] for row in lone])
     run(KEEP, shelves)
     run(KEEP_LONE, lone)
 
 
-def keep_fresh(run: Run, pages: Mapping[Key, Last]) -> None:
-    """Write last pages to the small tables (:mod:`serving.fresh`)."""
+def keep_lately(run: Run, dialect: str, pages: Mapping[Key, Last]) -> None:
+    """Write last pages to the small tables (:mod:`serving.fresh`); on PostgreSQL, which has none in use, to the large ones."""
+    if dialect == "postgresql":
+        keep(run, pages)
+        return
     shelves, lone = _sorted(pages)
     run(KEEP_FRESH, shelves)
     run(KEEP_FRESH_LONE, lone)

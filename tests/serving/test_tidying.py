@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from features.pages import END, SUM, Key
@@ -30,7 +32,13 @@ def read(store: Store) -> list[bytes | None]:
 
 
 def in_place(store: Store) -> int:
-    return len(store.read("history_fresh_lone"))
+    """How many logs are in their place: lately, or for good."""
+    return sum(held(store))
+
+
+def held(store: Store) -> tuple[int, int]:
+    """How many rows the small table has, and the large one."""
+    return len(store.read("history_fresh_lone")), len(store.read("history_lone"))
 
 
 def test_while_rows_keep_coming_they_are_left_alone_and_once_nobody_adds_any_all_go_to_their_place(
@@ -82,27 +90,27 @@ def test_one_who_comes_meanwhile_is_let_go_first(store_url: str, monkeypatch: py
         assert in_place(store) == 6
 
 
-def test_what_was_written_lately_is_merged_when_nobody_adds_any_and_noted(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_written_lately_is_merged_when_nobody_adds_any_and_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("SLICE", 3), ("LATELY", 15)):
         monkeypatch.setattr(tidying, name, value)
-    with Store(store_url) as store:
+    with Store(f"sqlite:///{tmp_path}/store.db") as store:
         tidy, left = Tidying(store), []
         for value in range(3):
             pages = add(store, value)
             for _ in range(3):
                 tidy()
             assert read(store) == pages
-            left.append((in_place(store), len(store.read("history_lone"))))
+            left.append(held(store))
         with store.view() as tx:
             assert mark(tx, MERGED_UNTIL) == 20
     assert left == [(10, 0), (0, 10), (10, 10)]
 
 
-def test_very_much_is_merged_though_rows_keep_coming_and_goes_on_where_it_was(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_much_is_merged_though_rows_keep_coming_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("SLICE", 3), ("AT_ONCE", 2), ("PAUSE", 0.0), ("LATELY", 1)):
         monkeypatch.setattr(tidying, name, value)
     found = []
-    with Store(store_url) as store:
+    with Store(f"sqlite:///{tmp_path}/store.db") as store:
         add(store, 0)
         with store.write() as tx:
             assert StorePages(tx).alone().tidy(10)
@@ -111,7 +119,7 @@ def test_very_much_is_merged_though_rows_keep_coming_and_goes_on_where_it_was(st
             pages = add(store, value)
             tidy()
             assert read(store) == pages
-            found.append(len(store.read("history_lone")))
+            found.append(held(store)[1])
     assert found == [4, 10, 10]
 
 
