@@ -7,6 +7,8 @@ compared. Memory holds one part, one band for each thread, the pairs that are ne
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +40,7 @@ _TEXT = "text"
 
 @dataclass(frozen=True, eq=False)
 class Dealt:
-    """One run.
+    """The comparison of all stories and pictures of a log, once.
 
     Parameters
     ----------
@@ -182,8 +184,13 @@ class Dealt:
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Make an array whose pages lie in a file: the system may take the memory that they have whenever it is wanted."""
-        held = np.memmap(self.folder / name, dtype, "w+", shape=(max(1, shape[0]), *shape[1:]))  # a file has a byte at least
-        return np.asarray(held)[: shape[0]]
+        path, size = self.folder / name, (max(1, shape[0]), *shape[1:])  # a file has a byte at least
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and not the end of the process at some page
+                os.posix_fallocate(file.fileno(), 0, math.prod(size) * np.dtype(dtype).itemsize)
+            else:
+                file.truncate(math.prod(size) * np.dtype(dtype).itemsize)
+        return np.asarray(np.memmap(path, dtype, "r+", shape=size))[: shape[0]]
 
     def _add(self, name: str, values: npt.NDArray[Any]) -> None:
         with (self.folder / name).open("ab") as file:
