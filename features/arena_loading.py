@@ -171,16 +171,17 @@ class Arena:
 
     def make_room(self, words: int, slots: int) -> None:
         """See to it that so many more words and slots have room, and besides what compiled functions may ask for."""
-        counts, pool = self.pool.counts, self.pool
-        words += counts[WORDS] + 16 * _ASKS
-        slots += counts[SLOTS] + _ASKS
-        changes = counts[CHANGES] + slots - counts[SLOTS]
+        pool = self.pool
+        held_words, held_slots, _, held_changes = pool.counts.tolist()
+        words += held_words + 16 * _ASKS
+        changes = held_changes + slots + _ASKS
+        slots += held_slots + _ASKS
         if words > len(pool.words):
             pool = pool._replace(words=_grown(pool.words, words))
         if slots > len(pool.slots):
             pool = pool._replace(slots=_grown(pool.slots, slots))
         if 2 * slots > len(pool.table):
-            pool = pool._replace(table=_indexed(pool.slots, counts[SLOTS], 1 << (4 * int(slots) - 1).bit_length()))
+            pool = pool._replace(table=_indexed(pool.slots, held_slots, 1 << (4 * slots - 1).bit_length()))
         if changes > len(pool.changes):
             pool = pool._replace(changes=_grown(pool.changes, changes))
         self._pool = pool
