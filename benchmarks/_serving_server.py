@@ -19,6 +19,7 @@ from benchmarks._serving_world import World, model
 from models.policy import default_policy
 from models.scorer import Scorer
 from models.shelf import Shelf
+from pipelines.serve import tidy
 from pipelines.server import run
 from serving.app import create_app, outside_of
 from serving.auth import Scope
@@ -29,8 +30,7 @@ from serving.keys import ENTROPY, add_key, kept_keys, make
 from serving.recognition import recogniser
 from serving.roles import Roles
 from serving.settings import Settings
-from serving.store import CARRY_SECONDS, Store
-from serving.tidying import Tidying
+from serving.store import Store
 from serving.watch import FOLDER
 
 ECHO = b'{"status":"ok"}' + b" " * 1000
@@ -61,7 +61,6 @@ def ours(world: str, url: str, synchronous: Synchronous, reasons: bool, swap: bo
     if not reasons:
         engine._decider = replace(engine._decider, scorer=Scorer(bundle, policy, None, engine.history.names, most_reasons=0))
     engine.warm_up()
-    engine.behind(Background({"history": Tidying(store), "log": store.carry}, CARRY_SECONDS))
     if swap:
         roles = Roles(engine, Shelf(World(Path(world)).root / "shelf"), bundle.catalog_hash)
         engine.behind(Background({"models": roles.look}, 0.1))
@@ -81,7 +80,8 @@ def main(kind: str, port: str, *rest: str) -> None:
     else:
         world, url, synchronous, reasons, *workers = rest
         settings = Settings(port=int(port), requests_per_second=0, workers=int(workers[0]) if workers else 1)
-        run(partial(ours, world, url, synchronous, reasons == "reasons", kind == "swap", settings), settings)
+        serves = partial(ours, world, url, synchronous, reasons == "reasons", kind == "swap", settings)
+        run(serves, settings, partial(tidy, url))
 
 
 if __name__ == "__main__":

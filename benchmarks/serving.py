@@ -1,7 +1,8 @@
 """The whole endpoint beside ``mlflow models serve``, which does the model alone, and beside a server that does nothing at all.
 
 All are real servers on this machine, put under load by wrk with one and with sixteen connections, in turn, round after round, and other
-forms of ours by themselves; of the rounds the median counts. Ours reads the features from the history in the store, and answers only after
+forms of ours by themselves; of the rounds the median counts. Between them a server may do what it put off; ours has to do without such
+rests as well, for a minute. Ours reads the features from the history in the store, and answers only after
 claim, decision, exact reasons and audit entry are committed; each of its requests is a claim of its own, sent with a key. The peers get a
 model of the same size: 1,500 trees of 63 leaves over the same features.
 """
@@ -34,6 +35,9 @@ ORDERS, CLAIMS, LIVE = 4_100_000, 300_000, 60_000
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 3, (1, 16)
 
+LASTING = 60
+"""Seconds for which ours has no rest."""
+
 WORKERS = min(2, os.cpu_count() or 1)
 """Processes of ours, as ``touchstone serve`` begins them where nobody says how many."""
 
@@ -59,9 +63,10 @@ def main(
         root = Path(kept) if kept else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving")))
         world = make(root / "world", orders, claims, live)
         rows = _rounds(world, rounds, seconds)
+        lasting = _lasting(world)
         taken = stages(world)
         swap = swapped(world)
-    result = _result(world, rows, taken, swap)
+    result = _result(world, rows, lasting, taken, swap)
     _print(result)
     record("serving", result, ("fastapi", "uvicorn", "pydantic", "sqlalchemy", "lightgbm", "mlflow", "numba"))
     return int(bool(swap["failed"] or swap["inconsistent"] or any(row["refused"] or row["broken"] for row in rows)))
@@ -150,7 +155,19 @@ def _in_turn(servers: list[Running], rounds: int, seconds: int) -> list[dict[str
     return rows
 
 
-def _result(world: World, rows: list[dict[str, Any]], taken: dict[str, float], swap: dict[str, Any]) -> dict[str, Any]:
+def _lasting(world: World) -> dict[str, Any]:
+    """Let the whole endpoint have no rest, so that what it puts off for later has to be done meanwhile."""
+    with ExitStack() as stack:
+        peer = _on_sqlite(f"{OURS}, without rest", world, "FULL", stack)
+        print(f"   {peer.name}, for {LASTING} seconds …", flush=True)
+        server = stack.enter_context(running(peer, world.root / "lasting.log"))
+        server.load(CONNECTIONS[-1], 1)
+        return server.load(CONNECTIONS[-1], LASTING)
+
+
+def _result(
+    world: World, rows: list[dict[str, Any]], lasting: dict[str, Any], taken: dict[str, float], swap: dict[str, Any]
+) -> dict[str, Any]:
     def median(peer: str, connections: int, what: str) -> float:
         return float(statistics.median(row[what] for row in rows if row["peer"] == peer and row["connections"] == connections))
 
@@ -166,11 +183,16 @@ def _result(world: World, rows: list[dict[str, Any]], taken: dict[str, float], s
             "p99_vs_mlflow_signature": median(OURS, crowd, "p99_ms") / median(SIGNATURE, crowd, "p99_ms"),
             "median_vs_echo": median(OURS, alone, "median_ms") / median(ECHO, alone, "median_ms"),
         },
-        "metrics": {"median_ms_alone": median(OURS, alone, "median_ms"), **{name: world.facts[name] for name in ("events", "store_gb")}},
+        "metrics": {
+            "median_ms_alone": median(OURS, alone, "median_ms"),
+            "lasting_per_second": lasting["per_second"],
+            "lasting_p99_ms": lasting["p99_ms"],
+            **{name: world.facts[name] for name in ("events", "store_gb")},
+        },
         "table": table,
         "stages_ms": taken | {"HTTP, key, line, journal": median(OURS, alone, "median_ms") - taken["engine, FULL"]},
         "hot_swap": swap,
-        "rows": rows,
+        "rows": [*rows, lasting],
         "world": world.facts,
     }
 

@@ -18,13 +18,14 @@ from models.bundle import load
 from models.policy import Policy
 from models.rules import Rules
 from models.shelf import Shelf
+from pipelines.attendant import IsOver
 from pipelines.filled import LIVE_PORTION, fill_from_lake
 from pipelines.home import Home
 from pipelines.lake import Lake
 from pipelines.lake_records import LakeRecords
 from pipelines.server import run
 from serving.app import create_app, outside_of
-from serving.background import Background
+from serving.background import Background, rounds
 from serving.engine import Engine
 from serving.filling import Progress
 from serving.instants import micros
@@ -108,7 +109,7 @@ def serve(
     with Store(home.store_url, "NORMAL") as store:
         recogniser(settings, store, _now)  # before the history is filled, which may take a while
     prepare(home, progress, notice)
-    run(partial(compose, home, policy, settings, rules), settings)
+    run(partial(compose, home, policy, settings, rules), settings, partial(tidy, home.store_url))
 
 
 def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None = None) -> FastAPI:
@@ -125,11 +126,19 @@ def compose(home: Home, policy: Policy, settings: Settings, rules: Rules | None 
         "lake": partial(_keep_up, home, store, engine.history),
     }
     engine.behind(Background(watching, settings.refresh_seconds))
-    engine.behind(Background({"history": Tidying(store), "log": store.carry}, CARRY_SECONDS))
     delivery = Delivery(store, Sender(settings.reach), lambda: micros(_now()), Random(os.urandom(16)))
     engine.behind(Background({"webhooks": partial(delivery.run, _ROUNDS)}, settings.refresh_seconds))
     records = LakeRecords(Lake.of(home))
     return create_app(engine, _now, outside_of(settings, recogniser(settings, store, _now), os.environ.get(FOLDER), records))
+
+
+def tidy(url: str, is_over: IsOver) -> None:
+    """Put what claims add to the history in its place, beside the processes that answer, until it is over.
+
+    Should the power fail, what was put there last may still be in the journal alone: nothing is lost by that, so nobody waits for the disk.
+    """
+    with Store(url, "NORMAL") as store:
+        rounds({"history": Tidying(store), "log": store.carry}, is_over, CARRY_SECONDS)
 
 
 def _now() -> datetime:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from pipelines.attendant import Attendant, Work
+from pipelines.collector import settle
 from serving import journal
 from serving.settings import Settings
 from serving.watch import FOLDER
@@ -21,14 +23,11 @@ if TYPE_CHECKING:
 SWITCH_SECONDS = 0.0005
 """How long the deciding thread may keep the interpreter while the loop waits for it; Python's own 5 ms would be most of a request."""
 
-YOUNG = 20_000
-"""Objects made before Python looks for cycles among them; its own 700 are fewer than what one claim makes and drops."""
-
 STARTING_SECONDS = 120
 """How long a worker may say nothing: while it loads compiled code it cannot, and a shorter patience would end it before it began."""
 
 
-def run(build: Callable[[], FastAPI], settings: Settings) -> None:
+def run(build: Callable[[], FastAPI], settings: Settings, beside: Work | None = None) -> None:
     """Listen until told to stop (SIGINT or SIGTERM); requests that were accepted are finished.
 
     Parameters
@@ -38,6 +37,8 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
         function of a module.
     settings
         Where to listen, with how many processes, and how.
+    beside
+        What a process beside those that listen does.
     """
     import uvicorn
 
@@ -45,12 +46,16 @@ def run(build: Callable[[], FastAPI], settings: Settings) -> None:
 
     config = config_of(build, settings)
     journal.keep(settings.log_level)
-    if settings.workers == 1:
-        uvicorn.Server(config).run()
-        return
-    with tempfile.TemporaryDirectory(prefix="touchstone-metrics") as folder:
-        os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
-        Supervisor(config, sockets=[port_of(config)]).run()
+    with ExitStack() as stack:
+        if settings.workers > 1:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="touchstone-metrics"))
+            os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
+        if beside is not None:
+            stack.enter_context(Attendant(beside))
+        if settings.workers == 1:
+            uvicorn.Server(config).run()
+        else:
+            Supervisor(config, sockets=[port_of(config)]).run()
 
 
 def config_of(build: Callable[[], FastAPI], settings: Settings) -> uvicorn.Config:
@@ -88,12 +93,5 @@ class _Prepared:
         journal.keep(self._level)
         sys.setswitchinterval(SWITCH_SECONDS)
         app = self._build()
-        _settle()
+        settle()
         return app
-
-
-def _settle() -> None:
-    """Leave what was made so far out of every later search for cycles: going through it held up all requests for 170 ms now and then."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, 10, 10)

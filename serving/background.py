@@ -1,12 +1,46 @@
-"""What is done again and again beside the requests, in a thread of its own: a failure is logged and tried again, never felt."""
+"""What is done again and again beside the requests, in a thread or process of its own: a failure is logged and tried again, never felt."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from threading import Event, Thread
 
 _LOG = logging.getLogger("touchstone.background")
+
+Tasks = Mapping[str, Callable[[], object]]
+"""What to do, by name; a task that returns ``True`` has more to do."""
+
+
+def rounds(tasks: Tasks, is_over: Callable[[float], bool], seconds: float) -> None:
+    """Do each of some tasks in turn, again and again, until it is over.
+
+    Parameters
+    ----------
+    tasks
+        What to do.
+    is_over
+        Waits for so many seconds, or for the end if that comes first, and tells whether it has come.
+    seconds
+        How long to rest between two rounds, unless a task has more to do.
+
+    Examples
+    --------
+    >>> waited = []
+    >>> rounds({"one": lambda: len(waited) < 2}, lambda seconds: waited.append(seconds) or len(waited) == 4, 9.0)
+    >>> waited
+    [0.0, 0.0, 9.0, 9.0]
+    """
+    rest = 0.0
+    while not is_over(rest):
+        rest = seconds
+        for name, task in tasks.items():
+            try:
+                if task() is True:
+                    rest = 0.0
+            except Exception as error:
+                _LOG.warning("%s: %s", name, type(error).__name__)
 
 
 class Background:
@@ -29,10 +63,10 @@ class Background:
     (True, None)
     """
 
-    def __init__(self, tasks: Mapping[str, Callable[[], object]], seconds: float) -> None:
-        self._tasks, self._seconds = dict(tasks), seconds
+    def __init__(self, tasks: Tasks, seconds: float) -> None:
         self._over = Event()
-        self._thread = Thread(target=self._work, name="background", daemon=True)
+        work = partial(rounds, dict(tasks), self._over.wait, seconds)
+        self._thread = Thread(target=work, name="background", daemon=True)
 
     def start(self) -> None:
         """Begin with the first round."""
@@ -43,12 +77,3 @@ class Background:
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-
-    def _work(self) -> None:
-        while not self._over.is_set():
-            for name, task in self._tasks.items():
-                try:
-                    task()
-                except Exception as error:
-                    _LOG.warning("%s: %s", name, type(error).__name__)
-            self._over.wait(self._seconds)

@@ -22,6 +22,12 @@ before it."""
 _PATIENT = "busy_timeout = 30000"
 """SQLite: milliseconds that a transaction waits for another one."""
 
+_HASTY = "busy_timeout = 20"
+"""SQLite: milliseconds for which others may be kept waiting while the log begins anew; if that is not enough, it is tried again later."""
+
+_LONG = 16_384
+"""SQLite: pages of log, 64 MiB, from which on it has to."""
+
 _LOOKING, _LOOK = 0.1, 0.0003
 """Seconds for which whoever begins to write looks again and again whether somebody else still does, and seconds between two looks."""
 
@@ -91,3 +97,15 @@ def _begin_alone(cursor: Any) -> None:
     finally:
         cursor.execute(f"PRAGMA {_PATIENT}")
     cursor.execute("BEGIN IMMEDIATE")
+
+
+def carry(cursor: Any) -> None:
+    """Carry what SQLite's log holds into the file, beside the writers, and have it begin anew where it is long, which they wait for."""
+    cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    ((_, pages, _),) = cursor.fetchall()
+    if pages > _LONG:
+        cursor.execute(f"PRAGMA {_HASTY}")
+        try:
+            cursor.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        finally:
+            cursor.execute(f"PRAGMA {_PATIENT}")

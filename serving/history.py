@@ -40,7 +40,7 @@ REMEMBERED = 100_000
 ENTRY = 16_384
 """Changes that one entry of the journal may hold; more go to their place at once."""
 
-LIMIT = 524_288
+LIMIT = 1 << 20
 """Changes that may be pending; where there are more, whoever adds some puts a few in their place first."""
 
 HELPING = 128
@@ -279,6 +279,19 @@ class StorePages:
         self._close(moved)
         statements.keep_lately(self._run, self._dialect, {key: self._lasts[key] for key in moved})
 
+    def pending(self) -> tuple[int, int]:
+        """Return up to which change everything is in its place, and the number of the last change; nothing of what they are is read."""
+        self._execute(statements.PENDING, ())
+        ((base, through),) = self._cursor.fetchall()
+        return base or 0, through or 0
+
+    def plan(self) -> Sweep:
+        """Put what is pending in the order in which :meth:`tidy` goes through it; where a transaction only reads, nobody waits for it."""
+        overlay = self.overlay()
+        if overlay.sweep is None or overlay.sweep.until <= overlay.base:  # another process was quicker
+            overlay.sweep = Sweep.of(overlay)
+        return overlay.sweep
+
     def tidy(self, most: int) -> bool:
         """Put what is pending in its place, so many shelves of it, in a transaction that is :meth:`alone`.
 
@@ -292,17 +305,15 @@ class StorePages:
         bool
             Whether this was the end of a sweep: everything that was pending at its beginning has left the journal.
         """
-        overlay = self.overlay()
-        if overlay.sweep is None or overlay.sweep.until <= overlay.base:  # another process was quicker
-            overlay.sweep = Sweep.of(overlay)
-        part = overlay.sweep.next(most)
-        self.settle(part)
-        if overlay.sweep.left:
+        sweep = self.plan()
+        self.settle(sweep.next(most))
+        if sweep.left:
             return False
-        self._execute(statements.LEAVING, (overlay.sweep.until, ENTRIES))
+        self._execute(statements.LEAVING, (sweep.until, ENTRIES))
         ((through,),) = self._cursor.fetchall()
+        overlay = self.overlay()
         self._settled(through)
-        if through < overlay.sweep.until:
+        if through < sweep.until:
             return False
         overlay.sweep = None
         return True

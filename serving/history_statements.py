@@ -47,6 +47,7 @@ MERGE = f"INSERT INTO {{shelves}} ({_SHELF}) SELECT {_SHELF} FROM {_SOME} ORDER 
 MERGE_LONE = f"INSERT INTO {{lone}} ({_LONE}) SELECT {_LONE} FROM {_SOME_LONE} ORDER BY number ON CONFLICT (number) {_INSTEAD}"
 MERGED, MERGED_LONE = f"DELETE FROM {_SOME}", f"DELETE FROM {_SOME_LONE}"
 JOURNAL = "SELECT (SELECT min(seq) FROM {journal}), seq, changes FROM {journal} WHERE seq >= {mark} ORDER BY seq"
+PENDING = "SELECT (SELECT min(seq) FROM {journal}), (SELECT max(seq) FROM {journal})"
 ADD = "INSERT INTO {journal} (seq, changes) VALUES ({mark}, {mark})"
 LEAVING = "SELECT max(seq) FROM (SELECT seq FROM {journal} WHERE seq <= {mark} ORDER BY seq LIMIT {mark}) q"
 DONE = "DELETE FROM {journal} WHERE seq < {mark}"

@@ -38,7 +38,7 @@ from serving import (
     schema_attachments,  # noqa: F401  # its table belongs to the store
     schema_console,  # noqa: F401  # its tables belong to the store
 )
-from serving.database import Synchronous, engine_of
+from serving.database import Synchronous, carry, engine_of
 from serving.decided import write_table
 from serving.driver import Driver
 from serving.instants import instants
@@ -126,11 +126,14 @@ class Store:
         self._overlays.end(tx, kept=True)
 
     def carry(self) -> None:
-        """Carry what SQLite's log holds into the file, beside the writers; done now and then, no commit has to."""
+        """Carry what SQLite's log holds into the file, beside the writers; done now and then, no commit has to.
+
+        Where somebody always writes, the log seldom begins anew by itself: once it is long, they wait for that, some milliseconds.
+        """
         if self._engine.dialect.name == "sqlite":
             connection = self._engine.raw_connection()
             try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                carry(connection.cursor())
             finally:
                 connection.close()
 

@@ -34,6 +34,7 @@ from serving.store import Store
 from serving.webhook_endpoints import add_endpoint
 from serving.webhooks import MARKETPLACE, announce, case_answered
 from tests.console import touchstone
+from tests.pipelines.test_supervisor import soon
 from tests.serving.homes import POLICY, Small, body, claim, small
 from tests.serving.receiver import receiving
 
@@ -150,6 +151,8 @@ def test_several_workers_share_keys_store_and_counts_and_finish_what_they_accept
         assert [response.json() for response in pool.map(score, rows)] == first
         counts = re.findall(r'claims:score",status="200"} (\d+)', client.get("/metrics", headers=key).text)
         assert sum(map(int, counts)) == 16  # whichever worker is asked
+        with Store(mine.home.store_url, "NORMAL") as store:  # what claims added to the history is put in its place beside the workers
+            soon(lambda: len(store.read("history_fresh_shelves")) or None)
         last = [pool.submit(score, row | {"claim_id": f"last-{n}"}) for n, row in enumerate(rows)]
         wait(last, return_when=FIRST_COMPLETED)
     assert all(future.result().status_code == 200 for future in last if future.exception() is None)

@@ -65,10 +65,25 @@ def test_much_is_put_in_its_place_though_rows_keep_coming_a_few_at_a_time(store_
         tidy = Tidying(store, much=15)
         for value in range(4):
             pages = add(store, value)
-            tidy()
+            is_left = tidy()
             assert read(store) == pages
-            found.append(in_place(store))
-    assert found == [0, 6, 10, 10]
+            found.append((in_place(store), is_left))
+    assert found == [(0, False), (6, True), (10, False), (10, True)]
+
+
+def test_what_is_planned_while_nobody_waits_is_the_same_and_what_comes_later_is_left_to_the_next_sweep(store_url: str) -> None:
+    with Store(store_url) as store:
+        add(store, 1)
+        with store.view() as tx:
+            assert StorePages(tx).pending() == (0, 10)
+            sweep = StorePages(tx).plan()
+        pages = add(store, 2)
+        with store.write() as tx:
+            assert StorePages(tx).alone().plan() is sweep and sweep.until == 10
+            assert StorePages(tx).tidy(99)
+        assert read(store) == pages and in_place(store) == 10
+        with store.view() as tx:
+            assert StorePages(tx).pending() == (10, 20)
 
 
 def test_one_who_comes_meanwhile_is_let_go_first(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
