@@ -6,7 +6,7 @@ import gc
 
 YOUNG, OLD = 20_000, 200
 """Objects made before Python looks for cycles among them (its own 700 are fewer than what one claim makes and drops), and how often it
-looks at those that outlived a search before it goes through all there are: what is pending in the history is much, and none of it a cycle."""
+looks at those that outlived a search before it goes through all there are: most are what is pending in the history, and no cycle."""
 
 
 def settle() -> None:
