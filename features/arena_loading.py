@@ -57,7 +57,7 @@ class Source(Protocol):
 
 MOST_WORDS, MOST_SLOTS = 1 << 19, 1 << 16
 """An arena with more is emptied when nothing in it has to be written down: 4 MB of pages, 6 MB of slots. In larger ones more is found that
-was read before, but less of it near the processor: a claim then takes a tenth longer."""
+was read before, but less of it near the processor: a claim takes longer."""
 
 _ASKS = 1 << 14
 
