@@ -7,11 +7,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from pipelines.attendant import Attendant, Work
+from pipelines.attendant import Attendant, IsOver, Work
 from pipelines.collector import settle
 from serving import journal
 from serving.settings import Settings
@@ -51,7 +52,7 @@ def run(build: Callable[[], FastAPI], settings: Settings, beside: Work | None = 
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="touchstone-metrics"))
             os.environ.setdefault(FOLDER, folder)  # prometheus_client reads it while it is imported in the workers
         if beside is not None:
-            stack.enter_context(Attendant(beside))
+            stack.enter_context(Attendant(partial(_journalled, beside, settings.log_level)))
         if settings.workers == 1:
             uvicorn.Server(config).run()
         else:
@@ -81,6 +82,11 @@ def config_of(build: Callable[[], FastAPI], settings: Settings) -> uvicorn.Confi
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
     )
+
+
+def _journalled(work: Work, level: str, is_over: IsOver) -> None:
+    journal.keep(level)
+    work(is_over)
 
 
 class _Prepared:
