@@ -66,10 +66,9 @@ class Tidying:
     ...         pages.flush()
     ...     tidying = Tidying(store)
     ...     for _ in range(2):  # at first it cannot tell whether somebody is about to add more
-    ...         tidying()
-    ...         print(len(store.read("history_fresh_shelves")))
-    0
-    1
+    ...         print(tidying(), len(store.read("history_fresh_shelves")))
+    False 0
+    False 1
     """
 
     def __init__(self, store: Store, much: int = MUCH) -> None:
