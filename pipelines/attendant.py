@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
@@ -11,6 +12,8 @@ from typing import Any
 
 from pipelines.collector import settle
 from pipelines.origin import begin
+
+_LOG = logging.getLogger("touchstone.attendant")
 
 LATER_SECONDS = 1.0
 """Seconds after which it is begun, and begun anew if it died: at first whoever answers needs the processors."""
@@ -59,7 +62,11 @@ class Attendant:
 
     def _look_after(self) -> None:
         while not self._over.wait(self._later):
-            process = self._begun()
+            try:
+                process = self._begun()
+            except (OSError, EOFError) as error:  # no memory, no room for a pipe, or the origin died: there may be later
+                _LOG.warning("attendant: %s", type(error).__name__)
+                continue
             self.pid = process.pid
             if self._over.is_set():  # meanwhile, and who said so may have found nothing to close
                 self._hang_up()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from functools import partial
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import psutil
+import pytest
 
+from pipelines import attendant, origin
 from pipelines.attendant import Attendant, IsOver
 from tests.pipelines.test_supervisor import soon
 
@@ -38,6 +42,21 @@ def test_one_that_dies_has_a_successor_which_ends_with_the_block(tmp_path: Path)
     assert told(tmp_path, "over") == second and not psutil.pid_exists(second.pop())
 
 
+def test_one_that_cannot_be_begun_is_begun_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    refusals = iter([OSError("no memory"), EOFError("the origin died")])
+
+    def refusing() -> BaseContext:
+        for refusal in refusals:
+            raise refusal
+        return origin.begin()
+
+    monkeypatch.setattr(attendant, "begin", refusing)
+    with caplog.at_level(logging.WARNING), Attendant(partial(work, tmp_path), 0.01):
+        begun = soon(lambda: told(tmp_path, "begun") or None)
+    assert told(tmp_path, "over") == begun and len(begun) == 1
+    assert [record.getMessage() for record in caplog.records] == ["attendant: OSError", "attendant: EOFError"]
+
+
 def test_an_interruption_from_the_keyboard_is_for_who_began_it(tmp_path: Path) -> None:
     with Attendant(partial(work, tmp_path), 0.01):
         (one,) = soon(lambda: told(tmp_path, "begun") or None)
@@ -50,8 +69,8 @@ def test_an_interruption_from_the_keyboard_is_for_who_began_it(tmp_path: Path) -
 
 def test_a_block_that_ends_before_it_was_begun_waits_for_nobody(tmp_path: Path) -> None:
     begin = time.monotonic()
-    with Attendant(partial(work, tmp_path), 60.0) as attendant:
-        assert attendant.pid is None
+    with Attendant(partial(work, tmp_path), 60.0) as later:
+        assert later.pid is None
     assert time.monotonic() - begin < 30.0 and not told(tmp_path, "begun")
 
 
